@@ -98,8 +98,8 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
       optimizer_(model.parameters(), optimizer, ranks_),
       schedule_(schedule),
       groups_(model.parameters(), groups_per_rank(groups, ranks_)),
-      graphs_(executor(model.device())),
-      results_(executor(model.device())) {
+      results_(executor(model.device())),
+      graphs_(executor(model.device())) {
   if (ranks_) route_.emplace(*ranks_, executor(model.device()));
   if (ranks_) exchange_.emplace(model.parameters(), groups_, *ranks_);
   step_.state.seed = seed;
@@ -289,15 +289,22 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   step_.state.learning_rate = begun.learning_rate;
   for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
   each_micro_step(parts, [&](const MicroStep& step, int64_t group) {
+    const bool exchanges = exchange_ && step.updates;
     const auto work = [&] {
-      if (exchange_ && step.updates) exchange_->begin();
+      if (exchanges) exchange_->begin();
       forward_backward(step, observer_);
       if (step.ends) end_group(group);
-      if (step.updates) update();
+      if (step.updates && !exchanges) update();
     };
-    // What the ranks exchange goes through the host, which a graph cannot.
-    const bool replayed = exchange_ && step.updates ? (work(), false) : graphs_.run(step, work);
-    if (replayed && step.updates) model_.parameters().updated();  // else `update` has done it
+    const int64_t before = graphs_.replays();
+    // What goes through the host cannot be part of a graph: perhaps the gradients, and always what `update` exchanges.
+    const bool again = exchanges && !ranks_->in_graphs() ? (work(), false) : graphs_.run(step, work);
+    if (exchanges) {
+      if (graphs_.replays() > before) exchange_->replayed(again);
+      update();
+    } else if (again && step.updates) {
+      model_.parameters().updated();  // else `update` has done it
+    }
   });
   if (parts.list.back().empty()) update();
   results_.push(begun, there());

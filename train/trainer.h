@@ -118,11 +118,11 @@ class Trainer {
   Tensor losses_;            // with several ranks, f64: of this rank's micro-steps
   Tensor tokens_, targets_;  // i32 [rows, block_size]
   Tensor reference_;         // f32 [rows]; undefined unless the rows are pairs
-  StepGraphs graphs_;
   StepResults results_;
   // With several ranks. They end first: until then, the device may wait for another rank.
   std::optional<TensorRoute> route_;
   std::optional<GradientExchange> exchange_;
+  StepGraphs graphs_;  // before the exchanges that they hold
 };
 
 /// On a GPU, where operations do not check ids: throws input for a token or target outside of the vocabulary.

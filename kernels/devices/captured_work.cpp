@@ -51,11 +51,6 @@ bool CapturedWork::usable() const { return device_->pool().idle(memory_) && devi
 void CapturedWork::forget() {
   times_ = 0;
   if (!graph_) return;
-  try {
-    device_->sync();  // the graph may be running
-  } catch (const Error&) {
-    // The failure is reported when a result is read.
-  }
   device_->gpu()->drop_graph(graph_);
   graph_ = nullptr;
 }

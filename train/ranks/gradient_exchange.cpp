@@ -70,6 +70,7 @@ void GradientExchange::reset() {
 }
 
 void GradientExchange::begin() {
+  sent_before_ = ranks_.bytes_sent();
   if (ranks_.reduces_by_library()) return;
   const std::vector<Parameter*>& members = parameters_.slab().members;
   for (size_t i = 0; i < members.size(); ++i)
@@ -120,13 +121,20 @@ void GradientExchange::finish() {
   parameters_.complete_grads();
   if (ranks_.reduces_by_library()) {
     groups_.add_subtrees({0, grads_.numel()});
-    return ranks_.sum_by_library(grads_);
+    ranks_.sum_by_library(grads_);
+  } else {
+    std::fill(incomplete_.begin(), incomplete_.end(), 0);
+    for (advance(); !under_way_.empty(); advance()) finish(under_way_.begin());
+    ranks_.join();
+    grads_.changed();
+    reset();
   }
-  std::fill(incomplete_.begin(), incomplete_.end(), 0);
-  for (advance(); !under_way_.empty(); advance()) finish(under_way_.begin());
-  ranks_.join();
+  sent_ = ranks_.bytes_sent() - sent_before_;
+}
+
+void GradientExchange::replayed(bool again) {
+  ranks_.replayed(again ? sent_ : 0);
   grads_.changed();
-  reset();
 }
 
 }  // namespace hewn

@@ -43,6 +43,8 @@ class GradientExchange {
   /// reached, starts the remaining buckets and waits for all. This rank's slices of the gradients then hold the sums of
   /// all groups of all ranks.
   void finish();
+  /// To be called after each replay of a graph that holds what these two launch. `again`: they were not called for it.
+  void replayed(bool again);
 
  private:
   void complete(size_t member);
@@ -59,6 +61,8 @@ class GradientExchange {
   std::vector<Range> buckets_of_;  // of each member of the slab
   std::vector<int64_t> order_;     // in which buckets start
   bool hooked_ = false;            // whether the parameters have hooks
+  int64_t sent_before_ = 0,
+          sent_ = 0;  // bytes: by this rank until `begin`, and from there on to the end of `finish`
   // Of the current step.
   std::vector<bool> complete_;                  // by member: whether its gradient is
   std::vector<int64_t> incomplete_;             // by bucket: its parameters whose gradients are not

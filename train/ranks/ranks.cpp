@@ -139,6 +139,11 @@ void Ranks::finish(BucketExchange& exchange) {
   if (rank() > 0) copy_into(mine, exchange.parts[0], Write::set);
 }
 
+void Ranks::replayed(int64_t bytes_sent) {
+  traffic_.bytes_sent += bytes_sent;
+  tensors_->replayed();
+}
+
 void Ranks::sum_by_library(Tensor slab) {
   const AddedTime time(traffic_.seconds_waited);
   tensors_->add_by_library(slab, library_sum_);

@@ -110,11 +110,17 @@ class Ranks {
   /// Gives up all transfers, whose memory is about to be freed; the other ranks then miss this one.
   void abandon() { messages_.close(false); }
 
+  /// Whether exchanges, from `start` to `join`, can be part of a graph.
+  bool in_graphs() const { return tensors_->in_graphs(); }
+  /// To be called after each replay of such a graph, which sends this many bytes that no call has counted.
+  void replayed(int64_t bytes_sent);
+
   /// Throws if another rank has failed: to be called again and again while waiting for the device.
   void check() { tensors_->check(); }
   /// Waits until the device has done everything up to the last `join`. Throws if another rank has failed.
   void settle() { tensors_->settle(); }
 
+  int64_t bytes_sent() const { return traffic_.bytes_sent; }
   Traffic traffic() const {
     return {traffic_.bytes_sent, traffic_.seconds_waited + tensors_->seconds_waited()};
   }

@@ -31,7 +31,7 @@ struct EmulatedEvent {
   EmulatedStream* stream = nullptr;  ///< that it was last recorded on
   int64_t place = 0;                 ///< the number of pieces of work that end with it there
   bool reached = false;
-  bool captured = false;  ///< last recorded while a graph was captured: it stands for no point in time
+  bool captured = false;  ///< last recorded while a graph was captured: every replay marks it
   double seconds = 0;
 };
 
@@ -248,8 +248,8 @@ class EmulatedRuntime final : public GpuRuntime {
     auto& e = *static_cast<EmulatedEvent*>(event);
     e.reached = false;
     e.captured = capture_.on();
-    if (e.captured) return;
     add([&e] { e.reached = true, e.seconds = seconds_now(); });
+    if (e.captured) return;
     e.stream = &now();
     e.place = now().queued();
   }
@@ -259,7 +259,7 @@ class EmulatedRuntime final : public GpuRuntime {
     if (e.stream) e.stream->run_until(e.place);
   }
   double seconds_between(Event first, Event second) override {
-    return not_captured(second).seconds - not_captured(first).seconds;
+    return seconds_at(second) - seconds_at(first);
   }
 
   void rest() override {
@@ -303,11 +303,22 @@ class EmulatedRuntime final : public GpuRuntime {
   }
 
   EmulatedEvent& not_captured(Event event) {
+    EmulatedEvent& e = not_of_this_capture(event);
+    require(!e.captured,
+            "an event that was last recorded while a graph was captured serves to measure times alone; "
+            "record it again");
+    return e;
+  }
+
+  EmulatedEvent& not_of_this_capture(Event event) {
     auto& e = *static_cast<EmulatedEvent*>(event);
     if (e.captured) capture_.forbid("query an event of this capture");
-    require(!e.captured,
-            "an event that was last recorded while a graph was captured is never reached; record it again");
     return e;
+  }
+  double seconds_at(Event event) {
+    const EmulatedEvent& e = not_of_this_capture(event);
+    require(e.reached, "the emulated device has not reached an event, whose time is asked for");
+    return e.seconds;
   }
 
   GpuProperties properties_;

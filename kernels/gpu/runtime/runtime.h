@@ -56,11 +56,12 @@ class GpuRuntime {
   using Event = void*;
   virtual Event make_event() = 0;
   virtual void drop_event(Event event) = 0;
-  /// In order: marks the event at this point.
+  /// In order: marks the event at this point. One that was recorded in a capture is marked by every replay; it serves
+  /// `seconds_between` alone, once the replay has finished.
   virtual void record(Event event) = 0;
   virtual bool reached(Event event) = 0;
   virtual void wait(Event event) = 0;
-  /// Time between two events that have been reached.
+  /// Time between two events that have been reached, or were marked by the same replay.
   virtual double seconds_between(Event first, Event second) = 0;
 
   /// For a caller that asks `reached` again and again: waits a moment.
@@ -76,6 +77,7 @@ class GpuRuntime {
   virtual bool capturing() const = 0;
   /// In order: executes everything that was recorded.
   virtual void replay(Graph graph) = 0;
+  /// A replay under way is completed.
   virtual void drop_graph(Graph graph) = 0;
 };
 

@@ -134,7 +134,8 @@ class CudaRuntime final : public GpuRuntime {
   }
   void drop_event(Event event) override { cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
   void record(Event event) override {
-    check(cudaEventRecord(static_cast<cudaEvent_t>(event), now()), "recording an event");
+    const unsigned flags = capturing_ ? cudaEventRecordExternal : cudaEventRecordDefault;
+    check(cudaEventRecordWithFlags(static_cast<cudaEvent_t>(event), now(), flags), "recording an event");
   }
   bool reached(Event event) override {
     const cudaError_t state = cudaEventQuery(static_cast<cudaEvent_t>(event));

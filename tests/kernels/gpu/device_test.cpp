@@ -163,9 +163,15 @@ TEST_CASE("gpu: calls that a capture forbids fail and invalidate it") {
   CHECK_NOTHROW(gpu.release(gpu.allocate(100)));
   gpu.record(inside);
   const GpuRuntime::Graph graph = gpu.end_capture();
+  CHECK_THROWS_WITH(gpu.seconds_between(before, inside), Catch::Contains("has not reached an event"));
   gpu.replay(graph);
   gpu.sync();
-  CHECK_THROWS_WITH(gpu.reached(inside), Catch::Contains("is never reached"));
+  const double first = gpu.seconds_between(before, inside);
+  CHECK(first > 0);
+  gpu.replay(graph);
+  gpu.sync();
+  CHECK(gpu.seconds_between(before, inside) > first);
+  CHECK_THROWS_WITH(gpu.reached(inside), Catch::Contains("to measure times alone"));
   gpu.record(inside);
   CHECK_NOTHROW(gpu.wait(inside));
   CHECK_THROWS_WITH(gpu.end_capture(), Catch::Contains("captures no graph"));

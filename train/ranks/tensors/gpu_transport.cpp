@@ -8,8 +8,10 @@ GpuTransport::GpuTransport(Messages& messages, Executor& device)
     : messages_(messages), device_(device), gpu_(*device.gpu()) {}
 
 GpuTransport::~GpuTransport() {
+  waits_.push_back(in_graphs_);
   for (const Wait& wait : waits_) spare_.insert(spare_.end(), {wait.begin, wait.end});
-  for (const GpuRuntime::Event event : spare_) gpu_.drop_event(event);
+  for (const GpuRuntime::Event event : spare_)
+    if (event) gpu_.drop_event(event);
 }
 
 GpuRuntime::Event GpuTransport::record() {
@@ -21,11 +23,21 @@ GpuRuntime::Event GpuTransport::record() {
 }
 
 void GpuTransport::join() {
-  const GpuRuntime::Event begin = record();
-  await_beside(device_);
-  waits_.push_back({begin, record()});
+  if (gpu_.capturing()) {
+    for (GpuRuntime::Event* event : {&in_graphs_.begin, &in_graphs_.end})
+      if (!*event) *event = gpu_.make_event();
+    gpu_.record(in_graphs_.begin);
+    await_beside(device_);
+    gpu_.record(in_graphs_.end);
+  } else {
+    const GpuRuntime::Event begin = record();
+    await_beside(device_);
+    waits_.push_back({begin, record()});
+  }
   joined_ = true;
 }
+
+void GpuTransport::replayed() { waits_.push_back({nullptr, record()}); }
 
 bool GpuTransport::is_idle() const { return joined_ && (waits_.empty() || gpu_.reached(waits_.back().end)); }
 
@@ -36,13 +48,16 @@ void GpuTransport::settle() {
     gpu_.rest();
   }
   check();
+  seconds_waited();  // before a replay marks its events again
 }
 
 double GpuTransport::seconds_waited() {
   for (; !waits_.empty() && gpu_.reached(waits_.front().end); waits_.pop_front()) {
     const auto [begin, end] = waits_.front();
-    seconds_waited_ += gpu_.seconds_between(begin, end);
-    spare_.insert(spare_.end(), {begin, end});
+    const Wait timed = begin ? waits_.front() : in_graphs_;
+    seconds_waited_ += gpu_.seconds_between(timed.begin, timed.end);
+    if (begin) spare_.push_back(begin);
+    spare_.push_back(end);
   }
   return seconds_waited_;
 }

@@ -14,6 +14,7 @@ namespace hewn {
 class GpuTransport : public TensorTransport {
  public:
   void join() override;
+  void replayed() override;
   void check() override { messages_.check(); }
   void settle() override;
   double seconds_waited() override;
@@ -31,7 +32,8 @@ class GpuTransport : public TensorTransport {
   bool joined_ = true;  // whether nothing was started since the last `join`
 
  private:
-  /// The time that the main order waits, between two events in it.
+  /// The time that the main order waits, between two events in it. If `begin` is null, it waits in a graph, which `end`
+  /// follows.
   struct Wait {
     GpuRuntime::Event begin, end;
   };
@@ -39,6 +41,7 @@ class GpuTransport : public TensorTransport {
 
   std::deque<Wait> waits_;  // those that are not counted, oldest first
   std::vector<GpuRuntime::Event> spare_;
+  Wait in_graphs_{};  // of which every replay marks the events anew; null: no graph yet
   double seconds_waited_ = 0;
 };
 

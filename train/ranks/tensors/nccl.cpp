@@ -43,11 +43,13 @@ NcclTransport::NcclTransport(Ranks& ranks, Executor& device, const nccl::Library
 NcclTransport::~NcclTransport() {
   if (comm_ && is_idle()) library_.comm_destroy(std::exchange(comm_, nullptr));
   abort();
+  if (aborting_.joinable()) aborting_.join();
 }
 
-/// After that, the GPU no longer waits for other ranks.
+/// Has the GPU no longer wait for other ranks. The library's function then waits until no graph holds its calls any more,
+/// which is why a thread calls it.
 void NcclTransport::abort() {
-  if (comm_) library_.comm_abort(std::exchange(comm_, nullptr));
+  if (comm_) aborting_ = std::thread(library_.comm_abort, std::exchange(comm_, nullptr));
 }
 
 void NcclTransport::expect(int result, const char* function) const {

@@ -2,6 +2,7 @@
 // Tensors sent from GPU to GPU by NCCL.
 
 #include <string>
+#include <thread>
 
 #include "train/ranks/ranks.h"
 #include "train/ranks/tensors/gpu_transport.h"
@@ -20,7 +21,7 @@ struct FoundNccl {
 std::string why_no_nccl(Ranks& ranks, const FoundNccl& found);
 
 /// Sends and receives beside the main order of the GPU; the library only moves bytes. The host does not wait for them: it
-/// queues what follows.
+/// queues what follows. A graph may hold them, but must be dropped before this ends, which would wait for it.
 class NcclTransport final : public GpuTransport {
  public:
   /// Connects the ranks, which all make theirs at the same time. They and the library must outlive the object. Throws
@@ -33,6 +34,7 @@ class NcclTransport final : public GpuTransport {
   int64_t most_under_way() const override { return 4; }
   void add_by_library(const Tensor& numbers, const LibrarySum& sum) override;
   void check() override;
+  bool in_graphs() const override { return library_.version >= nccl::Library::least_in_graphs; }
 
  private:
   void expect(int result, const char* function) const;
@@ -40,6 +42,7 @@ class NcclTransport final : public GpuTransport {
 
   const nccl::Library& library_;
   void* comm_ = nullptr;  // null: there is none any more
+  std::thread aborting_;
 };
 
 }  // namespace hewn

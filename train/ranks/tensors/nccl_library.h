@@ -40,6 +40,8 @@ using AllReduce = int (*)(const void* data, void* result, size_t n, int type, in
 struct Library {
   /// The first one with `Send` and `Recv`, 2.7.
   static constexpr int least_version = 2700;
+  /// The first one whose calls can be captured, 2.9.
+  static constexpr int least_in_graphs = 20900;
 
   int version = 0;  ///< 22809 is 2.28.9, and up to 2.8, 2700 is 2.7.0
   GetErrorString error_string = nullptr;

@@ -43,6 +43,10 @@ class TensorTransport {
   virtual int64_t most_under_way() const = 0;
   /// Has what is launched from now on follow the exchanges that are over, and what was launched beside.
   virtual void join() {}
+  /// Whether exchanges, up to a `join`, can be part of a graph (`CapturedWork`).
+  virtual bool in_graphs() const { return false; }
+  /// To be called after each replay of such a graph; `settle` before the next one.
+  virtual void replayed() {}
   /// Adds `numbers`, [n] f32, over all ranks by a library: that of this transport if it has one, else `sum`.
   virtual void add_by_library(const Tensor& numbers, const LibrarySum& sum) = 0;
   /// Throws if another rank, or a library, has failed. To be called again and again while waiting for the device, which

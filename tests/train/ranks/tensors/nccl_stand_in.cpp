@@ -61,15 +61,18 @@ struct StandInCalls {
     *result = static_cast<Comm*>(comm)->failed ? int{remote_error} : int{nccl::in_progress};
     return nccl::success;
   }
-  static int comm_destroy(void*) {
+  static int comm_destroy(void* comm) {
     const std::lock_guard lock(stand_in->mutex_);
     ++stand_in->counts_.destroyed;
+    if (static_cast<Comm*>(comm)->work.use_count() > 1) ++stand_in->counts_.destroyed_in_use;
     return nccl::success;
   }
   static int comm_abort(void* comm) {
     const std::lock_guard lock(stand_in->mutex_);
-    static_cast<Comm*>(comm)->aborted = true;
+    Comm& own = *static_cast<Comm*>(comm);
+    own.aborted = true;
     ++stand_in->counts_.aborted;
+    if (own.thread == std::this_thread::get_id()) ++stand_in->counts_.aborted_by_caller;
     return nccl::success;
   }
   static int group_start() {
@@ -89,7 +92,7 @@ struct StandInCalls {
       ++comm.groups;
       ++stand_in->counts_.groups;
     }
-    queue_until(group.stream, [&comm, work = calls]() mutable {
+    queue_until(group.stream, [&comm, work = calls, counted = comm.work]() mutable {
       const std::lock_guard lock(stand_in->mutex_);
       return comm.aborted || (!comm.failed && stand_in->deliver(comm, work));
     });
@@ -119,8 +122,9 @@ struct StandInCalls {
       const std::lock_guard lock(stand_in->mutex_);
       ++stand_in->counts_.all_reduces;
     }
-    queue_until(stream, [=, &comm, number = comm.reduces++] {
+    queue_until(stream, [=, &comm, number = int64_t{-1}, counted = comm.work]() mutable {
       const std::lock_guard lock(stand_in->mutex_);
+      if (number < 0) number = comm.reduces++;  // a graph does so again
       auto& all = stand_in->summands_[number];
       const auto* const mine = static_cast<const float*>(data);
       if (!all.contains(comm.rank)) all[comm.rank].assign(mine, mine + n);

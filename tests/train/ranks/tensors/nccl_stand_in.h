@@ -3,8 +3,10 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <random>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,6 +30,8 @@ class NcclStandIn {
     int64_t groups = 0;  ///< launched by any rank
     int64_t bytes = 0;   ///< sent by any rank
     int64_t all_reduces = 0;
+    int64_t aborted_by_caller = 0;  ///< the library would wait for the graphs of this thread
+    int64_t destroyed_in_use = 0;  ///< with work queued, or in a graph; the library would wait for its end
   };
   Counts counts() const;
   /// The groups that a rank has launched.
@@ -42,8 +46,10 @@ class NcclStandIn {
   /// A rank's end of a communicator.
   struct Comm {
     int rank = 0;
+    std::thread::id thread = std::this_thread::get_id();
     bool aborted = false, failed = false;
     int64_t groups = 0, reduces = 0;
+    std::shared_ptr<int> work = std::make_shared<int>();  ///< shared by what is queued
   };
   struct Call {
     bool sends;

@@ -19,7 +19,7 @@ std::unique_ptr<Executor> emulated() {
 }
 
 RanksVariant by_nccl(const char* name, DType dtype) {
-  RanksVariant variant{.name = name, .dtype = dtype, .micro_steps = 4, .steps = 3};
+  RanksVariant variant{.name = name, .dtype = dtype, .micro_steps = 4, .steps = 4};
   variant.model.n_embd = 64;
   return variant;
 }
@@ -60,6 +60,7 @@ TEST_CASE("nccl: 1, 2 and 4 ranks have the bits of one process", "[ranks][nccl]"
       CHECK((nccl.counts().bytes > 0) == (size > 1));
       CHECK(nccl.counts().connected == (size > 1 ? size : 0));
       CHECK(nccl.counts().destroyed == nccl.counts().connected);
+      CHECK(nccl.counts().destroyed_in_use == 0);
       CHECK(nccl.counts().aborted == 0);
     }
   }
@@ -84,6 +85,43 @@ TEST_CASE("nccl: gradients leave while the backward pass goes on", "[ranks][nccl
     require(launched.front() > 0, "no bucket left before the first block");
     require(launched.back() < nccl.groups_of(ranks.rank()), "nothing left after it");
   });
+}
+
+TEST_CASE("nccl: the gradients' exchange is part of a step's graph", "[ranks][nccl]") {
+  const auto device = emulated();
+  if (!device) return;
+  RanksVariant variant = by_nccl("graphs", DType::f32);
+  variant.micro_steps = 2;
+  variant.steps = 6;
+  const TrainedByRanks alone = train_on(*device, variant, variant.micro_steps, nullptr);
+  NcclStandIn nccl(run_seed());
+  Mailboxes(2, run_seed(), 0).run([&](Ranks& ranks) {
+    const auto own = emulated();
+    ranks.use_nccl(&nccl.library());
+    const auto model = make_model(variant.model, variant.training, *own, variant.dtype, 3);
+    const ScheduleConfig steady{.kind = ScheduleKind::constant, .learning_rate = 1e-2, .warmup_iters = 0};
+    Trainer trainer(*model, variant.optimizer, steady, 5, 2, &ranks);
+    std::vector<int64_t> launched, sent;
+    std::vector<double> waited;
+    for (int64_t step = 0; step < variant.steps; ++step) {
+      const int64_t groups = nccl.groups_of(ranks.rank());
+      const Traffic before = ranks.traffic();
+      const StepResult result = trainer.step(batch_of(variant, step, ranks.rank()));
+      require(result.loss == alone.results[static_cast<size_t>(step)].loss, "another loss at step ", step);
+      launched.push_back(nccl.groups_of(ranks.rank()) - groups);
+      sent.push_back((ranks.traffic() - before).bytes_sent);
+      waited.push_back((ranks.traffic() - before).seconds_waited);
+    }
+    require(trainer.graphs().replays() >= variant.steps - 2, trainer.graphs().replays(), " replays");
+    require(launched[2] == launched[0], launched[2], " groups were captured instead of ", launched[0]);
+    for (size_t step = 0; step < sent.size(); ++step) {
+      require(sent[step] == sent[0], sent[step], " bytes at step ", step, " instead of ", sent[0]);
+      require(waited[step] > 0, "no time to wait at step ", step);
+      require(step < 3 || (launched[step] > 0 && launched[step] < launched[0]), launched[step],
+              " groups were launched one by one at step ", step, ", ", launched[0], " in all");
+    }
+  });
+  CHECK(nccl.counts().destroyed_in_use == 0);
 }
 
 TEST_CASE("nccl: with reduce = library it adds the gradients", "[ranks][nccl]") {
@@ -111,6 +149,7 @@ TEST_CASE("nccl: an error that it finds ends all ranks, and is named", "[ranks][
               "NCCL 2.28.9: an exchange under way: remote process exited");
   CHECK(nccl.counts().aborted > 0);
   CHECK(nccl.counts().aborted + nccl.counts().destroyed == 2);
+  CHECK(nccl.counts().aborted_by_caller == 0);
 }
 
 TEST_CASE("nccl: a rank that ends is not waited for", "[ranks][nccl]") {
