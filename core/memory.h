@@ -138,6 +138,16 @@ class Pool {
   bool count_tags_ = false, tracing_ = false;
 };
 
+struct Storage;
+
+/// Writes to storages while other work goes on.
+class Arrival {
+ public:
+  virtual ~Arrival() = default;
+  /// Returns when everything has been written to `storage`, which then no longer refers to this.
+  virtual void await(Storage& storage) = 0;
+};
+
 /// A range of bytes on a device, shared by every tensor and view that uses it.
 struct Storage {
   Device* device = nullptr;
@@ -147,11 +157,18 @@ struct Storage {
   bool pooled = false;                ///< whether `data` goes back to the device's pool
   std::shared_ptr<const void> owner;  ///< keeps foreign or enclosing memory alive
   const char* name = nullptr;         ///< of a constant, for tools: "tokens"; lives as long as the program
+  Arrival* arrival = nullptr;         ///< what is still writing to it; null: nothing
 
   Storage() = default;
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
+
+  /// `data`, once all of it is there.
+  void* arrived() {
+    if (arrival) arrival->await(*this);
+    return data;
+  }
 
   /// From the device's pool.
   static std::shared_ptr<Storage> allocate(Device& device, size_t bytes);

@@ -84,7 +84,7 @@ bool Tensor::is_contiguous() const {
 
 void* Tensor::data() const {
   require(defined(), "an undefined tensor has no data");
-  return static_cast<uint8_t*>(storage_->data) + static_cast<size_t>(offset_) * size_of(dtype_);
+  return static_cast<uint8_t*>(storage_->arrived()) + static_cast<size_t>(offset_) * size_of(dtype_);
 }
 
 void Tensor::expect(DType dtype) const {
@@ -96,7 +96,7 @@ void Tensor::download(void* host) const {
   if (is_contiguous()) return device().download(host, data(), bytes());
   const size_t size = size_of(dtype_);
   std::vector<uint8_t> all(storage_->bytes);
-  device().download(all.data(), storage_->data, all.size());
+  device().download(all.data(), storage_->arrived(), all.size());
   auto* out = static_cast<uint8_t*>(host);
   for_each_element(shape_, strides_, offset_, [&](int64_t at) {
     std::memcpy(out, all.data() + static_cast<size_t>(at) * size, size);

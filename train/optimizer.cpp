@@ -51,6 +51,7 @@ void Optimizer::step(const Tensor& state, const double* loss) {
   if (ranks_) ranks_->all_gather_blocks(squares_, slices_);
   if (ranks_ && !values_) ranks_->all_gather(grads, slices_);
   run(parameters_.device(), GlobalNorm{squares_.numel(), sums, config_.grad_clip, step_state, loss});
+  if (values_) values_->finish();
   for (Parameter* p : slab.members) bf16_of(*p);  // must be current if the step is refused
   for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket) {
     const Range mine = updated_.elements(bucket, me_);

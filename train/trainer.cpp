@@ -287,7 +287,8 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
                          .tokens = parts.targets};
   require(begun.tokens > 0, "step ", begun.step, ": the batch has no target that counts");
   step_.state.learning_rate = begun.learning_rate;
-  for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
+  if (executor(model_.device()).gpu())
+    for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
   each_micro_step(parts, [&](const MicroStep& step, int64_t group) {
     const bool exchanges = exchange_ && step.updates;
     const auto work = [&] {

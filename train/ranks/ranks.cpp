@@ -151,6 +151,23 @@ void Ranks::sum_by_library(Tensor slab) {
   traffic_.bytes_sent += 2 * (size() - 1) * static_cast<int64_t>(slab.bytes()) / size();
 }
 
+/// Starts to copy what each rank has of a tensor to all others.
+template <class TensorOf>
+std::unique_ptr<TensorExchange> Ranks::start_gather(const TensorOf& tensor_of) {
+  const Tensor mine = tensor_of(rank());
+  std::vector<TensorSwap> swaps;
+  for (int other = 0; other < size(); ++other)
+    if (other != rank()) swaps.push_back({.other = other, .mine = mine, .theirs = tensor_of(other)});
+  return start(Topic::values, std::move(swaps));
+}
+
+std::unique_ptr<TensorExchange> Ranks::start_gather(const SlabPart& part, const Slices& slices,
+                                                    int64_t bucket) {
+  return start_gather([&](int owner) {
+    return part_of(part.numbers, common(part.elements, slices.elements(bucket, owner)));
+  });
+}
+
 /// Copies what each rank has of a number of tensors to all others.
 template <class TensorOf>
 void Ranks::all_gather(int64_t exchanges, const TensorOf& tensor_of) {
@@ -162,11 +179,7 @@ void Ranks::all_gather(int64_t exchanges, const TensorOf& tensor_of) {
   };
   for (int64_t i = 0; i < exchanges; ++i) {
     if (std::ssize(under_way) == tensors_->most_under_way()) finish_first();
-    const Tensor mine = tensor_of(i, rank());
-    std::vector<TensorSwap> swaps;
-    for (int other = 0; other < size(); ++other)
-      if (other != rank()) swaps.push_back({.other = other, .mine = mine, .theirs = tensor_of(i, other)});
-    under_way.push_back(start(Topic::values, std::move(swaps)));
+    under_way.push_back(start_gather([&](int owner) { return tensor_of(i, owner); }));
   }
   while (!under_way.empty()) finish_first();
   join();

@@ -100,6 +100,13 @@ class Ranks {
   /// The sum over the ranks of all of a slab, [n] f32, by the library: on every rank, in an order that depends on
   /// the library and on R. Counts the bytes that it sends at least.
   void sum_by_library(Tensor slab);
+  /// Whether an exchange that was started goes on while this process does something else.
+  bool goes_on() const { return tensors_->goes_on(); }
+  /// Starts to copy every rank's slices of the part's elements in a bucket to all others. Nothing may read or change these
+  /// elements of the other ranks, or change those of this rank, before it is over.
+  std::unique_ptr<TensorExchange> start_gather(const SlabPart& part, const Slices& slices, int64_t bucket);
+  /// Waits until an exchange is over.
+  void wait(TensorExchange& exchange);
   /// Copies every rank's slices to all others.
   void all_gather(Tensor slab, const Slices& slices);
   /// The same for parts of a slab that do not overlap: all elements that are in one of them.
@@ -133,10 +140,11 @@ class Ranks {
   void send_and_receive(int other, Topic topic, std::span<const std::byte> mine, std::span<std::byte> theirs,
                         Transfers& transfers);
   template <class TensorOf>
+  std::unique_ptr<TensorExchange> start_gather(const TensorOf& tensor_of);
+  template <class TensorOf>
   void all_gather(int64_t exchanges, const TensorOf& tensor_of);
   void wait(Transfers& transfers);
   std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps);
-  void wait(TensorExchange& exchange);
   std::vector<std::span<std::byte>> pieces_of(std::span<std::byte> bytes) const;
 
   Messages& messages_;

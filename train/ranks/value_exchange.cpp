@@ -1,7 +1,17 @@
 #include "train/ranks/value_exchange.h"
 
+#include <algorithm>
+
+#include "core/error.h"
+
 namespace hewn {
 namespace {
+
+Range elements_of_member(const Parameters& parameters, size_t i) {
+  const ParameterSlab& slab = parameters.slab();
+  const auto begin = static_cast<int64_t>(slab.values->offset(i) / size_of(parameters.dtype()));
+  return {begin, begin + slab.members[i]->shape.numel()};
+}
 
 /// The elements of the slab's members that are sent as copies, or of the others, with the gaps behind them.
 std::vector<Range> elements_sent(const Parameters& parameters, bool as_copies) {
@@ -9,9 +19,7 @@ std::vector<Range> elements_sent(const Parameters& parameters, bool as_copies) {
   std::vector<Range> ranges;
   for (size_t i = 0; i < slab.members.size(); ++i) {
     if (ValueExchange::sends_copy(*slab.members[i]) != as_copies) continue;
-    const auto place = [&](size_t member) {
-      return static_cast<int64_t>(slab.values->offset(member) / size_of(parameters.dtype()));
-    };
+    const auto place = [&](size_t member) { return elements_of_member(parameters, member).begin; };
     const Range member{place(i), i + 1 < slab.members.size() ? place(i + 1) : slab.n};
     if (!ranges.empty() && ranges.back().end == member.begin)
       ranges.back().end = member.end;
@@ -34,14 +42,74 @@ ValueExchange::ValueExchange(const Parameters& parameters, Ranks& ranks)
     sent_.push_back({.numbers = slab.values_bf16, .elements = elements});
     behind_.push_back({.numbers = values, .elements = elements});
   }
+  list_pieces(parameters);
+  list_targets(parameters);
+}
+
+ValueExchange::~ValueExchange() {
+  try {
+    finish();
+  } catch (const Error&) {
+    ranks_.abandon();
+  }
+  for (const Target& target : targets_) target.storage->arrival = nullptr;
+}
+
+/// Layers are declared in the order in which a forward pass reads them.
+void ValueExchange::list_pieces(const Parameters& parameters) {
+  const std::vector<Parameter*>& members = parameters.slab().members;
+  std::vector<Range> declared;
+  for (const Parameter& p : parameters.all())
+    if (const auto member = std::ranges::find(members, &p); member != members.end())
+      declared.push_back(elements_of_member(parameters, static_cast<size_t>(member - members.begin())));
+  for (int64_t bucket = 0; bucket < slices_.buckets(); ++bucket)
+    for (const SlabPart& part : sent_)
+      if (const Range elements = common(part.elements, slices_.elements(bucket)); elements.size() > 0)
+        pieces_.push_back({{.numbers = part.numbers, .elements = elements}, bucket});
+  const auto first_read = [&](const Piece& piece) {
+    return std::ranges::find_if(declared, [&](Range p) { return common(p, piece.part.elements).size() > 0; });
+  };
+  std::ranges::stable_sort(pieces_, {}, first_read);
+}
+
+void ValueExchange::list_targets(const Parameters& parameters) {
+  const ParameterSlab& slab = parameters.slab();
+  for (size_t i = 0; i < slab.members.size(); ++i) {
+    const Parameter& p = *slab.members[i];
+    targets_.push_back(
+        {(sends_copy(p) ? p.value_bf16 : p.value).storage(), elements_of_member(parameters, i)});
+  }
+  for (const SlabPart& part : sent_) targets_.push_back({part.numbers.storage(), {0, slab.n}});
 }
 
 void ValueExchange::gather() {
-  ranks_.all_gather(sent_, slices_);
+  finish();
   complete_ = behind_.empty();
+  if (!ranks_.goes_on()) return ranks_.all_gather(sent_, slices_);
+  for (const Piece& piece : pieces_)
+    under_way_.push_back({piece.part.elements, ranks_.start_gather(piece.part, slices_, piece.bucket)});
+  for (const Target& target : targets_) target.storage->arrival = this;
+}
+
+void ValueExchange::await(Storage& storage) {
+  const auto target = std::ranges::find(targets_, &storage, [](const Target& t) { return t.storage.get(); });
+  for (UnderWay& piece : under_way_)
+    if (piece.exchange && common(piece.elements, target->elements).size() > 0) {
+      ranks_.wait(*piece.exchange);
+      piece.exchange.reset();
+    }
+  storage.arrival = nullptr;
+}
+
+void ValueExchange::finish() {
+  for (UnderWay& piece : under_way_)
+    if (piece.exchange) ranks_.wait(*piece.exchange);
+  under_way_.clear();
+  for (const Target& target : targets_) target.storage->arrival = nullptr;
 }
 
 void ValueExchange::complete() {
+  finish();
   if (complete_) return;
   ranks_.all_gather(behind_, slices_);
   ranks_.settle();

@@ -98,10 +98,12 @@ void RankWatch::watch_exchange(Parameters& parameters, const TrainConfig& config
     ranks_.gather("");  // begin together
     const double before = ranks_.traffic().seconds_waited;
     exchange.finish();
-    if (config.optimizer.shard)
+    if (config.optimizer.shard) {
       values.gather();
-    else
+      values.finish();
+    } else {
       ranks_.all_gather(grads, ranks_.slices(grads.numel(), grads.dtype()));
+    }
     ranks_.settle();
     alone_.push_back(ranks_.traffic().seconds_waited - before);
   }

@@ -17,7 +17,7 @@ constexpr const char* nvlink = "nvlink";
 
 // Of the time of a micro-step: as many products as the forward pass has for the gradients of the inputs, and as many for
 // those of the parameters.
-constexpr double backward_part = 2.0 / 3;
+constexpr double backward_part = 2.0 / 3, forward_part = 1 - backward_part;
 
 // Of the time of a step, what may remain to be waited for.
 constexpr double little = 0.1;
@@ -56,9 +56,13 @@ PlannedExchange plan_exchange(const Link& link, const TrainConfig& config, const
   exchange.seconds = static_cast<double>(plan.bytes_sent) / link.bytes_per_s;
   const double mine = static_cast<double>(config.gradient_accumulation_steps / target.ranks);
   const double micro_step = step_seconds / mine;
-  // Gradients leave during the last backward pass; the values when all of them have been updated.
-  exchange.seconds_hidden =
-      std::min(static_cast<double>(plan.gradient_bytes_sent) / link.bytes_per_s, backward_part * micro_step);
+  // Gradients leave during the last backward pass; values in memory of the host during the next forward pass.
+  const auto hide = [&](int64_t bytes, double part) {
+    exchange.seconds_hidden += std::min(static_cast<double>(bytes) / link.bytes_per_s, part * micro_step);
+  };
+  hide(plan.gradient_bytes_sent, backward_part);
+  if (config.optimizer.shard && !config.optimizer.stochastic_rounding && target.memory_bytes == 0)
+    hide(plan.bytes_sent - plan.gradient_bytes_sent, forward_part);
   const double rest = exchange.seconds - exchange.seconds_hidden;
   const double least = std::ceil(rest * (1 - little) / (little * micro_step));
   exchange.micro_steps = target.ranks * std::max<int64_t>(1, static_cast<int64_t>(least));
@@ -77,7 +81,8 @@ std::string lines_of(const PlannedExchange& e, const PlanTarget& target) {
                                        scaled(e.link.bytes_per_s, "B/s"), " in each direction) ");
   return text + join("network     at ", number_text(e.link.bytes_per_s / bytes_per_gbit), " Gbit/s ", named,
                      fixed(e.seconds * 1e3, 1), " ms per step, of which ", fixed(e.seconds_hidden * 1e3, 1),
-                     " beside the last backward pass\n            the rest is a tenth of a step with "
+                     " beside the last backward pass and the next forward pass\n            the rest is a "
+                     "tenth of a step with "
                      "gradient_accumulation_steps = ",
                      e.micro_steps, "\n");
 }

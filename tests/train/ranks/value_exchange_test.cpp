@@ -183,6 +183,38 @@ TEST_CASE("ranks: a matrix that is sent as bf16 copy takes half the bytes", "[ra
     }
 }
 
+TEST_CASE("ranks: values arrive while other work goes on, and who uses a parameter waits for it alone",
+          "[ranks]") {
+  const TrainConfig config = sent_variants()[7].config;
+  Mailboxes(2, run_seed(), 0).run([&](Ranks& ranks) {
+    const auto device = make_cpu(1);
+    const auto model = make_model(config.model, config.training, *device, config.dtype, 3);
+    Parameters& parameters = model->parameters();
+    const auto is_under_way = [](const Parameter& p) { return p.value.storage()->arrival != nullptr; };
+    const auto number_under_way = [&] { return std::ranges::count_if(parameters.all(), is_under_way); };
+    const Tensor all = elements_of(*parameters.slab().values, DType::f32);
+    std::fill_n(all.ptr<float>(), all.numel(), static_cast<float>(ranks.rank()));
+    const Slices slices = ranks.slices(all.numel(), DType::f32);
+    {
+      ValueExchange values(parameters, ranks);
+      values.gather();
+      require(number_under_way() == std::ssize(parameters.all()), "a parameter is not under way");
+      Parameter& matrix = *parameters.find("transformer.h.0.mlp.c_fc.weight");
+      (void)matrix.value.data();
+      require(!is_under_way(matrix), "the matrix was not waited for");
+      require(number_under_way() == std::ssize(parameters.all()) - 1, "others were waited for, too");
+      const std::vector<float> owners = all.values<float>();  // waits for all
+      for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket)
+        for (int rank = 0; rank < 2; ++rank)
+          for (int64_t i = slices.elements(bucket, rank).begin; i < slices.elements(bucket, rank).end; ++i)
+            require(owners[static_cast<size_t>(i)] == static_cast<float>(rank), "element ", i, " is ",
+                    owners[static_cast<size_t>(i)], " on rank ", ranks.rank());
+      values.gather();
+    }
+    require(number_under_way() == 0, "what is under way has outlived its end");
+  });
+}
+
 TEST_CASE("ranks: a value that is not finite is found by all of them, though it was not sent", "[ranks]") {
   TrainConfig config = sent_variants()[1].config;
   config.training.what = "head";  // a single slice, which the last rank owns

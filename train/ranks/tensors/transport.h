@@ -41,6 +41,8 @@ class TensorTransport {
   virtual std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps) = 0;
   /// The number of exchanges that may be under way together; more cost memory.
   virtual int64_t most_under_way() const = 0;
+  /// Whether exchanges go on while this process does something else, and may be waited for at any time.
+  virtual bool goes_on() const { return false; }
   /// Has what is launched from now on follow the exchanges that are over, and what was launched beside.
   virtual void join() {}
   /// Whether exchanges, up to a `join`, can be part of a graph (`CapturedWork`).
