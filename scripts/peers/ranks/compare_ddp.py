@@ -71,7 +71,7 @@ def compare_times(args):
         contenders[f"PyTorch, {mode}"] = lambda mode=mode: torch(args, mode, seen)
     timings = in_turn(contenders, args.rounds)
     ours = timings["Hewn"]
-    print(f"\n{counted(args.ranks, 'process')} with {counted(args.threads, 'thread')}, {args.micro_steps} micro-steps, "
+    print(f"\n{counted(args.ranks, 'rank')} with {counted(args.threads, 'thread')}, {args.micro_steps} micro-steps, "
           f"{counted(args.rounds, 'round')} in turn; {seen['peer'].split(',')[0]}\n")
     print(markdown(["step", "best ms", "median ms", "beside Hewn, best", "median"],
                    [[name, f"{t.best:.0f}", f"{t.median:.0f}", f"{t.best / ours.best:.2f}",
