@@ -61,8 +61,9 @@ PlannedExchange plan_exchange(const Link& link, const TrainConfig& config, const
     exchange.seconds_hidden += std::min(static_cast<double>(bytes) / link.bytes_per_s, part * micro_step);
   };
   hide(plan.gradient_bytes_sent, backward_part);
-  if (config.optimizer.shard && !config.optimizer.stochastic_rounding && target.memory_bytes == 0)
-    hide(plan.bytes_sent - plan.gradient_bytes_sent, forward_part);
+  exchange.hides_values =
+      config.optimizer.shard && !config.optimizer.stochastic_rounding && target.memory_bytes == 0;
+  if (exchange.hides_values) hide(plan.bytes_sent - plan.gradient_bytes_sent, forward_part);
   const double rest = exchange.seconds - exchange.seconds_hidden;
   const double least = std::ceil(rest * (1 - little) / (little * micro_step));
   exchange.micro_steps = target.ranks * std::max<int64_t>(1, static_cast<int64_t>(least));
@@ -81,9 +82,8 @@ std::string lines_of(const PlannedExchange& e, const PlanTarget& target) {
                                        scaled(e.link.bytes_per_s, "B/s"), " in each direction) ");
   return text + join("network     at ", number_text(e.link.bytes_per_s / bytes_per_gbit), " Gbit/s ", named,
                      fixed(e.seconds * 1e3, 1), " ms per step, of which ", fixed(e.seconds_hidden * 1e3, 1),
-                     " beside the last backward pass and the next forward pass\n            the rest is a "
-                     "tenth of a step with "
-                     "gradient_accumulation_steps = ",
+                     " beside the last backward pass", e.hides_values ? " and the next forward pass" : "",
+                     "\n            the rest is a tenth of a step with gradient_accumulation_steps = ",
                      e.micro_steps, "\n");
 }
 

@@ -26,7 +26,8 @@ struct PlannedExchange {
   size_t peak_if_not = 0;     ///< bytes of memory at peak, if it were the other way
   Link link;                  ///< that it takes
   double seconds = 0;         ///< the least that sending takes in a step
-  double seconds_hidden = 0;  ///< of these, beside the last backward pass and the next forward pass
+  double seconds_hidden = 0;  ///< of these, beside the last backward pass and perhaps the next forward pass
+  bool hides_values = false;  ///< whether values arrive beside the next forward pass
   int64_t micro_steps = 0;  ///< of all ranks in a step, from which the rest is less than a tenth of the step
 };
 

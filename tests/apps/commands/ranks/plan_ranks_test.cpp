@@ -66,6 +66,12 @@ TEST_CASE(
     CHECK(hidden_part(more) > 0.4);
     CHECK(hidden_part(more) < 0.7);
   }
+  const auto says = [](const std::vector<std::string>& more) {
+    return contains(plan(with({"--gradient_accumulation_steps=8", "--ranks=4", "--network=10"}, more)).out,
+                    " and the next forward pass\n");
+  };
+  CHECK(says({}));
+  CHECK(!says({"--device=cuda", "--gpu=h100"}));
 }
 
 TEST_CASE("a plan for several GPUs counts what each holds and sends") {
