@@ -61,8 +61,8 @@ class GradientExchange {
   std::vector<Range> buckets_of_;  // of each member of the slab
   std::vector<int64_t> order_;     // in which buckets start
   bool hooked_ = false;            // whether the parameters have hooks
-  int64_t sent_before_ = 0,
-          sent_ = 0;  // bytes: by this rank until `begin`, and from there on to the end of `finish`
+  int64_t sent_before_ = 0;        // bytes: by this rank, up to `begin`
+  int64_t sent_ = 0;               // from `begin` to the end of `finish`
   // Of the current step.
   std::vector<bool> complete_;                  // by member: whether its gradient is
   std::vector<int64_t> incomplete_;             // by bucket: its parameters whose gradients are not
