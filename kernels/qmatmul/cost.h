@@ -32,12 +32,12 @@ inline Cost cost_of(const WidenRows& a) {
   return {n * cols, n * (sizeof(int32_t) + cols / format.elements * format.bytes + cols * sizeof(float))};
 }
 
-/// Some 16 operations for each element and each of about 48 candidates (encode/search.h). Reads x once; writes the
-/// blocks.
+/// Some 10 operations for each element and each of about 48 candidates (encode/search.h), as if each were measured to
+/// the end. Reads x once; writes the blocks.
 inline Cost cost_of(const EncodeBlocks& a) {
   const auto elements = static_cast<double>(a.rows) * static_cast<double>(a.cols);
   const BlockFormat& format = format_of(a.format);
-  return {16 * 48 * elements,
+  return {10 * 48 * elements,
           elements * (sizeof(float) + static_cast<double>(format.bytes) / format.elements)};
 }
 

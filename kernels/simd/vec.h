@@ -82,7 +82,8 @@ HEWN_INLINE vi lane_index() {
 }
 
 // Operations that differ between instruction sets. fma(a, b, c) is a * b + c, rounded once if the hardware
-// can, twice with SSE2. max and min return b if either operand is NaN: pass the value that may be NaN second.
+// can, twice with SSE2. max and min return b if either operand is NaN: pass the value that may be NaN second. any tells
+// whether a comparison is true in a lane.
 // load_part reads the first n of W lanes, 0 <= n <= W, and touches no other memory; the remaining lanes
 // become 0. store_part writes the first n. Short vectors test for n = W: AMD's processors take 40 steps for a masked
 // store of 32 bytes.
@@ -95,6 +96,7 @@ HEWN_INLINE vf max(vf a, vf b) { return _mm512_maskz_max_ps(0xffff, a, b); }
 HEWN_INLINE vf min(vf a, vf b) { return _mm512_maskz_min_ps(0xffff, a, b); }
 HEWN_INLINE vf sqrt(vf a) { return _mm512_maskz_sqrt_ps(0xffff, a); }
 HEWN_INLINE vd sqrt(vd a) { return _mm512_maskz_sqrt_pd(0xff, a); }
+HEWN_INLINE bool any(vi mask) { return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask)) != 0; }
 
 HEWN_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
 HEWN_INLINE vf load_part(const float* p, int64_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
@@ -114,6 +116,7 @@ HEWN_INLINE vf max(vf a, vf b) { return _mm256_max_ps(a, b); }
 HEWN_INLINE vf min(vf a, vf b) { return _mm256_min_ps(a, b); }
 HEWN_INLINE vf sqrt(vf a) { return _mm256_sqrt_ps(a); }
 HEWN_INLINE vd sqrt(vd a) { return _mm256_sqrt_pd(a); }
+HEWN_INLINE bool any(vi mask) { return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0; }
 
 HEWN_INLINE __m256i first_lanes(int64_t n) {
   return reinterpret_cast<__m256i>(lane_index() < static_cast<int32_t>(n));
@@ -147,6 +150,7 @@ HEWN_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 HEWN_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
 HEWN_INLINE vf sqrt(vf a) { return reinterpret_cast<vf>(vsqrtq_f32(reinterpret_cast<float32x4_t>(a))); }
 HEWN_INLINE vd sqrt(vd a) { return reinterpret_cast<vd>(vsqrtq_f64(reinterpret_cast<float64x2_t>(a))); }
+HEWN_INLINE bool any(vi mask) { return vmaxvq_u32(reinterpret_cast<uint32x4_t>(mask)) != 0; }
 #else
 HEWN_INLINE vf fma(vf a, vf b, vf c) { return a * b + c; }
 HEWN_INLINE vd fma(vd a, vd b, vd c) { return a * b + c; }
@@ -154,6 +158,7 @@ HEWN_INLINE vf max(vf a, vf b) { return _mm_max_ps(a, b); }
 HEWN_INLINE vf min(vf a, vf b) { return _mm_min_ps(a, b); }
 HEWN_INLINE vf sqrt(vf a) { return _mm_sqrt_ps(a); }
 HEWN_INLINE vd sqrt(vd a) { return _mm_sqrt_pd(a); }
+HEWN_INLINE bool any(vi mask) { return _mm_movemask_ps(reinterpret_cast<__m128>(mask)) != 0; }
 #endif
 
 HEWN_INLINE vf load_part(const float* p, int64_t n) {

@@ -37,12 +37,14 @@ HEWN_INLINE vf nearest(vf x, vf least, vf most) {
 /// Element i of the groups is at x + i * batch_lanes, its weight at w + i * batch_lanes.
 struct LaneGroups {
   const float *x, *w;
+  bool weighted;  ///< or all weights are 1
   int elements;
   vf least, most;
 
-  LaneGroups(const GroupPlan& plan, const float* elements_at, const float* weights_at)
+  LaneGroups(const GroupPlan& plan, const float* elements_at, const float* weights_at, bool with_weights)
       : x(elements_at),
         w(weights_at),
+        weighted(with_weights),
         elements(plan.elements),
         least(set1(plan.least)),
         most(set1(plan.most)) {}
@@ -89,36 +91,66 @@ HEWN_INLINE LaneRange range_of(const LaneGroups& groups) {
   return range;
 }
 
+/// The sum of squared errors of a scale. Lanes that reach `enough` may have a smaller sum than theirs, which reaches it
+/// too: most candidates are worse than the best one by the first half of their elements.
+template <bool weighted>
+HEWN_INLINE vf error_of(const LaneGroups& groups, vf scale, vf enough) {
+  constexpr int steps = 8;
+  const vf inverse = reciprocal(scale);
+  vf sum{};
+  for (int begin = 0; begin < groups.elements; begin += steps) {
+    for (int i = begin; i < begin + steps; ++i) {
+      const vf x = load(groups.x + i * batch_lanes), r = x - scale * groups.number(x, inverse);
+      sum += weighted ? load(groups.w + i * batch_lanes) * r * r : r * r;
+    }
+    if (!any(sum < enough)) break;
+  }
+  return sum;
+}
+
 struct LaneScaleFit {
-  vf scale, error;
+  vf scale, error, divisor;
+
+  HEWN_INLINE void keep_better(const LaneScaleFit& other) {
+    const vi better = other.error < error;
+    scale = better ? other.scale : scale, error = better ? other.error : error;
+    divisor = better ? other.divisor : divisor;
+  }
 };
-HEWN_INLINE void keep_better(LaneScaleFit& best, vf scale, vf error) {
-  const vi better = error < best.error;
-  best = {better ? scale : best.scale, better ? error : best.error};
+
+/// Replaces the best fit by that of a divisor, if it is better.
+template <bool stored, bool weighted>
+HEWN_INLINE void consider_divisor(const LaneGroups& groups, vf extreme, vf divisor, LaneScaleFit& best) {
+  const vf candidate = extreme / divisor, scale = stored ? as_half(candidate) : candidate;
+  best.keep_better({scale, error_of<weighted>(groups, scale, best.error), divisor});
 }
 
-/// Measures a scale, which may become the best, and returns its least squares solution.
-template <bool stored>
-HEWN_INLINE LaneScaleFit consider_scale(const LaneGroups& groups, vf candidate, LaneScaleFit& best) {
-  const vf scale = stored ? as_half(candidate) : candidate;
-  const LaneSums sums = measure<false>(groups, scale, vf{});
-  const vf change = sums.qq > 0.0f ? sums.rq / sums.qq : vf{};
-  keep_better(best, scale, sums.rr);
-  return {scale + change, sums.rr - change * sums.rq};
-}
-
-template <bool stored>
-__attribute__((noinline)) vf fit_scales(const LaneGroups& groups, const Divisors& divisors) {
+template <bool stored, bool weighted>
+__attribute__((noinline)) LaneScaleFit best_candidate(const LaneGroups& groups, const Divisors& divisors) {
   const LaneRange range = range_of(groups);
   const vf extreme = -range.least > range.most ? range.least : range.most;
-  LaneScaleFit best{vf{}, set1(infinite_error)}, improved = best;
-  for (int k = 0; k < divisors.count; ++k) {
-    const vf divisor = set1(divisors.first + static_cast<float>(k) * divisors.step);
-    const LaneScaleFit fit = consider_scale<stored>(groups, extreme / divisor, best);
-    keep_better(improved, fit.scale, fit.error);
+  LaneScaleFit best{vf{}, set1(infinite_error), vf{}};
+  for (int k = 0; k < divisors.count; ++k)
+    consider_divisor<stored, weighted>(groups, extreme,
+                                       set1(divisors.first + static_cast<float>(k) * divisors.step), best);
+  const vf middle = best.divisor;
+  for (int k = -quarter_steps; k <= quarter_steps; ++k)
+    consider_divisor<stored, weighted>(groups, extreme, middle + static_cast<float>(k) * (divisors.step / 4),
+                                       best);
+  return best;
+}
+
+template <bool stored>
+HEWN_INLINE vf fit_scales(const LaneGroups& groups, const Divisors& divisors) {
+  LaneScaleFit best = groups.weighted ? best_candidate<stored, true>(groups, divisors)
+                                      : best_candidate<stored, false>(groups, divisors);
+  vf scale = best.scale;
+  for (int round = 0; round <= least_squares_rounds; ++round) {
+    const LaneSums sums = measure<false>(groups, scale, vf{});
+    best.keep_better({scale, sums.rr, best.divisor});
+    const vf change = sums.qq > 0.0f ? sums.rq / sums.qq : vf{};
+    scale = stored ? as_half(scale + change) : scale + change;
   }
-  for (int round = 0; round < least_squares_rounds; ++round)
-    improved = consider_scale<stored>(groups, improved.scale, best);
   return best.scale;
 }
 

@@ -44,7 +44,7 @@ float extreme_of(const float* x, int n) {
   return -least > most ? least : most;
 }
 
-/// A scale, and the sum of squared errors that it has, or will have after least squares.
+/// A scale, and the sum of squared errors that it has.
 struct ScaleFit {
   float scale, error;
 };
@@ -52,24 +52,33 @@ void keep_better(ScaleFit& best, float scale, float error) {
   if (error < best.error) best = {scale, error};
 }
 
-/// The scale with the least error of a group without offsets; a number in half precision if it is to be stored.
+/// The divisor of the extreme that gives the scale with the least error.
+float best_divisor(const Group& group, float extreme, const auto& storable) {
+  const Divisors& divisors = group.plan.divisors;
+  float best = 0, least = infinite;
+  const auto consider = [&](float divisor) {
+    const float error = measure(group, storable(extreme / divisor), 0).rr;
+    if (error < least) best = divisor, least = error;
+  };
+  for (int k = 0; k < divisors.count; ++k) consider(divisors.first + static_cast<float>(k) * divisors.step);
+  const float middle = best;
+  for (int k = -quarter_steps; k <= quarter_steps; ++k)
+    consider(middle + static_cast<float>(k) * (divisors.step / 4));
+  return best;
+}
+
+/// The scale with the least error of a group without offsets, a number in half precision if it is to be stored: that of
+/// the best divisor, or what least squares make of it.
 float fit_scale(const Group& group, bool stored) {
   const auto storable = [stored](float scale) { return stored ? as_half(scale) : scale; };
-  const Divisors& divisors = group.plan.divisors;
   const float extreme = extreme_of(group.x, group.plan.elements);
-  ScaleFit best{0, infinite}, improved{0, infinite};
-  const auto consider = [&](float candidate) {
-    const float scale = storable(candidate);
+  float scale = storable(extreme / best_divisor(group, extreme, storable));
+  ScaleFit best{0, infinite};
+  for (int round = 0; round <= least_squares_rounds; ++round) {
     const GroupSums sums = measure(group, scale, 0);
-    const float change = sums.qq > 0 ? sums.rq / sums.qq : 0;
     keep_better(best, scale, sums.rr);
-    return ScaleFit{scale + change, sums.rr - change * sums.rq};
-  };
-  for (int k = 0; k < divisors.count; ++k) {
-    const ScaleFit fit = consider(extreme / (divisors.first + static_cast<float>(k) * divisors.step));
-    keep_better(improved, fit.scale, fit.error);
+    scale = storable(scale + (sums.qq > 0 ? sums.rq / sums.qq : 0));
   }
-  for (int round = 0; round < least_squares_rounds; ++round) improved = consider(improved.scale);
   return best.scale;
 }
 

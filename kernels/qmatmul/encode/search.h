@@ -52,6 +52,9 @@ constexpr RangeEnds range_ends[] = {
     {0.8f, -0.5f},   {0.8f, -0.07f},  {0.8f, 0.37f},  {0.8f, 0.8f},
 };
 
+/// The best divisor of a group's scale is followed by those up to three quarters of a step to both sides.
+inline constexpr int quarter_steps = 3;
+
 /// How often the best candidate is replaced by the least squares solution for its integers.
 inline constexpr int least_squares_rounds = 2;
 

@@ -7,9 +7,14 @@ namespace {
 
 /// Groups of one block or several, transposed: element i of group g is at i * batch_lanes + g.
 struct Batch {
+  bool weighted;  ///< or all weights are 1
   float x[quantised_block * batch_lanes], w[quantised_block * batch_lanes];
   int32_t q[quantised_block * batch_lanes];
   float scale[batch_lanes], offset[batch_lanes];  ///< as stored
+
+  HEWN_INLINE LaneGroups lanes_from(const GroupPlan& plan, int lane) const {
+    return {plan, x + lane, w + lane, weighted};
+  }
 };
 
 HEWN_INLINE float limited(float x, float least, float most) {
@@ -49,7 +54,7 @@ void gather(const EncodeBlocks& a, const GroupPlan& plan, int64_t begin, int64_t
 
 /// The integers of all elements for the scales and offsets that were found.
 HEWN_INLINE void number_elements(const GroupPlan& plan, int lane, Batch& batch) {
-  const LaneGroups groups(plan, batch.x + lane, batch.w + lane);
+  const LaneGroups groups = batch.lanes_from(plan, lane);
   const vf offset = load(batch.offset + lane), inverse = reciprocal(load(batch.scale + lane));
   for (int i = 0; i < plan.elements; ++i) {
     const vf q = groups.number(load(groups.x + i * batch_lanes) - offset, inverse);
@@ -66,7 +71,7 @@ void take_numbers(const GroupPlan& plan, const Batch& batch, int lane, int8_t* q
 /// Blocks that are one group each.
 void find_scales(const GroupPlan& plan, Batch& batch, BlockParts (&parts)[batch_lanes]) {
   for (int lane = 0; lane < batch_lanes; lane += W) {
-    const LaneGroups groups(plan, batch.x + lane, batch.w + lane);
+    const LaneGroups groups = batch.lanes_from(plan, lane);
     store(batch.scale + lane, fit_scales<true>(groups, plan.divisors));
     store(batch.offset + lane, vf{});
   }
@@ -106,7 +111,7 @@ void find_super_scales(const GroupPlan& plan, const SuperPlan& super_plan, Batch
                        BlockParts (&parts)[batch_lanes]) {
   BatchFits fits;
   for (int lane = 0; lane < batch_lanes; lane += W)
-    fit_groups(LaneGroups(plan, batch.x + lane, batch.w + lane), plan, lane, fits);
+    fit_groups(batch.lanes_from(plan, lane), plan, lane, fits);
   const int blocks = batch_lanes / plan.groups;
   SuperScales super[batch_lanes];
   float error[batch_lanes];
@@ -122,7 +127,7 @@ void find_super_scales(const GroupPlan& plan, const SuperPlan& super_plan, Batch
     for (int g = 0; g < batch_lanes; ++g)
       scale[g] = super[g / plan.groups].scale, offset[g] = super[g / plan.groups].offset;
     for (int lane = 0; lane < batch_lanes; lane += W)
-      choose_groups<offsets>(LaneGroups(plan, batch.x + lane, batch.w + lane), super_plan, fits,
+      choose_groups<offsets>(batch.lanes_from(plan, lane), super_plan, fits,
                              {load(scale + lane), load(offset + lane)}, lane, choice);
     for (int b = 0; b < blocks; ++b)
       end_round(plan, choice, fits, b * plan.groups, error[b], super[b], parts[b]);
@@ -163,6 +168,7 @@ void encode_blocks_simd<Isa::HEWN_ISA>(const Launch& launch, const EncodeBlocks&
   const int64_t at_once = batch_lanes / plan.groups;
   parallel_for(launch, blocks_of(blocks, at_once), [&](int64_t first, int64_t last, int) {
     Batch batch;
+    batch.weighted = a.importance != nullptr;
     for (float& w : batch.w) w = 1;
     for (int64_t n = first; n < last; ++n) {
       const int64_t begin = n * at_once, end = begin + at_once < blocks ? begin + at_once : blocks;
