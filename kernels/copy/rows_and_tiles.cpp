@@ -37,6 +37,14 @@ void copy_row(const T* x, T* y, int64_t n, Write write) {
   std::memcpy(y, x, static_cast<size_t>(n) * sizeof(T));
 }
 
+/// The same for elements of y that are `stride` apart.
+template <class T>
+void write_line(const T* x, T* y, int64_t stride, int64_t n, Write write) {
+  if (stride == 1) return copy_row(x, y, n, write);
+  for (int64_t i = 0; i < n; ++i)
+    y[i * stride] = write == Write::add ? static_cast<T>(y[i * stride] + x[i]) : x[i];
+}
+
 /// Converts through double, so that 9 types need 18 loops rather than 81.
 void convert_row(const Copy& a, const uint8_t* x, uint8_t* y, int64_t n) {
   double values[256];
@@ -123,16 +131,17 @@ void copy_tiles(const Launch& launch, const Copy& a, int across) {
   const int last = a.rank - 1;
   const int64_t x_down = a.x_stride[across], x_along = a.x_stride[last];
   const int64_t y_down = a.y_stride[across], y_along = a.y_stride[last];
+  const bool columns = y_down < y_along;  // along which y is written
   for_tiles(launch, a, across, [&](int64_t x_first, int64_t y_first, int64_t rows, int64_t cols) {
     T here[tile][tile + 1];
     const T* const x = static_cast<const T*>(a.x) + x_first;
     T* const y = static_cast<T*>(a.y) + y_first;
-    for_elements(rows, cols, x_down < x_along,
-                 [&](int64_t i, int64_t j) { here[i][j] = x[i * x_down + j * x_along]; });
-    for_elements(rows, cols, y_down < y_along, [&](int64_t i, int64_t j) {
-      T& to = y[i * y_down + j * y_along];
-      to = a.to_y == Write::add ? static_cast<T>(to + here[i][j]) : here[i][j];
+    for_elements(rows, cols, x_down < x_along, [&](int64_t i, int64_t j) {
+      (columns ? here[j][i] : here[i][j]) = x[i * x_down + j * x_along];
     });
+    for (int64_t line = 0; line < (columns ? cols : rows); ++line)
+      write_line(here[line], y + line * (columns ? y_along : y_down), columns ? y_down : y_along,
+                 columns ? rows : cols, a.to_y);
   });
 }
 
