@@ -1,6 +1,7 @@
 #include "model/weights/gguf/quantise.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -243,9 +244,14 @@ int64_t least_bytes(const std::vector<FormatCost>& costs) {
       ->bytes;
 }
 
-void require_finite(const TensorEntry& entry, std::span<const float> values) {
-  bool finite = true;
-  for (const float v : values) finite &= std::abs(v) <= std::numeric_limits<float>::max();
+void require_finite(Executor& device, const TensorEntry& entry, std::span<const float> values) {
+  std::atomic<bool> finite = true;
+  parallel_for({.threads = device.threads()}, std::ssize(values), [&](int64_t begin, int64_t end, int) {
+    int bad = 0;
+    for (const float v : values.subspan(begin, end - begin))
+      bad |= !(std::abs(v) <= std::numeric_limits<float>::max());
+    if (bad) finite = false;
+  });
   if (finite) return;
   const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
   fail(ErrorCode::input, "tensor ", entry.name, " has the value ", *bad, " at element ", bad - values.begin(),
@@ -267,7 +273,7 @@ std::string choose_for_bits(Executor& device, Outgoing& outgoing, const Quantisa
       fixed += bytes_of(entry);
       continue;
     }
-    require_finite(entry, outgoing.values(entry.name));
+    require_finite(device, entry, outgoing.values(entry.name));
     costs.push_back(costs_of(device, outgoing, how, possible.back(), curvature.values(entry.name)));
   }
   const auto bits_of = [&](int64_t bytes) {
@@ -300,7 +306,7 @@ void write_quantised(Executor& device, Outgoing& outgoing, const Quantisation& h
   if (const auto note = note_without_feedback(outgoing, how, entries)) done.notes.push_back(*note);
   for (const TensorEntry& entry : entries) {
     const std::span<const float> values = outgoing.values(entry.name);
-    require_finite(entry, values);
+    require_finite(device, entry, values);
     const Use append = [&](const void* data, size_t bytes) {
       writer.append(entry.name, data, bytes);
       done.tensors.push_back(compared(device, entry, values, {}, data, bytes));
