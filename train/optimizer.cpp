@@ -146,8 +146,7 @@ std::vector<Optimizer::Moment> Optimizer::moments() const {
   const ParameterSlab& slab = parameters_.slab();
   for (size_t i = 0; i < slab.members.size(); ++i) {
     const Parameter& p = *slab.members[i];
-    const auto begin = static_cast<int64_t>(slab.values->offset(i) / size_of(parameters_.dtype()));
-    const Range elements{begin, begin + p.shape.numel()};
+    const Range elements = elements_of_member(parameters_, i);
     all.push_back({"m." + p.name, p.shape, pieces_of(m_, elements)});
     if (v_.defined()) all.push_back({"v." + p.name, p.shape, pieces_of(v_, elements)});
   }

@@ -10,12 +10,9 @@ namespace {
 
 /// The buckets with elements of each member of the slab.
 std::vector<Range> buckets_of_members(const Parameters& parameters, const Slices& slices) {
-  const ParameterSlab& slab = parameters.slab();
   std::vector<Range> buckets;
-  for (size_t i = 0; i < slab.members.size(); ++i) {
-    const auto begin = static_cast<int64_t>(slab.grads->offset(i) / size_of(parameters.dtype()));
-    buckets.push_back(slices.buckets_of({begin, begin + slab.members[i]->shape.numel()}));
-  }
+  for (size_t i = 0; i < parameters.slab().members.size(); ++i)
+    buckets.push_back(slices.buckets_of(elements_of_member(parameters, i)));
   return buckets;
 }
 

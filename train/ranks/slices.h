@@ -6,6 +6,7 @@
 
 #include "core/tensor.h"
 #include "kernels/global_norm/abi.h"
+#include "model/parameters.h"
 
 namespace hewn {
 
@@ -23,6 +24,13 @@ inline Range common(Range a, Range b) {
 
 /// These elements of a slab.
 inline Tensor part_of(const Tensor& slab, Range range) { return slab.sliced(0, range.begin, range.size()); }
+
+/// The elements of member i of the parameters' slab.
+inline Range elements_of_member(const Parameters& parameters, size_t i) {
+  const ParameterSlab& slab = parameters.slab();
+  const auto begin = static_cast<int64_t>(slab.values->offset(i) / size_of(parameters.dtype()));
+  return {begin, begin + slab.members[i]->shape.numel()};
+}
 
 /// The division of a slab of n elements among R ranks: it consists of buckets, and each rank owns a slice of every
 /// bucket, so that all of them send and receive whenever a bucket is exchanged. Slices are whole blocks of the global

@@ -7,12 +7,6 @@
 namespace hewn {
 namespace {
 
-Range elements_of_member(const Parameters& parameters, size_t i) {
-  const ParameterSlab& slab = parameters.slab();
-  const auto begin = static_cast<int64_t>(slab.values->offset(i) / size_of(parameters.dtype()));
-  return {begin, begin + slab.members[i]->shape.numel()};
-}
-
 /// The elements of the slab's members that are sent as copies, or of the others, with the gaps behind them.
 std::vector<Range> elements_sent(const Parameters& parameters, bool as_copies) {
   const ParameterSlab& slab = parameters.slab();
