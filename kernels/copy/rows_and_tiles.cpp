@@ -37,7 +37,7 @@ void copy_row(const T* x, T* y, int64_t n, Write write) {
   std::memcpy(y, x, static_cast<size_t>(n) * sizeof(T));
 }
 
-/// The same for elements of y that are `stride` apart.
+/// copy_row for elements of y that are `stride` apart.
 template <class T>
 void write_line(const T* x, T* y, int64_t stride, int64_t n, Write write) {
   if (stride == 1) return copy_row(x, y, n, write);

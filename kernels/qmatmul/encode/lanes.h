@@ -91,8 +91,8 @@ HEWN_INLINE LaneRange range_of(const LaneGroups& groups) {
   return range;
 }
 
-/// The sum of squared errors of a scale. Lanes that reach `enough` may have a smaller sum than theirs, which reaches it
-/// too: most candidates are worse than the best one by the first half of their elements.
+/// The sum of squared errors of a scale, or a part of it once that is `enough` in every lane: most candidates are worse
+/// than the best one after half of their elements.
 template <bool weighted>
 HEWN_INLINE vf error_of(const LaneGroups& groups, vf scale, vf enough) {
   constexpr int steps = 8;
@@ -135,8 +135,9 @@ __attribute__((noinline)) LaneScaleFit best_candidate(const LaneGroups& groups, 
                                        set1(divisors.first + static_cast<float>(k) * divisors.step), best);
   const vf middle = best.divisor;
   for (int k = -quarter_steps; k <= quarter_steps; ++k)
-    consider_divisor<stored, weighted>(groups, extreme, middle + static_cast<float>(k) * (divisors.step / 4),
-                                       best);
+    if (k != 0)
+      consider_divisor<stored, weighted>(groups, extreme,
+                                         middle + static_cast<float>(k) * (divisors.step / 4), best);
   return best;
 }
 

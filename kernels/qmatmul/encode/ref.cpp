@@ -63,7 +63,7 @@ float best_divisor(const Group& group, float extreme, const auto& storable) {
   for (int k = 0; k < divisors.count; ++k) consider(divisors.first + static_cast<float>(k) * divisors.step);
   const float middle = best;
   for (int k = -quarter_steps; k <= quarter_steps; ++k)
-    consider(middle + static_cast<float>(k) * (divisors.step / 4));
+    if (k != 0) consider(middle + static_cast<float>(k) * (divisors.step / 4));
   return best;
 }
 
