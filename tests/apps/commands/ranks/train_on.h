@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,9 @@ inline pid_t process_of(const TempDir& dir, int rank) {
     const std::string number = entry.path().filename().string();
     if (number.find_first_not_of("0123456789") != number.npos) continue;
     const auto content = [&](const char* file) {
-      std::ifstream in(entry.path() / file, std::ios::binary);
-      return std::string(std::istreambuf_iterator<char>(in), {});
+      std::ostringstream text;  // does not throw where the process ends while it is read
+      text << std::ifstream(entry.path() / file, std::ios::binary).rdbuf();
+      return text.str();
     };
     const std::string words = content("cmdline"), variables = content("environ");
     if (words.find("hewn") == words.npos || words.find(dir.path().string()) == words.npos) continue;
