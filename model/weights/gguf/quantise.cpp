@@ -248,8 +248,8 @@ void require_finite(Executor& device, const TensorEntry& entry, std::span<const 
   std::atomic<bool> finite = true;
   parallel_for({.threads = device.threads()}, std::ssize(values), [&](int64_t begin, int64_t end, int) {
     int bad = 0;
-    for (int64_t i = begin; i < end; ++i)
-      bad |= !(std::abs(values[i]) <= std::numeric_limits<float>::max());
+    for (const float v : std::span(values.begin() + begin, values.begin() + end))
+      bad |= !(std::abs(v) <= std::numeric_limits<float>::max());
     if (bad) finite = false;
   });
   if (finite) return;
