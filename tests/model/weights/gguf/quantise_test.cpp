@@ -364,13 +364,18 @@ TEST_CASE("quantise: what cannot be written is refused, and nothing is left", "[
   CHECK(fails(ErrorCode::usage, {"norm_place = post"},
               [&] { export_model(post.own, "gguf", post.path("model.gguf"), quantised("q8_0")); }));
   Parameter& p = *e.model->parameters().find("transformer.h.0.mlp.c_fc.weight");
-  std::vector<float> values = p.value.values<float>();
-  values[5] = std::numeric_limits<float>::quiet_NaN();
-  p.value.upload(values.data());
-  save_weights(e.path("bad.safetensors"), *e.model);
-  const ForeignModel bad = own_model(e.path("bad.safetensors"), e.model->config(), nullptr);
-  CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", "nan"},
-              [&] { export_model(bad, "gguf", e.path("bad.gguf"), quantised("q8_0")); }));
+  const std::vector<float> whole = p.value.values<float>();
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::pair<size_t, float> wrong[] = {{0, -infinity}, {5, std::nanf("")}, {whole.size() - 1, infinity}};
+  for (const auto& [at, value] : wrong) {
+    std::vector<float> values = whole;
+    values[at] = value;
+    p.value.upload(values.data());
+    save_weights(e.path("bad.safetensors"), *e.model);
+    const ForeignModel bad = own_model(e.path("bad.safetensors"), e.model->config(), nullptr);
+    CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", std::isnan(value) ? "nan" : "inf"},
+                [&] { export_model(bad, "gguf", e.path("bad.gguf"), quantised("q8_0")); }));
+  }
   CHECK_FALSE(std::filesystem::exists(e.path("bad.gguf")));
 }
 
