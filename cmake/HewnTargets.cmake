@@ -65,6 +65,11 @@ endfunction()
 function(hewn_together target name)
   set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
   set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${name})
+  if(HEWN_ALONE)
+    set(alone ${ARGN})
+    list(FILTER alone INCLUDE REGEX "${HEWN_ALONE}")
+    set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
 endfunction()
 
 # hewn_layer(NAME SOURCES... [DEPENDS TARGETS...]): a layer of the project as a static library.
@@ -78,11 +83,6 @@ function(hewn_layer name)
   add_library(hewn_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(hewn_${name} PUBLIC $<BUILD_INTERFACE:hewn_flags> ${ARG_DEPENDS})
   hewn_together(hewn_${name} ${name} ${ARG_SOURCES})
-  if(HEWN_ALONE)
-    set(alone ${ARG_SOURCES})
-    list(FILTER alone INCLUDE REGEX "${HEWN_ALONE}")
-    set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
-  endif()
 endfunction()
 
 # hewn_quickly(TARGET LEVEL UNDER_SANITIZERS): compiles code that is not performance-critical with less
