@@ -28,41 +28,60 @@ double nats_of(Model& model, const Batch& batch, int64_t n) {
   return loss.item() * static_cast<double>(n);
 }
 
-/// The windows of one split, in the order of the text; every token is a target once.
+/// The windows of one split, in the order of the text. Every token is a target once, unless a last partial window is
+/// omitted. The first input of a window is what precedes texts in the split, else the token before its first target.
 class ScoredWindows {
  public:
   ScoredWindows(const Split& split, const EvalOptions& options)
-      : split_(split),
-        T_(options.block_size),
-        stride_(split.separator || options.stride == 0 ? 0 : options.stride) {
-    if (stride_ == 0) {
-      whole_.emplace(split, T_, T_);
-      count_ = whole_->count();
-      return;
+      : split_(split), first_(split.separator ? split.separator : split.begin), T_(options.block_size) {
+    const int64_t n = split.tokens.size();
+    if (split.separator) {
+      for (size_t i = 0; i + 1 < split.documents.size(); ++i)
+        add(split.documents[i], split.documents[i + 1], options.stride);
+    } else if (first_) {
+      add(0, n, options.stride);
+    } else if (options.stride > 0) {
+      if (n < 2)
+        fail(ErrorCode::input, split.name, ": has ", n,
+             " tokens; expected at least 2, since the first is never scored");
+      add(1, n, options.stride);
+    } else {
+      add(1, 1 + Windows(split, T_, T_).count() * T_, 0);
     }
-    const int64_t last = split.tokens.size() - 1;  // the last token is only a target
-    if (last < 1)
-      fail(ErrorCode::input, split.name, ": has ", split.tokens.size(),
-           " tokens; expected at least 2, since the first is never scored");
-    count_ = 1 + (std::max<int64_t>(last - T_, 0) + stride_ - 1) / stride_;
+    if (places_.empty())
+      fail(ErrorCode::input, split.name, ": contains no text to score; give more, or another val_fraction");
   }
 
-  int64_t count() const { return count_; }
+  int64_t count() const { return std::ssize(places_); }
 
   void copy(int64_t window, int32_t* tokens, int32_t* targets) const {
-    if (whole_) return whole_->copy(window, tokens, targets);
-    const int64_t begin = window * stride_, end = std::min(begin + T_, split_.tokens.size() - 1);
-    const int64_t fresh = window == 0 ? begin : begin - stride_ + T_;  // the end of the previous window
-    std::fill(tokens, tokens + T_, 0);
+    const Place& place = places_[static_cast<size_t>(window)];
+    std::fill(tokens, tokens + T_, first_.value_or(0));
     std::fill(targets, targets + T_, ignored_target);
-    split_.tokens.copy(begin, end - begin, tokens);
-    split_.tokens.copy(fresh + 1, end - fresh, targets + (fresh - begin));
+    if (!first_) split_.tokens.copy(place.begin - 1, 1, tokens);
+    split_.tokens.copy(place.begin, place.end - 1 - place.begin, tokens + 1);
+    split_.tokens.copy(place.fresh, place.end - place.fresh, targets + (place.fresh - place.begin));
   }
 
  private:
+  /// Predicts tokens [begin, end), of which those from `fresh` on are targets.
+  struct Place {
+    int64_t begin, fresh, end;
+  };
+
+  /// Adds the windows of tokens [begin, end), of which there is at least one.
+  void add(int64_t begin, int64_t end, int64_t stride) {
+    if (stride == 0) stride = T_;
+    for (int64_t fresh = begin; fresh < end; begin += stride) {
+      places_.push_back({begin, fresh, std::min(begin + T_, end)});
+      fresh = places_.back().end;
+    }
+  }
+
   const Split& split_;
-  int64_t T_, stride_, count_ = 0;
-  std::optional<Windows> whole_;
+  std::optional<int32_t> first_;
+  int64_t T_;
+  std::vector<Place> places_;
 };
 
 /// Calls body with all windows of a split, in batches; returns their number.

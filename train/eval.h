@@ -30,7 +30,8 @@ struct EvalOptions {
   /// 0: windows of `block_size` tokens without overlap, omitting a last partial one. 1 to block_size: the
   /// distance between the starts of windows; the last may be partial. Each window scores only the tokens that
   /// no earlier window contained, so every token but the first is scored once, with at least block_size -
-  /// stride tokens of context once the text is long enough.
+  /// stride tokens of context once the text is long enough. Where a token precedes every text (`Split::begin`), it is
+  /// the first of each window, and no token of the text is omitted. Each document of aligned data is a text of its own.
   int64_t stride = 0;
   std::function<void(const ScoredToken&)> each = {};  ///< called for every token that counts, in order
 };
@@ -41,9 +42,8 @@ struct EvalOptions {
 int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const EvalOptions& options,
                           const std::function<void(const Batch&)>& body);
 
-/// Scores all validation data. Data aligned to documents has one document per window, whatever the stride. With several
-/// ranks, each computes every R-th batch, and all get the result, which has the bits of one process; `options.each` must
-/// be empty. Throws like `each_scored_batch`.
+/// Scores all validation data. With several ranks, each computes every R-th batch, and all get the result, which has the
+/// bits of one process; `options.each` must be empty. Throws like `each_scored_batch`.
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options, Ranks* ranks = nullptr);
 
 /// Whether to stop; asked between batches. Empty: never.

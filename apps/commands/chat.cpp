@@ -99,7 +99,7 @@ class Chat {
   }
 
   std::vector<int32_t> whole_prompt(const std::string& line) const {
-    if (!encoder_) return encoded_prompt(*run_.tokenizer, talk_.prompt(line), "the conversation").tokens;
+    if (!encoder_) return encoded_prompt(run_.texts(), talk_.prompt(line), "the conversation").tokens;
     std::vector<Message> messages;
     for (const Shot& turn : talk_.examples) {
       messages.push_back({Role::user, turn.input});
@@ -110,9 +110,9 @@ class Chat {
   }
 
   void answer(const std::string& line) {
-    Ends ends = ends_of(settings_, *run_.tokenizer, encoder_ ? &*encoder_ : nullptr);
+    Ends ends = ends_of(settings_, run_.texts(), encoder_ ? &*encoder_ : nullptr);
     if (ends.texts.empty() && !encoder_) ends.texts = {"\n"};
-    GenerateOptions options = generation(settings_, *run_.tokenizer, ends);
+    GenerateOptions options = generation(settings_, run_.texts(), ends);
     options.draft = draft_.options;
     options.remembered = remembered_;
     options.sample = turns_++;
@@ -132,7 +132,7 @@ class Chat {
   OpenDraft draft_;
   std::shared_ptr<Remembered> remembered_ = std::make_shared<Remembered>();
   std::optional<TalkEncoder> encoder_;  // of a run that was trained to answer
-  Shots begun_, talk_;  // the dialogue is stored as examples too: inputs and answers
+  Shots begun_, talk_;                  // the dialogue is stored as examples too: inputs and answers
   uint64_t turns_ = 0;
 };
 

@@ -25,19 +25,22 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
   if (settings.given("val")) {
     require(run.tokenizer != nullptr, settings.where("val"), ": ", run.run,
             " cannot read text: ", run.no_tokenizer);
-    return open_validation(settings.text("val"), run.tokenizer);
+    return open_validation(settings.text("val"), run.tokenizer, run.text_form);
   }
   require(settings.given("dataset") || run.config.given("dataset"), run.run,
           " was not trained here, so it has no data of its own; give --dataset=WHAT or --val=FILE");
   DataOptions options = data_options(run.config);
-  if (settings.given("dataset")) options.dataset = settings.text("dataset"), options.val.clear();
-  return open_dataset(options, run.tokenizer);
+  if (!settings.given("dataset")) return open_dataset(options, run.tokenizer);  // as in training
+  options.dataset = settings.text("dataset"), options.val.clear();
+  Dataset data = open_dataset(options, run.tokenizer);
+  if (run.tokenizer) data.score_as(run.texts().form());
+  return data;
 }
 
 /// Replaces training's error, which asks for a longer text or a smaller block_size; scoring needs neither.
 void require_whole_windows(const Dataset& data, int64_t block_size) {
   for (const Split& split : data.val)
-    if (!split.separator && split.tokens.size() <= block_size)
+    if (!split.separator && !split.begin && split.tokens.size() <= block_size)
       fail(ErrorCode::input, split.name, ": has ", split.tokens.size(), " tokens, fewer than the ",
            block_size + 1, " of a whole window; give --stride=", block_size, " to score shorter texts");
 }

@@ -15,10 +15,10 @@ namespace hewn::cli {
 namespace {
 
 // The template of a run that was trained to answer; "" for others.
-std::string chat_template_of(const std::string& path, const Tokenizer* tokenizer) {
-  if (is_foreign_model(path) || !tokenizer) return "";
+std::string chat_template_of(const std::string& path, const ForeignModel& model) {
+  if (is_foreign_model(path) || !model.tokenizer) return "";
   const std::optional<Task> task = read_task(run_of(path));
-  return task && task->chat ? task->chat->jinja(tokenizer->begin_token().has_value()) : "";
+  return task && task->chat ? task->chat->jinja(model.texts().begin().has_value()) : "";
 }
 
 std::optional<MlpActivation> activation_of(const Settings& settings) {
@@ -33,7 +33,7 @@ std::optional<MlpActivation> activation_of(const Settings& settings) {
 ExportOptions export_options(const Settings& settings, const std::string& path, const ForeignModel& model) {
   return {.block_size = settings.has("block_size") ? settings.integer("block_size") : 0,
           .act = activation_of(settings),
-          .chat_template = chat_template_of(path, model.tokenizer.get()),
+          .chat_template = chat_template_of(path, model),
           .force = settings.flag("force")};
 }
 

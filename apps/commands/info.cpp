@@ -125,6 +125,15 @@ Json about_checkpoint(const std::string& path) {
   return out;
 }
 
+/// How texts begin and end, by the text of the tokens.
+Json about_texts(const TextEncoder& texts) {
+  const auto piece = [&](int32_t id) { return std::string(texts.tokenizer().piece(id)); };
+  Json out{{"begin", nullptr}, {"ends", Json::array()}, {"own_windows", texts.form().own_windows}};
+  if (texts.begin()) out["begin"] = piece(*texts.begin());
+  for (const int32_t id : texts.ends()) out["ends"].push_back(piece(id));
+  return out;
+}
+
 Json about_run(const std::string& path) {
   Json out{{"run", path}, {"checkpoints", Json::array()}};
   for (const CheckpointInfo& checkpoint : list_checkpoints(path))
@@ -132,6 +141,8 @@ Json about_run(const std::string& path) {
   if (const auto task = read_task(path)) out["task"] = Json::parse(task_to_json(*task));
   out["read"] = find_checkpoint(path);
   const HeldCheckpoint last = hold_checkpoint(path, "last");
+  if (const auto tokenizer = run_tokenizer(path, checkpoint_state(last.path).tokenizer_hash))
+    out["texts"] = about_texts(TextEncoder(*tokenizer, run_text_form(path, last.path, tokenizer.get())));
   out["last"] = about_checkpoint(last.path);
   return out;
 }
@@ -211,6 +222,7 @@ Json about_foreign(const std::string& path) {
   out["tokenizer"] =
       model.tokenizer ? Json{{"kind", model.tokenizer->kind()}, {"vocab_size", model.tokenizer->vocab_size()}}
                       : Json("none: " + model.no_tokenizer);
+  if (model.tokenizer) out["texts"] = about_texts(model.texts());
   std::vector<TensorEntry> entries;
   model.tensors->each([&](const TensorEntry& entry) { entries.push_back(entry); });
   describe_tensors(entries, out);
@@ -292,7 +304,7 @@ Json about(const std::string& path) {
 
 // Formats a value for people: times in hours, minutes and seconds, real numbers with few digits.
 std::string shown_value(const std::string& key, const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string() && value != "\n") return value.get<std::string>();
   if (value.is_number_integer()) return long_count(value.get<int64_t>());
   if (!value.is_number_float()) return json_text(value);
   const double number = value.get<double>();

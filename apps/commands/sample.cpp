@@ -66,7 +66,7 @@ class Pace {
 int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
               const TalkEncoder* encoder) {
   for (const char* drawn : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs",
-                            "logprobs", "stop", "draft"})
+                            "logprobs", "stop", "draft", "documents"})
     require(!settings.given(drawn), settings.where(drawn),
             ": does not apply to beam search; leave it out, or leave out beam");
   require(prompts.size() == 1, settings.where("start"), ": beam search accepts one prompt, not ",
@@ -75,8 +75,8 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             .max_new_tokens = settings.integer("max_new_tokens"),
                             .length_penalty = settings.real("length_penalty"),
                             .n_best = settings.integer("num_samples"),
-                            .context = context_of(settings, *run.tokenizer),
-                            .stop_tokens = ends_of(settings, *run.tokenizer, encoder).tokens};
+                            .context = context_of(settings, run.texts()),
+                            .stop_tokens = ends_of(settings, run.texts(), encoder).tokens};
   require(options.n_best <= options.beams, "num_samples = ", options.n_best,
           " exceeds beam = ", options.beams, "; expected at least as many beams as texts");
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();
@@ -98,21 +98,27 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
 // Generates num_samples texts for each prompt, several at a time.
 int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts, View view,
               const TalkEncoder* encoder) {
-  const Ends ends = ends_of(settings, *run.tokenizer, encoder);
+  const Ends ends = ends_of(settings, run.texts(), encoder);
+  const int64_t samples = settings.integer("num_samples"), documents = settings.integer("documents");
+  require(documents == 1 || !ends.tokens.empty(), settings.where("documents"), ": nothing ends a text of ",
+          run.run, ", so there is no next document; leave it out");
   std::vector<GenerateRequest> requests;
   std::vector<std::string> begins;
   for (const Prompt& prompt : prompts)
-    for (int64_t n = 0; n < settings.integer("num_samples"); ++n) {
-      requests.push_back({prompt.tokens, static_cast<uint64_t>(n)});
-      begins.push_back(prompt.text);
-    }
+    for (int64_t n = 0; n < samples; ++n)
+      for (int64_t d = 0; d < documents; ++d) {
+        requests.push_back(
+            {d == 0 ? prompt.tokens : run.texts().opening(), static_cast<uint64_t>(d * samples + n)});
+        begins.push_back(d == 0 ? prompt.text : "");
+      }
   catch_signals();
-  TextWriter writer(*run.tokenizer, view, begins, ends.texts, !encoder && shots_of(settings).has_value());
+  TextWriter writer(*run.tokenizer, view, begins, ends.texts, !encoder && shots_of(settings).has_value(),
+                    static_cast<size_t>(documents));
   bool slid = false;
   Pace pace;
   const OpenDraft draft = open_draft(settings, run);
   DraftCount count;
-  GenerateOptions options = generation(settings, *run.tokenizer, ends);
+  GenerateOptions options = generation(settings, run.texts(), ends);
   options.draft = draft.options;
   generate(*run.model, requests, options, static_cast<size_t>(settings.integer("batch_size")),
            {.token =
@@ -154,7 +160,7 @@ int run_sample(const Settings& settings) {
   OpenRun run = open_writer(settings);
   const std::optional<TalkEncoder> instruct = instruct_encoder(settings, run);
   const TalkEncoder* const encoder = instruct ? &*instruct : nullptr;
-  const std::vector<Prompt> prompts = prompts_of(settings, *run.tokenizer, encoder);
+  const std::vector<Prompt> prompts = prompts_of(settings, run.texts(), encoder);
   require(!settings.flag("compare") || !settings.given("draft"), settings.where("draft"),
           ": does not apply to a comparison; leave it out, or leave out compare");
   if (settings.flag("compare")) return run_comparison(settings, run, prompts, encoder);

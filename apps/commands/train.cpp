@@ -85,35 +85,37 @@ void count_data(Model& model, const Dataset& data, RunState& state) {
 }
 
 // Writes a text by the current model to RUN/samples.
-void write_sample(const RunDirectory& run, Model& model, const Tokenizer& tokenizer, int64_t step,
+void write_sample(const RunDirectory& run, Model& model, const TextEncoder& texts, int64_t step,
                   uint64_t seed) {
   std::string number = std::to_string(step);
   number.insert(0, 6 - std::min<size_t>(6, number.size()), '0');
   make_directories(run.file("samples"));
   write_file_atomically(run.file("samples/step-" + number + ".txt"),
-                        drawn_text(model, tokenizer, 300, seed) + "\n");
+                        drawn_text(model, texts, 300, seed) + "\n");
 }
 
 // The beginning of a text for the terminal; "" if memory is short.
-std::string shown_text(Model& model, const Tokenizer& tokenizer, uint64_t seed) {
+std::string shown_text(Model& model, const TextEncoder& texts, uint64_t seed) {
   try {
-    return drawn_text(model, tokenizer, 60, seed);
+    return drawn_text(model, texts, 60, seed);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::memory) throw;
     return "";
   }
 }
 
-int train(const Settings& settings, RunDirectory& run, const TrainConfig& config, Trainer& trainer,
-          const Dataset& data, const BatchLoader& loader, const RunState& state) {
+int train(const Settings& settings, const TrainSetup& setup, Trainer& trainer) {
+  const RunDirectory& run = *setup.start.run;
+  const TrainConfig& config = setup.config;
   remove_temporary_files(run.file("samples"));  // left by a killed process
-  const Validator validate = text_validator(data, config, trainer.ranks());
-  TrainingRun training{settings, run, config, trainer, loader, validate, state};
+  const Validator validate = text_validator(*setup.data, config, trainer.ranks());
+  TrainingRun training{settings,     *setup.start.run, config,           trainer,
+                       setup.loader, validate,         setup.start.state};
   training.ranks = trainer.ranks();
-  if (data.tokenizer) {
-    training.sample = [&] { return shown_text(trainer.model(), *data.tokenizer, config.seed); };
-    training.on_sample = [&](int64_t step) {
-      write_sample(run, trainer.model(), *data.tokenizer, step, config.seed);
+  if (const auto texts = setup.texts()) {
+    training.sample = [&, texts] { return shown_text(trainer.model(), *texts, config.seed); };
+    training.on_sample = [&, texts](int64_t step) {
+      write_sample(run, trainer.model(), *texts, step, config.seed);
     };
   }
   return run_to_end(training);
@@ -208,14 +210,14 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
                          settings.flag("profile"));
   say_what(config, data, *model);
   if (model->counted() && !start.has_weights()) count_data(*model, data, start.state);
-  write_run_files(*start.run, settings, data.hash, data.tokenizer.get());
+  write_run_files(*start.run, settings, data.hash, setup.texts());
   if (start.resumed)
     say("resume  from ", start.checkpoint.empty() ? "the beginning (no checkpoint yet)" : start.checkpoint,
         ", step ", start.state.step);
   if (start.resumed && start.state.step >= config.max_iters && !model->counted())
     say("note    max_iters = ", config.max_iters,
         " is already reached; raise it with --max_iters=N to continue");
-  return train(settings, *start.run, config, trainer, data, setup.loader, start.state);
+  return train(settings, setup, trainer);
 }
 
 }  // namespace

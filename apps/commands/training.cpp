@@ -149,14 +149,16 @@ void say_model(const TrainConfig& config, const Model& model) {
 }
 
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
-                     const Tokenizer* tokenizer) {
+                     const std::optional<TextEncoder>& texts) {
   // A signal from here on ends the run after its next step, with a checkpoint.
   catch_signals();
   Json environment = Json::parse(version_json());
   environment["data_hash"] = to_hex(data_hash);
   write_file_atomically(run.file("env.json"), json_text(environment, 2) + "\n");
-  // A resumed run keeps its file, which its checkpoints know: another version might write it differently.
-  if (tokenizer && !path_exists(run.file("tokenizer.json"))) tokenizer->save(run.file("tokenizer.json"));
+  // A resumed run keeps its files, which its checkpoints know: another version might write them differently.
+  if (texts && !path_exists(run.file("tokenizer.json"))) texts->tokenizer().save(run.file("tokenizer.json"));
+  if (texts && !path_exists(run.file(text_form_file)))
+    write_file_atomically(run.file(text_form_file), to_json(texts->form()) + "\n");
   // The last file, since a run that has it can be resumed.
   write_file_atomically(run.file(configuration_file), sealed(settings.to_toml()));
 }

@@ -41,9 +41,10 @@ struct TrainingRun {
 /// Prints the model, what of it trains, and the device.
 void say_model(const TrainConfig& config, const Model& model);
 
-/// Writes the files of a run besides its checkpoints: config.toml, env.json and, unless null, tokenizer.json.
+/// Writes the files of a run besides its checkpoints: config.toml, env.json and, of a run on texts, tokenizer.json and
+/// texts.json.
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
-                     const Tokenizer* tokenizer);
+                     const std::optional<TextEncoder>& texts);
 
 /// The call that goes on with a run.
 std::string resume_hint(const Settings& settings, const std::string& run);

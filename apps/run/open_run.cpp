@@ -10,9 +10,11 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "core/io/lost_pages.h"
+#include "core/io/manifest.h"
 #include "core/io/path.h"
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/checkpoint/layout.h"
+#include "train/data/sources.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -36,6 +38,7 @@ OpenRun open_own_run(const Settings& settings, const std::string& path, std::uni
                  .no_tokenizer = "the run has no tokenizer.json",
                  .model = nullptr,
                  .config = read_run_config(run)};
+  opened.text_form = run_text_form(run, checkpoint, opened.tokenizer.get());
   const DType dtype = dtype_of(settings, opened.config);
   opened.model = adapters_of(settings).empty()
                      ? open_checkpoint(checkpoint, *opened.device, dtype, moved_base(settings))
@@ -52,7 +55,8 @@ OpenRun open_model_file(const Settings& settings, const std::string& path, std::
                  .no_tokenizer = foreign.no_tokenizer,
                  .model = nullptr,
                  .config = settings_of(foreign.config, "f32", path),
-                 .labels = foreign.labels};
+                 .labels = foreign.labels,
+                 .text_form = foreign.text_form};
   const Doing opening("opening ", path);
   opened.model = open_foreign_weights(foreign, *opened.device, dtype_of(settings, opened.config));
   return opened;
@@ -105,6 +109,7 @@ ForeignModel open_merged(const Settings& settings, const std::string& path) {
     const std::string& checkpoint = held.path;
     ForeignModel own = checkpoint_model(checkpoint, moved_base(settings));
     own.tokenizer = run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash);
+    own.text_form = run_text_form(run_of(checkpoint), checkpoint, own.tokenizer.get());
     if (const auto task = read_task(run_of(checkpoint))) own.labels = task->labels;
     own.no_tokenizer = "the run was trained on token ids without a tokenizer";
     return own;
@@ -130,6 +135,28 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
     fail(ErrorCode::input, path, " is not the tokenizer that the run was trained with: its hash is ",
          tokenizer->hash(), "; expected ", to_hex(expected_hash));
   return tokenizer;
+}
+
+std::optional<TextForm> run_text_form(const std::string& run, const std::string& checkpoint,
+                                      const Tokenizer* tokenizer) {
+  if (!tokenizer) return std::nullopt;
+  const std::string path = run + "/" + text_form_file;
+  if (path_exists(path)) {
+    const Doing reading("reading ", path);
+    return text_form_from_json(read_small_file(path, 1 << 20), tokenizer->vocab_size());
+  }
+  if (!checkpoint.empty() && Manifest::read(checkpoint).files_of_run().contains(text_form_file))
+    fail(ErrorCode::input, path, " is missing; it says how the texts of the run begin and end");
+  const Settings config = read_run_config(run);
+  const std::string dataset = config.takes("dataset") ? config.text("dataset") : "";
+  std::optional<int32_t> separator;
+  if (dataset == "tales")
+    separator = line_end_id(*tokenizer, dataset);
+  else if (path_is_directory(dataset) && is_data_directory(dataset))
+    separator = separator_of((fs::path(dataset) / token_files_in(dataset).train.at(0)).string());
+  return separator && *separator < tokenizer->vocab_size()
+             ? std::optional(form_of_documents(*tokenizer, *separator))
+             : std::nullopt;
 }
 
 bool is_foreign_model(const std::string& path) {

@@ -8,7 +8,7 @@
 #include "apps/cli/settings.h"
 #include "kernels/devices/devices.h"
 #include "model/model.h"
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 #include "train/checkpoint/adapted.h"
 #include "train/tasks/task.h"
 
@@ -24,7 +24,11 @@ struct OpenRun {
   /// As settings of `train`, or of the command that fine-tuned the run: the run's config.toml, or the keys of such a
   /// model.
   Settings config;
-  std::vector<std::string> labels = {};  ///< of another program's classifier; empty: unknown
+  std::vector<std::string> labels = {};    ///< of another program's classifier; empty: unknown
+  std::optional<TextForm> text_form = {};  ///< empty: as the tokenizer says
+
+  /// What the model reads text with. Requires a tokenizer.
+  TextEncoder texts() const { return TextEncoder(*tokenizer, text_form); }
 };
 
 /// Whether `open_lesson_or_foreign` should open a path: a file, a directory with another program's configuration
@@ -45,6 +49,12 @@ Settings read_run_config(const std::string& run);
 
 /// The tokenizer of a run, checked against the hash stored in its checkpoints; null if it has none.
 std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash);
+
+/// How texts begin and end in a run, from its texts.json. A run of an earlier version has none: then of a run on the
+/// built-in tales, or on token files that are still there and aligned to documents; else empty, as its tokenizer says.
+/// Throws ErrorCode::input if the file is damaged, or missing and listed by the checkpoint.
+std::optional<TextForm> run_text_form(const std::string& run, const std::string& checkpoint,
+                                      const Tokenizer* tokenizer);
 
 /// The run that a command reads: its argument, else --out_dir, else ./out if that is a run, since `hewn
 /// train` creates it there. Throws usage if two are given, or none and ./out is not a run.

@@ -34,6 +34,13 @@ std::shared_ptr<const Dataset> open_new_dataset(const DataOptions& options,
   return std::make_shared<const Dataset>(open_dataset(options, std::move(tokenizer)));
 }
 
+std::optional<TextEncoder> TrainSetup::texts() const {
+  if (!data->tokenizer) return std::nullopt;
+  std::optional<TextForm> form = data->text_form;
+  if (!form && !(start.text_form && start.text_form->own_windows)) form = start.text_form;
+  return TextEncoder(*data->tokenizer, form);
+}
+
 TrainSetup set_up_training(Settings& settings, const DatasetOpener& open, Ranks* ranks) {
   TrainStart start;
   if (!ranks || ranks->rank() == 0) {

@@ -17,6 +17,10 @@ struct TrainSetup {
   std::shared_ptr<const Dataset> data;
   TrainConfig config;
   BatchLoader loader;  ///< of the training batches; refers to `data`
+
+  /// How the run's texts begin and end: as its data says, else as those of the model that it starts from, whose documents
+  /// had windows of their own only if this data says so too. Empty without a tokenizer.
+  std::optional<TextEncoder> texts() const;
 };
 
 /// How to get a dataset, so that a caller that sets up many runs opens each dataset once.

@@ -128,6 +128,7 @@ TrainStart begin_from_model(Settings& settings, const std::string& path) {
   settings.fill(keys_of(old, true));
   start.state.seed = static_cast<uint64_t>(settings.integer("seed"));
   start.tokenizer = start.foreign->tokenizer;
+  start.text_form = start.foreign->text_form;
   check_tokenizer(settings, start, old, path);
   return start;
 }
@@ -190,6 +191,7 @@ TrainStart begin_training(Settings& settings) {
   state.seed = static_cast<uint64_t>(settings.integer("seed"));
   if (!start.checkpoint.empty()) state = checkpoint_state(start.checkpoint);
   start.tokenizer = run_tokenizer(run, state.tokenizer_hash);
+  start.text_form = run_text_form(run, start.checkpoint, start.tokenizer.get());
   check_tokenizer(settings, start, old, "the run in " + run);
   if (start.resumed) start.state = state;
   return start;

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "apps/cli/settings.h"
-#include "model/tokenizer/tokenizer.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/find_checkpoint.h"
@@ -23,6 +22,7 @@ struct TrainStart {
   std::optional<ForeignModel> foreign;         ///< other source of the weights: a model that is not a run
   RunState state;                              ///< the resumed run's state; otherwise the initial one
   std::shared_ptr<const Tokenizer> tokenizer;  ///< of the run that the weights come from
+  std::optional<TextForm> text_form;           ///< of its texts; empty: as the tokenizer says
   std::unique_ptr<RunDirectory> run;           ///< the resumed run's directory, locked
 
   std::string moved_base;  ///< where the base of those weights is, if they are an adapter

@@ -23,8 +23,8 @@ class UnfinishedRun {
   ~UnfinishedRun() {
     if (path_.empty()) return;
     std::error_code ignored;
-    for (const char* name :
-         {configuration_file, "env.json", "task.json", "tokenizer.json", ".lock", checkpoints_directory})
+    for (const char* name : {configuration_file, "env.json", "task.json", text_form_file, "tokenizer.json",
+                             ".lock", checkpoints_directory})
       fs::remove_all(fs::path(path_) / name, ignored);
     fs::remove(path_, ignored);
   }
@@ -46,7 +46,10 @@ std::string write_whole_run(const RunDirectory& run, const ForeignModel& model, 
   environment.update(origin);
   write_file_atomically(run.file("env.json"), json_text(environment, 2) + "\n");
   write_file_atomically(run.file(configuration_file), sealed(config.to_toml(true)));
-  if (model.tokenizer) model.tokenizer->save(run.file("tokenizer.json"));
+  if (model.tokenizer) {
+    model.tokenizer->save(run.file("tokenizer.json"));
+    write_file_atomically(run.file(text_form_file), to_json(model.texts().form()) + "\n");
+  }
   RunState state;
   state.tokenizer_hash = model.tokenizer ? from_hex(model.tokenizer->hash()) : 0;
   const DType dtype = dtype_from_name(config.text("dtype"));

@@ -90,7 +90,8 @@ ForeignModel merged(const ForeignModel& base, const ModelConfig& config,
           .tensors = std::make_unique<TensorList>(std::move(entries), values),
           .naming = gpt2_naming(),
           .tokenizer = base.tokenizer,
-          .no_tokenizer = base.no_tokenizer};
+          .no_tokenizer = base.no_tokenizer,
+          .text_form = base.text_form};
 }
 
 uint64_t hash_of_weights(const ForeignModel& model) {

@@ -22,6 +22,7 @@ Context::Context(Model& model, const ContextOptions& options, std::shared_ptr<To
       vocab_size_(options.vocab_size == 0 ? model.config().vocab_size : options.vocab_size),
       limit_(model.config().block_size),
       kept_(options.slide == Slide::one ? limit_ - 1 : limit_ / 2),
+      begin_(options.begin),
       cache_(options.cache ? model.make_cache(1, limit_, options.kv) : nullptr) {
   require(vocab_size_ >= 1 && vocab_size_ <= model.config().vocab_size, "vocab_size = ", options.vocab_size,
           "; expected at most the model's ", model.config().vocab_size);
@@ -38,7 +39,10 @@ std::vector<double> Context::given_out(std::vector<double> logits, int64_t rows)
 
 void Context::push(const std::vector<int32_t>& tokens) {
   if (static_cast<int64_t>(tokens_[0].size()) == limit_) {
-    for (std::vector<int32_t>& sequence : tokens_) sequence.erase(sequence.begin(), sequence.end() - kept_);
+    for (std::vector<int32_t>& sequence : tokens_) {
+      const int64_t front = kept_ > 1 && sequence[0] == begin_ ? 1 : 0;
+      sequence.erase(sequence.begin() + front, sequence.end() - (kept_ - front));
+    }
     seen_ = 0;
     slid_ = true;
     if (cache_) cache_->clear();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct ContextOptions {
   /// Give out logits only for ids below it, since a model's vocabulary may be padded beyond its tokenizer's; 0: all.
   int64_t vocab_size = 0;
   Slide slide = Slide::half;
+  std::optional<int32_t> begin =
+      {};  ///< stays at the front of a sequence that begins with it when others are dropped
 };
 
 /// One or more sequences of equal length that a model continues token by token. `Context` holds the tokens,
@@ -86,6 +89,7 @@ class Context {
   int64_t vocab_size_;
   int64_t limit_;  // block_size
   int64_t kept_;   // tokens kept when a sequence has reached it
+  std::optional<int32_t> begin_;
   std::unique_ptr<Cache> cache_;
   std::vector<std::vector<int32_t>> tokens_{1};
   size_t seen_ = 0;  // tokens of each sequence in the cache

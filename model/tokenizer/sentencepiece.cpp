@@ -51,9 +51,6 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::string_view kind() const override { return "sentencepiece"; }
   int32_t vocab_size() const override { return static_cast<int32_t>(bytes_.size()); }
   std::span<const Special> specials() const override { return given_.specials; }
-  std::optional<int32_t> begin_token() const override {
-    return given_.begin < 0 ? std::nullopt : std::optional(given_.begin);
-  }
   std::vector<int32_t> encode_more(std::string_view text) const override {
     return encode_as(text, false, nullptr);
   }
@@ -62,6 +59,9 @@ class SentencePieceTokenizer final : public Tokenizer {
   const SentencePieces& made_of() const { return given_; }
 
  protected:
+  std::optional<int32_t> begin_token() const override {
+    return given_.begin < 0 ? std::nullopt : std::optional(given_.begin);
+  }
   std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const override {
     return encode_as(text, given_.blank != Blank::never, ends);
   }

@@ -144,15 +144,6 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) con
   return ids;
 }
 
-std::vector<int32_t> Tokenizer::end_tokens() const {
-  std::vector<int32_t> ends;
-  for (const Special& special : specials())
-    for (const char* text : {"<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>", "<eos>"})
-      if (special.text == text) ends.push_back(special.id);
-  if (begin_token()) ends.push_back(*begin_token());
-  return ends;
-}
-
 std::vector<Piece> Tokenizer::pieces(std::string_view text) const {
   std::vector<size_t> ends;
   const std::vector<int32_t> ids = encode_with(text, &ends);

@@ -13,6 +13,8 @@
 
 namespace hewn {
 
+struct TextForm;
+
 /// A token and the part of the text that it stands for.
 struct Piece {
   int32_t id = 0;
@@ -59,14 +61,6 @@ class Tokenizer {
   /// Token ids of a text that continues another one: without the space that `sentencepiece` inserts.
   virtual std::vector<int32_t> encode_more(std::string_view text) const { return encode_with(text, nullptr); }
 
-  /// The special token that precedes every text in the model's training data, if any. `encode` does not add
-  /// it; the code that builds a prompt does.
-  virtual std::optional<int32_t> begin_token() const { return std::nullopt; }
-
-  /// The tokens that end a text: <|endoftext|>, </s> and similar ones, and the token that begins the next
-  /// text.
-  std::vector<int32_t> end_tokens() const;
-
   /// The special tokens; most kinds have none.
   virtual std::span<const Special> specials() const { return {}; }
 
@@ -93,6 +87,10 @@ class Tokenizer {
   FileSum save(const std::string& path) const;
 
  protected:
+  friend TextForm form_of(const Tokenizer& tokenizer);
+  /// The special token that precedes every text, if the tokenizer's file names one. `encode` does not add it; how texts
+  /// begin and end is for model/texts/texts.h to say.
+  virtual std::optional<int32_t> begin_token() const { return std::nullopt; }
   /// Encodes; if `ends` is given, it receives the offset after each token.
   virtual std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const = 0;
   /// Encodes the text after a special token.

@@ -149,19 +149,18 @@ ModelConfig recast_config(const ModelConfig& config, const ExportOptions& option
   return as;
 }
 
-TextEnds text_ends(const Tokenizer* tokenizer) {
+TextEnds text_ends(const ForeignModel& model) {
   TextEnds ends;
-  if (tokenizer == nullptr) return ends;
+  if (!model.tokenizer) return ends;
   const auto special_of = [&](int32_t id) -> const Special* {
-    for (const Special& special : tokenizer->specials())
+    for (const Special& special : model.tokenizer->specials())
       if (special.id == id) return &special;
     return nullptr;
   };
-  const std::vector<int32_t> after =
-      tokenizer->end_tokens();  // the last one is the token that begins the next text
-  if (!after.empty()) {
-    ends.end = special_of(after.front());
-    ends.begin = special_of(tokenizer->begin_token().value_or(after.front()));
+  const TextForm form = model.texts().form();
+  if (!form.ends.empty()) {
+    ends.end = special_of(form.ends.front());
+    ends.begin = special_of(form.begin.value_or(form.ends.front()));
   }
   return ends;
 }

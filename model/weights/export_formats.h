@@ -48,6 +48,6 @@ struct TextEnds {
   const Special* begin = nullptr;
   const Special* end = nullptr;
 };
-TextEnds text_ends(const Tokenizer* tokenizer);
+TextEnds text_ends(const ForeignModel& model);
 
 }  // namespace hewn::exporting

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 #include "model/weights/place.h"
 
 namespace hewn {
@@ -19,9 +19,13 @@ struct ForeignModel {
   Naming naming;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null: none was found
   std::string no_tokenizer;                    ///< the reason for messages: "there is no tokenizer.json"
+  std::optional<TextForm> text_form = {};      ///< empty: as the tokenizer says
   std::vector<std::string> labels = {};        ///< of a classifier, by number; empty: unknown
   /// Compares checksums of the values if the format has any; reads all of them. Throws ErrorCode::input.
   std::function<void()> verify = [] {};
+
+  /// Requires a tokenizer.
+  TextEncoder texts() const { return TextEncoder(*tokenizer, text_form); }
 };
 
 /// Opens a model of any supported format, recognised by its files. Neither reads values nor compares names

@@ -20,7 +20,7 @@ const AddFuzzTarget talks_target("talks", [](std::string_view bytes) {
   static const std::unique_ptr<Tokenizer> tokenizer =
       train_tokenizer("bpe", "a few words for the merges", {.vocab_size = 260});
   static const ChatTemplate chat = find_template("chatml");
-  static const TalkEncoder encoder(chat, *tokenizer);
+  static const TalkEncoder encoder(chat, TextEncoder(*tokenizer));
   const Table table("table", std::string(bytes));
   TalkColumns columns{{"prompt", "1"}, {"answer", std::to_string(table.columns().size())}};
   for (const std::string& name : table.columns())

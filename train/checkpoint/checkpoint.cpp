@@ -12,6 +12,7 @@
 #include "core/io/manifest.h"
 #include "core/io/path.h"
 #include "model/json.h"
+#include "model/texts/texts.h"
 #include "model/weights/foreign.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/weights.h"
@@ -58,7 +59,8 @@ void add_run(const std::string& run, const fs::path& directory, Manifest& manife
     manifest.add(configuration_file,
                  write_file_atomically((directory / configuration_file).string(),
                                        read_small_file(configuration.string(), most_configuration_bytes)));
-  for (const char* name : {"tokenizer.json", task_file, metrics_file}) manifest.add_of_run(run, name);
+  for (const char* name : {"tokenizer.json", text_form_file, task_file, metrics_file})
+    manifest.add_of_run(run, name);
 }
 
 /// Writes a checkpoint: `fill` writes files into a directory and lists them in the manifest; state.json is added.

@@ -15,6 +15,7 @@
 #include "core/io/directory.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
+#include "model/texts/texts.h"
 #include "train/checkpoint/layout.h"
 
 namespace hewn {
@@ -25,7 +26,7 @@ constexpr const char* lock_name = ".lock";
 
 // What a run writes before its configuration, with which it begins. Removed in this order: the last one tells whose the
 // others are.
-constexpr const char* first_files[] = {"tokenizer.json", "env.json"};
+constexpr const char* first_files[] = {text_form_file, "tokenizer.json", "env.json"};
 
 bool is_first_file(const std::string& name) {
   return std::find(std::begin(first_files), std::end(first_files), name) != std::end(first_files);

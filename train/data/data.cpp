@@ -11,15 +11,15 @@
 namespace hewn {
 namespace {
 
+/// `tales`: the text consists of tales, which are documents.
 Split encode_split(const std::string& name, std::string_view text, const Tokenizer& tokenizer, bool tales) {
   const Doing encoding("encoding ", name);
   Split split;
   split.name = name;
   split.text_bytes = text.size();
   std::vector<int32_t> ids;
-  encode_in_pieces(tokenizer, text, [&](const std::vector<int32_t>& some) {
-    ids.insert(ids.end(), some.begin(), some.end());
-  });
+  TextEncoder(tokenizer).each_piece(
+      text, [&](const std::vector<int32_t>& some) { ids.insert(ids.end(), some.begin(), some.end()); });
   split.tokens = Tokens(std::move(ids));
   if (tales) {
     const TalesScore score = score_tales(text);
@@ -126,7 +126,13 @@ Dataset open_found(const Sources& sources, const DataOptions& options,
         encode_split(sources.val->name(), sources.val->text(), *data.tokenizer, sources.val->is_tales()));
     data.val_weights.push_back(1);
   }
-  if (data.tokenizer != nullptr) data.vocab_size = data.tokenizer->vocab_size();
+  if (data.tokenizer != nullptr) {
+    data.vocab_size = data.tokenizer->vocab_size();
+    const auto& separator = data.train[0].separator;
+    if (separator && std::all_of(data.train.begin(), data.train.end(),
+                                 [&](const Split& split) { return split.separator == separator; }))
+      data.text_form = form_of_documents(*data.tokenizer, *separator);
+  }
   data.hash = hash_of(data);
   return data;
 }
@@ -160,11 +166,25 @@ std::string data_damage(const std::string& directory) {
   }
 }
 
-Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer) {
+void Dataset::score_as(const TextForm& form) {
+  for (Split& split : val) {
+    if (split.separator) continue;
+    split.begin = form.begin;
+    if (!form.own_windows) continue;
+    split.separator = form.begin;
+    split.find_documents();
+  }
+}
+
+Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer,
+                        const std::optional<TextForm>& form) {
   const TextSource text = TextSource::file(file);
   Dataset data;
   data.tokenizer = std::move(tokenizer);
-  data.val.push_back(encode_split(text.name(), text.text(), *data.tokenizer, false));
+  data.text_form = form;
+  const bool tales = text.is_tales() && form && form->own_windows;
+  data.val.push_back(encode_split(text.name(), text.text(), *data.tokenizer, tales));
+  data.score_as(data.texts().form());
   data.val_weights.push_back(1);
   data.vocab_size = data.tokenizer->vocab_size();
   data.hash = hash_of(data);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 #include "train/data/batches.h"
 
 namespace hewn {
@@ -42,9 +42,16 @@ struct Dataset {
   std::vector<double> weights;    ///< of the training splits; val has its own or is one file
   std::vector<double> val_weights;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null for nanoGPT's files without tokenizer.json
+  /// How a model trained on this data knows texts to begin and end; empty: the data does not say, as the tokenizer does.
+  std::optional<TextForm> text_form;
   int64_t vocab_size = 0;
   uint64_t hash = 0;  ///< of all ids and of the split: equal for equal data
 
+  /// Requires a tokenizer.
+  TextEncoder texts() const { return TextEncoder(*tokenizer, text_form); }
+  /// Has the validation data that is not aligned scored as a model of this form knows texts: documents in windows of
+  /// their own, or every window after the begin token.
+  void score_as(const TextForm& form);
   std::vector<WeightedSplit> train_splits() const;
   std::vector<WeightedSplit> val_splits() const;
   int64_t train_tokens() const;
@@ -67,8 +74,9 @@ Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer
 /// another data set.
 std::string data_damage(const std::string& directory);
 
-/// A whole text file as validation data, without training data. Throws like open_dataset.
-Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer);
+/// A whole text file as validation data for a model of this form, without training data. Throws like open_dataset.
+Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer,
+                        const std::optional<TextForm>& form = {});
 
 /// The result of `data prepare`.
 struct PreparedData {

@@ -41,7 +41,7 @@ struct Side {
     TokenFilesWriter writer(to.directory(), which, info, shard_tokens);
     int64_t line_ends = 0;
     for (const std::string_view text : texts) {
-      encode_in_pieces(tokenizer, text, [&](const std::vector<int32_t>& ids) {
+      TextEncoder(tokenizer).each_piece(text, [&](const std::vector<int32_t>& ids) {
         writer.append(ids);
         if (tales) line_ends += std::count(ids.begin(), ids.end(), *info.separator);
       });

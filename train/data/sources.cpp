@@ -115,7 +115,7 @@ TextSides split_text(const TextSource& source, double val_fraction) {
 }
 
 int32_t line_end_id(const Tokenizer& tokenizer, const std::string& name) {
-  const std::vector<int32_t> ids = tokenizer.encode_more("\n");
+  const std::vector<int32_t> ids = TextEncoder(tokenizer).more("\n");
   if (ids.size() != 1 || tokenizer.piece(ids[0]) != "\n")
     fail(ErrorCode::input, name,
          ": its lines are documents, but the tokenizer has no token of its own for a newline; use "

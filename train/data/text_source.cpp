@@ -3,37 +3,12 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "model/tokenizer/utf8.h"
 #include "train/data/corpus.h"
 
 namespace hewn {
 namespace {
 
-constexpr size_t piece_bytes = size_t{1} << 20;
-
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
-
-/// Whether a character other than white space ends at `at`, and another begins at `next`.
-bool between_visible(std::string_view text, size_t at, size_t next) {
-  size_t begin = at - 1;
-  while (begin > 0 && continues(text[begin])) --begin;
-  const CodePoint before = decode_utf8(text, begin), after = decode_utf8(text, next);
-  return before.bytes == at - begin && !is_white_space(before.value) && after.bytes > 0 &&
-         !is_white_space(after.value);
-}
-
-/// The end of the piece of `text` that begins at `begin`: after a newline with visible characters on both
-/// sides, because a token may include white space next to it.
-size_t piece_end(std::string_view text, size_t begin) {
-  size_t at = begin + piece_bytes;
-  while (at < text.size()) {
-    at = text.find('\n', at);
-    if (at == std::string_view::npos) return text.size();
-    ++at;
-    if (at < text.size() && between_visible(text, at - 1, at)) return at;
-  }
-  return text.size();
-}
 
 }  // namespace
 
@@ -81,16 +56,6 @@ size_t training_bytes(std::string_view text, double val_fraction, bool by_lines)
     ++at;
   }
   return at;
-}
-
-void encode_in_pieces(const Tokenizer& tokenizer, std::string_view text,
-                      const std::function<void(const std::vector<int32_t>&)>& take) {
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = piece_end(text, at);
-    const std::string_view piece = text.substr(at, end - at);
-    take(at == 0 ? tokenizer.encode(piece) : tokenizer.encode_more(piece));
-    at = end;
-  }
 }
 
 }  // namespace hewn

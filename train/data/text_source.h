@@ -2,14 +2,11 @@
 // Text before tokenization: its source, whether it consists of tales, and its split.
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/io/file.h"
-#include "model/tokenizer/tokenizer.h"
 
 namespace hewn {
 
@@ -40,10 +37,5 @@ int64_t count_characters(std::string_view text);
 /// The number of bytes of `text` used for training: the first int((1 - val_fraction) * n) of its n
 /// characters, as in nanoGPT, or of its n lines if `by_lines`. Throws usage unless 0 <= val_fraction < 1.
 size_t training_bytes(std::string_view text, double val_fraction, bool by_lines);
-
-/// Encodes a text of any size in pieces of about 1 MiB and passes the ids of each piece to `take`. Cuts only
-/// after a newline without white space next to it, since no tokenizer joins the text on its two sides.
-void encode_in_pieces(const Tokenizer& tokenizer, std::string_view text,
-                      const std::function<void(const std::vector<int32_t>&)>& take);
 
 }  // namespace hewn

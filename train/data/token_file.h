@@ -84,6 +84,9 @@ struct TokenFile {
 /// must be this one (train/data/data_set_files.h). Throws ErrorCode::input, naming the file and the problem.
 TokenFile open_token_file(const std::string& path, const std::optional<FileSum>& expected = std::nullopt);
 
+/// The separator in the header of a token file; nothing if it is not aligned, or no intact header is there. Reads no ids.
+std::optional<int32_t> separator_of(const std::string& path);
+
 /// Writes a token file of any length in one pass. The file appears only after `commit`.
 class TokenFileWriter {
  public:

@@ -30,42 +30,30 @@ std::string_view context_of(const EvalTask& task, size_t row, size_t context) {
 /// The index of the right answer in a list that may have one element for all choices.
 size_t one_of(const std::vector<std::string>& texts, size_t choice) { return texts.size() > 1 ? choice : 0; }
 
-int32_t token_before_text(const Tokenizer& tokenizer) {
-  if (const auto begin = tokenizer.begin_token()) return *begin;
-  if (const auto ends = tokenizer.end_tokens(); !ends.empty()) return ends[0];
-  try {
-    return tokenizer.encode("\n").at(0);
-  } catch (const Error&) {
-    return 0;
-  }
-}
-
-std::vector<int32_t> encoded(const Tokenizer& tokenizer, std::string_view text) {
-  std::vector<int32_t> tokens = tokenizer.encode(text, Specials::allowed);
-  const auto begin = tokenizer.begin_token();
-  if (begin && (tokens.empty() || tokens[0] != *begin)) tokens.insert(tokens.begin(), *begin);
-  return tokens;
+/// What stands before a continuation without a context.
+int32_t token_before_text(const TextEncoder& texts) {
+  return texts.begin() || texts.ends().empty() ? texts.opening()[0] : texts.ends()[0];
 }
 
 /// Context and continuation as one sequence.
-Continuation joined(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation) {
+Continuation joined(const TextEncoder& texts, std::string_view context, std::string_view continuation) {
   const std::string_view kept = without_trailing_space(context);
   const std::string moved = std::string(context.substr(kept.size())) + std::string(continuation);
   if (kept.empty()) {
-    Continuation alone{.tokens = tokenizer.encode(moved, Specials::allowed), .begin = 1};
-    const int32_t first = token_before_text(tokenizer);
+    Continuation alone{.tokens = texts.prompt(moved), .begin = 1};
+    const int32_t first = token_before_text(texts);
     if (alone.tokens.size() < 2 || alone.tokens[0] != first) alone.tokens.insert(alone.tokens.begin(), first);
     return alone;
   }
-  Continuation both{.tokens = encoded(tokenizer, kept), .begin = 0};
-  const std::vector<int32_t> whole = encoded(tokenizer, std::string(kept) + moved);
+  Continuation both{.tokens = texts.prompt(kept), .begin = 0};
+  const std::vector<int32_t> whole = texts.prompt(std::string(kept) + moved);
   both.begin = std::ssize(both.tokens);
   if (std::ssize(whole) > both.begin)
     both.tokens.insert(both.tokens.end(), whole.begin() + both.begin, whole.end());
   else  // the whole text has no more tokens than its beginning, which end differently
     both = {.tokens = whole, .begin = std::ssize(whole) - 1};
   if (both.begin == 0) {
-    both.tokens.insert(both.tokens.begin(), token_before_text(tokenizer));
+    both.tokens.insert(both.tokens.begin(), token_before_text(texts));
     both.begin = 1;
   }
   return both;
@@ -110,14 +98,12 @@ std::string eval_context(const EvalTask& task, size_t row, size_t context, uint6
   return text + std::string(context_of(task, row, context)) + task.delimiter;
 }
 
-EvalPrompt eval_prompt(const EvalTask& task, size_t row, const Tokenizer& tokenizer,
-                       const EvalFormat& format) {
+EvalPrompt eval_prompt(const EvalTask& task, size_t row, const TextEncoder& texts, const EvalFormat& format) {
   const EvalRow& asked = task.rows[row];
   const Doing encoding("encoding ", asked.where);
   EvalPrompt prompt;
   for (size_t c = 0; c < asked.choices(); ++c)
-    prompt.choices.push_back(joined(tokenizer,
-                                    eval_context(task, row, one_of(asked.contexts, c), format.seed),
+    prompt.choices.push_back(joined(texts, eval_context(task, row, one_of(asked.contexts, c), format.seed),
                                     asked.continuations[one_of(asked.continuations, c)]));
   prompt.decisive = decisive_tokens(task.kind, prompt.choices);
   for (size_t c = 0; c < prompt.choices.size(); ++c) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 #include "train/scores/continuations.h"
 #include "train/scores/eval_task.h"
 
@@ -37,7 +37,6 @@ std::string eval_context(const EvalTask& task, size_t row, size_t context, uint6
 /// texts comes first if the tokenizer has one; it, the token that ends texts, or a newline takes the place of an
 /// empty context. At most block_size + 1 tokens remain, those at the end. Throws ErrorCode::input, naming file and
 /// line, for a continuation of more than block_size tokens and for text that the tokenizer cannot express.
-EvalPrompt eval_prompt(const EvalTask& task, size_t row, const Tokenizer& tokenizer,
-                       const EvalFormat& format);
+EvalPrompt eval_prompt(const EvalTask& task, size_t row, const TextEncoder& texts, const EvalFormat& format);
 
 }  // namespace hewn

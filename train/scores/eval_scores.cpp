@@ -81,7 +81,7 @@ EvalMetric main_metric(EvalKind kind) {
   return kind == EvalKind::continuation ? EvalMetric::accuracy : EvalMetric::accuracy_per_token;
 }
 
-std::vector<EvalAnswer> answer_task(Model& model, const Tokenizer& tokenizer, const EvalTask& task,
+std::vector<EvalAnswer> answer_task(Model& model, const TextEncoder& texts, const EvalTask& task,
                                     uint64_t seed, const std::function<void(size_t answered)>& progress) {
   const EvalFormat format{.block_size = model.config().block_size, .seed = seed};
   std::vector<EvalAnswer> answers;
@@ -90,7 +90,7 @@ std::vector<EvalAnswer> answer_task(Model& model, const Tokenizer& tokenizer, co
     std::vector<EvalPrompt> prompts;
     std::vector<Alternatives> questions;
     for (size_t row = first; row < last; ++row) {
-      prompts.push_back(eval_prompt(task, row, tokenizer, format));
+      prompts.push_back(eval_prompt(task, row, texts, format));
       questions.push_back(prompts.back().choices);
     }
     const auto scored = score_continuations(model, questions);

@@ -35,7 +35,7 @@ struct EvalAnswer {
 
 /// Answers all questions of a task; `progress` is called with the number answered so far. Throws
 /// ErrorCode::numerical for a log probability that is NaN, and like `eval_prompt`.
-std::vector<EvalAnswer> answer_task(Model& model, const Tokenizer& tokenizer, const EvalTask& task,
+std::vector<EvalAnswer> answer_task(Model& model, const TextEncoder& texts, const EvalTask& task,
                                     uint64_t seed, const std::function<void(size_t answered)>& progress = {});
 
 /// For each row a single figure: 1 if the answer chosen by this metric is right, else 0.

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 
 namespace hewn {
 
@@ -66,7 +66,7 @@ struct TalkTokens {
 class TalkEncoder {
  public:
   /// Throws input if neither the template nor the tokenizer has an end for answers.
-  TalkEncoder(const ChatTemplate& chat, const Tokenizer& tokenizer);
+  TalkEncoder(const ChatTemplate& chat, const TextEncoder& texts);
 
   /// A complete talk, up to the end of its last answer.
   TalkTokens talk(std::span<const Message> messages) const;
@@ -83,13 +83,13 @@ class TalkEncoder {
   void write(Writer& writer, std::span<const Message> messages, bool more) const;
 
   ChatTemplate chat_;
-  const Tokenizer& tokenizer_;
-  std::optional<int32_t> end_token_;  // of the tokenizer, if it ends answers
+  TextEncoder texts_;
+  std::optional<int32_t> end_token_;  // of the texts, if it ends answers
   std::vector<int32_t> end_tokens_;
   std::vector<std::string> end_texts_;
 };
 
-/// The end token of a tokenizer: <|endoftext|>, </s> or a similar one; nothing if it has none.
-std::optional<int32_t> end_token(const Tokenizer& tokenizer);
+/// The first token that ends a text and does not begin one: <|endoftext|>, </s> or a similar one; nothing if there is none.
+std::optional<int32_t> end_token(const TextForm& form);
 
 }  // namespace hewn

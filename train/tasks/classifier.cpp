@@ -15,11 +15,6 @@ namespace {
 /// have more similar lengths, and on a CPU their activations remain in the caches.
 int64_t most_positions(const Model& model) { return executor(model.device()).gpu() ? 4096 : 512; }
 
-int32_t first_end(const Tokenizer& tokenizer) {
-  const std::vector<int32_t> ends = tokenizer.end_tokens();
-  return ends.empty() ? 0 : ends.front();
-}
-
 int64_t size_of_text(const std::vector<int32_t>& text) { return std::ssize(text); }
 
 /// Replaces logits by the logarithms of their softmax.
@@ -52,17 +47,16 @@ void classify_together(Model& model, std::span<const std::vector<int32_t>> texts
 
 }  // namespace
 
-TextReader::TextReader(const Tokenizer& tokenizer, int64_t max_length)
-    : tokenizer_(tokenizer), max_length_(max_length), nothing_(first_end(tokenizer)) {
+TextReader::TextReader(const TextEncoder& texts, int64_t max_length)
+    : texts_(texts), max_length_(max_length), nothing_(texts.ends().empty() ? 0 : texts.ends().front()) {
   require(max_length >= 1, "max_length = ", max_length, "; expected at least 1");
 }
 
 TextReader::Text TextReader::read(std::string_view text) const {
   Text result;
-  result.tokens = tokenizer_.encode(text);
-  result.empty = result.tokens.empty();
+  result.tokens = texts_.text(text);
+  result.empty = result.tokens.size() == (texts_.begin() ? 1 : 0);
   if (result.empty) result.tokens.push_back(nothing_);
-  if (const auto begin = tokenizer_.begin_token()) result.tokens.insert(result.tokens.begin(), *begin);
   result.cut = size_of_text(result.tokens) > max_length_;
   if (result.cut) result.tokens.erase(result.tokens.begin(), result.tokens.end() - max_length_);
   return result;

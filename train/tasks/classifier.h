@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/model.h"
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 #include "train/scores/classes/confusion.h"
 
 namespace hewn {
@@ -17,22 +17,22 @@ namespace hewn {
 /// Converts texts to the tokens that a classifier reads, in training and afterwards alike.
 class TextReader {
  public:
-  /// `max_length`: the most tokens of a text. The tokenizer must outlive the reader.
-  TextReader(const Tokenizer& tokenizer, int64_t max_length);
+  /// `max_length`: the most tokens of a text.
+  TextReader(const TextEncoder& texts, int64_t max_length);
 
   struct Text {
     std::vector<int32_t> tokens;  ///< 1 to max_length
     bool cut = false;             ///< the text has more; these are its last ones
     bool empty = false;           ///< the text has none; the one token given stands for it
   };
-  /// The tokens of a text, after the tokenizer's begin token if it has one. Throws ErrorCode::input for text that the
+  /// The tokens of a text, after the token that begins all texts if there is one. Throws ErrorCode::input for text that the
   /// tokenizer cannot express.
   Text read(std::string_view text) const;
 
  private:
-  const Tokenizer& tokenizer_;
+  TextEncoder texts_;
   int64_t max_length_;
-  int32_t nothing_;  // stands for an empty text: the tokenizer's end token, or its first token
+  int32_t nothing_;  // stands for an empty text: the token that ends texts, or the first token
 };
 
 /// Natural logarithms of the probabilities of all labels [n_labels] for each text of at least one token, in the order

@@ -22,17 +22,17 @@ const Special* first_special(const Tokenizer& tokenizer, std::string_view text, 
 
 }  // namespace
 
-std::optional<int32_t> end_token(const Tokenizer& tokenizer) {
-  for (const int32_t id : tokenizer.end_tokens())
-    if (id != tokenizer.begin_token()) return id;
+std::optional<int32_t> end_token(const TextForm& form) {
+  for (const int32_t id : form.ends)
+    if (id != form.begin) return id;
   return std::nullopt;
 }
 
 /// Collects text up to the next special token or boundary, so that it is encoded as a whole.
 class TalkEncoder::Writer {
  public:
-  explicit Writer(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
-    if (const auto begin = tokenizer.begin_token()) add(*begin);
+  explicit Writer(const TextEncoder& texts) : texts_(texts) {
+    if (texts.begin()) add(*texts.begin());
   }
 
   /// Text of a message: special tokens that it spells remain text.
@@ -40,7 +40,7 @@ class TalkEncoder::Writer {
   /// Text of the template.
   void part(std::string_view text) {
     size_t at = 0;
-    while (const Special* special = first_special(tokenizer_, text, at)) {
+    while (const Special* special = first_special(texts_.tokenizer(), text, at)) {
       waiting_ += text.substr(0, at);
       token(special->id);
       text.remove_prefix(at + special->text.size());
@@ -63,34 +63,35 @@ class TalkEncoder::Writer {
 
  private:
   void add(int32_t id) {
+    if (talk_.tokens.size() == 1 && id == texts_.begin()) return;  // the template writes it too
     talk_.tokens.push_back(id);
     talk_.learned.push_back(learned_);
   }
   void flush() {
     if (waiting_.empty()) return;
-    for (const int32_t id : begun_ ? tokenizer_.encode_more(waiting_) : tokenizer_.encode(waiting_)) add(id);
+    for (const int32_t id : begun_ ? texts_.more(waiting_) : texts_.bare(waiting_)) add(id);
     begun_ = true;
     waiting_.clear();
   }
 
-  const Tokenizer& tokenizer_;
+  const TextEncoder& texts_;
   TalkTokens talk_;
   std::string waiting_;
   bool learned_ = false, begun_ = false;
 };
 
-TalkEncoder::TalkEncoder(const ChatTemplate& chat, const Tokenizer& tokenizer)
-    : chat_(chat), tokenizer_(tokenizer), end_tokens_(tokenizer.end_tokens()) {
+TalkEncoder::TalkEncoder(const ChatTemplate& chat, const TextEncoder& texts)
+    : chat_(chat), texts_(texts), end_tokens_(texts.ends()) {
   if (chat.answer_end.empty()) {
-    end_token_ = end_token(tokenizer);
+    end_token_ = end_token(texts.form());
     if (!end_token_)
-      fail(ErrorCode::input, "the tokenizer (", tokenizer.kind(),
+      fail(ErrorCode::input, "the tokenizer (", texts.tokenizer().kind(),
            ") has no token that ends a text, and the template ", chat.name,
            " has no answer_end; use a tokenizer with <|endoftext|>, such as bpe, or another template");
     return;
   }
   size_t at = 0;
-  const Special* special = first_special(tokenizer, chat.answer_end, at);
+  const Special* special = first_special(texts.tokenizer(), chat.answer_end, at);
   if (special && at == 0)
     end_tokens_.push_back(special->id);
   else
@@ -123,13 +124,13 @@ void TalkEncoder::write(Writer& writer, std::span<const Message> messages, bool 
 }
 
 TalkTokens TalkEncoder::talk(std::span<const Message> messages) const {
-  Writer writer(tokenizer_);
+  Writer writer(texts_);
   write(writer, messages, false);
   return writer.finish();
 }
 
 std::vector<int32_t> TalkEncoder::prompt(std::span<const Message> messages) const {
-  Writer writer(tokenizer_);
+  Writer writer(texts_);
   write(writer, messages, true);
   writer.part(chat_.before_answer);
   return writer.finish().tokens;

@@ -10,8 +10,10 @@ std::vector<Option> sampling_options() {
       text("start", "TEXT|FILE:path|LINES:path|-", "", takes::sample,
            "prompt to continue. - reads standard input; LINES: takes each line of a file (or of "
            "-) as a separate prompt, with \\n, \\t and \\\\ for newline, tab and backslash",
-           "a newline"),
+           "the token that begins a text of the model, else a newline"),
       integer("num_samples", "1", 1, 1'000'000, takes::sample, "number of texts per prompt"),
+      integer("documents", "1", 1, 1'000'000, takes::sample,
+              "number of documents per text: where one ends, the next begins in a fresh window"),
       integer("num_samples", "200", 1, 1'000'000, takes::verify, "number of texts that --texts compares"),
       integer("batch_size", "8", 1, 1'000'000, takes::sample | takes::eval,
               "number of texts generated at a time"),
@@ -56,7 +58,7 @@ std::vector<Option> sampling_options() {
       text("stop", "TEXT|TEXT...", "", generates,
            "end before any of these texts or special tokens; write \\n, \\t, \\| and \\\\ for "
            "newline, tab, | and backslash",
-           "the tokenizer's <|endoftext|>"),
+           "the tokens that end a text of the model"),
       flag("show_probs", "false", takes::sample,
            "print one line per token: its probability and the most likely alternatives"),
       text("shots", "FILE.jsonl", "", writes,

@@ -44,12 +44,13 @@ struct AdaptedRun {
     load_adapter(of, *trained);
     merged = load_foreign(to_export, *device);
     to_export.tokenizer = tokenizer;
+    to_export.text_form = run_text_form(run_of(of), of, tokenizer.get());
   }
 };
 
 // The first validation rows of a fine-tuned run.
 std::vector<Batch> row_windows(const AdaptedRun& run, const Task& task, int64_t block_size, size_t T) {
-  std::vector<TrainingRow> rows = own_rows(run.config, task, *run.tokenizer, block_size);
+  std::vector<TrainingRow> rows = own_rows(run.config, task, run.to_export.texts(), block_size);
   rows.resize(std::min(rows.size(), static_cast<size_t>(most_windows)));
   std::vector<Batch> windows;
   for (size_t i = 0; i < rows.size(); ++i) {

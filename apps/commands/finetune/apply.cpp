@@ -43,7 +43,7 @@ struct Labelling {
 class OpenClassifier {
  public:
   OpenClassifier(OpenRun& run, std::vector<std::string> labels, int64_t max_length)
-      : run_(run), labels_(std::move(labels)), max_length_(max_length), reader_(*run.tokenizer, max_length) {}
+      : run_(run), labels_(std::move(labels)), max_length_(max_length), reader_(run.texts(), max_length) {}
 
   const std::vector<std::string>& labels() const { return labels_; }
 

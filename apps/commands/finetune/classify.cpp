@@ -77,7 +77,7 @@ int run_finetune_classify(const Settings& given) {
   parse_name(settings.text("position"), architecture.position);
   const int64_t max_length =
       start.max_length(settings, architecture);  // the task's limit; the data may need less
-  const ClassTexts texts = encode(data, TextReader(start.tokenizer(), max_length), max_length);
+  const ClassTexts texts = encode(data, TextReader(start.texts(), max_length), max_length);
 
   Balance balance{};
   parse_name(settings.text("balance"), balance);

@@ -51,6 +51,7 @@ FinetuneStart::FinetuneStart(Settings& settings) {
       settings.set({key, absolute_path(settings.text(key)), settings.where(key)});
   settings.require_storable();
   start_ = begin_training(settings);
+  if (start_.text_form) start_.text_form = form_of_rows(*start_.text_form);
   if (!start_.resumed) require_storable({"init_from", base_path(start_), settings.where("init_from")});
   require(settings.has("data"),
           "no rows were given; add --data=FILE, a table in CSV, TSV, JSON or JSON Lines");
@@ -153,7 +154,7 @@ void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Train
   else
     save_checkpoint(start_.run->path(), start_.state, trainer);
   if (!start_.resumed) write_task(start_.run->path(), task);
-  write_run_files(*start_.run, settings, data_hash, start_.tokenizer.get());
+  write_run_files(*start_.run, settings, data_hash, texts());
   if (start_.resumed && start_.state.step >= config.max_iters)
     say("note    max_iters = ", config.max_iters,
         " is already reached; raise it with --max_iters=N to continue");

@@ -16,9 +16,7 @@ namespace hewn::cli {
 /// The device, model and trainer of a fine-tuned run.
 struct Finetuning {
   Finetuning(std::unique_ptr<Executor> on, std::unique_ptr<Model> made, const TrainConfig& config)
-      : device(std::move(on)),
-        model(std::move(made)),
-        trainer(*model, config) {}
+      : device(std::move(on)), model(std::move(made)), trainer(*model, config) {}
 
   std::unique_ptr<Executor> device;
   std::unique_ptr<Model> model;
@@ -35,6 +33,8 @@ class FinetuneStart {
   const TrainStart& train_start() const { return start_; }
   const RunState& state() const { return start_.state; }
   const Tokenizer& tokenizer() const { return *start_.tokenizer; }
+  /// What the rows are read with.
+  TextEncoder texts() const { return TextEncoder(tokenizer(), start_.text_form); }
   RunDirectory& run() const { return *start_.run; }
   /// The configuration of the model that the weights come from.
   ModelConfig base_config() const;

@@ -87,7 +87,7 @@ int run_finetune_instruct(const Settings& given) {
   start.check_same_data(data.hash);
   const ModelConfig architecture = start.base_config();
   const int64_t max_length = start.max_length(settings, architecture);
-  const TalkEncoder encoder(chat, start.tokenizer());
+  const TalkEncoder encoder(chat, start.texts());
   const InstructRows rows(data, encoder, mask_of(settings), max_length);
   if (settings.integer("show") > 0) {
     show_rows(settings, start.tokenizer(), data, rows.train);

@@ -32,7 +32,7 @@ void require_same_rows(const OpenRun& run, uint64_t hash) {
 FinalReport class_scores(const OpenRun& run, const Task& task) {
   const ClassData data = open_class_data(class_data_options(run.config, task.labels));
   require_same_rows(run, data.hash);
-  const TextReader reader(*run.tokenizer, limit_of(run, task));
+  const TextReader reader(run.texts(), limit_of(run, task));
   const EncodedRows val = encode_rows(data.val, reader), test = encode_rows(data.test, reader);
   return ClassScorer(*run.model, data, val, test).report(true);
 }
@@ -47,7 +47,7 @@ int64_t targets_in(const std::vector<TrainingRow>& rows) {
 FinalReport answer_losses(const OpenRun& run, const Task& task) {
   const InstructData data = open_instruct_data(talk_files(run.config), *task.chat);
   require_same_rows(run, data.hash);
-  const TalkEncoder encoder(*task.chat, *run.tokenizer);
+  const TalkEncoder encoder(*task.chat, run.texts());
   FinalReport report;
   for (const auto& [name, talks] : {std::pair{"validation", &data.val}, std::pair{"test", &data.test}}) {
     const TalkRows rows = training_rows(*talks, encoder, mask_of(run.config), limit_of(run, task));
@@ -67,7 +67,7 @@ FinalReport answer_losses(const OpenRun& run, const Task& task) {
 FinalReport preference_scores(const OpenRun& run, const Task& task) {
   const PreferenceData data = open_preference_data(talk_files(run.config), *task.chat);
   require_same_rows(run, data.hash);
-  const TalkEncoder encoder(*task.chat, *run.tokenizer);
+  const TalkEncoder encoder(*task.chat, run.texts());
   const auto pairs = [&](const std::vector<Preference>& rows) {
     return preference_pairs(rows, encoder, limit_of(run, task)).pairs;
   };
@@ -93,7 +93,7 @@ DataFiles talk_files(const Settings& settings) {
 
 Mask mask_of(const Settings& settings) { return settings.text("mask") == "none" ? Mask::none : Mask::prompt; }
 
-std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, const Tokenizer& tokenizer,
+std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, const TextEncoder& texts,
                                   int64_t block_size) {
   const int64_t limit = task.longest_row(block_size);
   const auto rows_of = [](const auto& data) { return data.val.empty() ? data.train : data.val; };
@@ -101,20 +101,20 @@ std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, cons
   switch (task.kind) {
     case Task::Kind::classify: {
       const ClassData data = open_class_data(class_data_options(config, task.labels));
-      const EncodedRows texts = encode_rows(rows_of(data), TextReader(tokenizer, limit));
-      for (const LabelledText& text : texts.texts)
+      const EncodedRows encoded = encode_rows(rows_of(data), TextReader(texts, limit));
+      for (const LabelledText& text : encoded.texts)
         rows.push_back({text.tokens, std::vector<int32_t>(text.tokens.size(), ignored_target)});
       break;
     }
     case Task::Kind::instruct: {
       const InstructData data = open_instruct_data(talk_files(config), *task.chat);
-      rows = training_rows(rows_of(data), TalkEncoder(*task.chat, tokenizer), Mask::prompt, limit).rows;
+      rows = training_rows(rows_of(data), TalkEncoder(*task.chat, texts), Mask::prompt, limit).rows;
       break;
     }
     case Task::Kind::prefer: {
       const PreferenceData data = open_preference_data(talk_files(config), *task.chat);
       for (PreferencePair& pair :
-           preference_pairs(rows_of(data), TalkEncoder(*task.chat, tokenizer), limit).pairs)
+           preference_pairs(rows_of(data), TalkEncoder(*task.chat, texts), limit).pairs)
         rows.push_back(std::move(pair.chosen));
       break;
     }

@@ -18,7 +18,7 @@ Mask mask_of(const Settings& settings);
 
 /// The validation rows of a run with this configuration and task, or its training rows if there are none, as tokens of a
 /// model with this context. Of preferences, those with the chosen answers.
-std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, const Tokenizer& tokenizer,
+std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, const TextEncoder& texts,
                                   int64_t block_size);
 
 /// `hewn eval` of a fine-tuned run without a text: prints its scores on its own validation and test rows, as they are

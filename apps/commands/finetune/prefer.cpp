@@ -113,7 +113,7 @@ int run_finetune_prefer(const Settings& given) {
   start.check_same_data(data.hash);
   const ModelConfig architecture = start.base_config();
   const int64_t max_length = start.max_length(settings, architecture);
-  PreferenceRows rows(data, TalkEncoder(chat, start.tokenizer()), max_length);
+  PreferenceRows rows(data, TalkEncoder(chat, start.texts()), max_length);
   if (settings.integer("show") > 0) {
     show_pairs(settings, start.tokenizer(), data, rows.train);
     return 0;

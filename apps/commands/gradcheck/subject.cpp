@@ -52,7 +52,7 @@ Batch batch_of_text(const Settings& settings, const Subject& subject) {
     fail(ErrorCode::input, settings.arguments[0], " cannot read text: ", model.no_tokenizer);
   require(!model.config.classifies(), settings.where("text"),
           ": the model is a classifier, whose targets are labels; leave text out");
-  const std::vector<int32_t> ids = row_of_text(*model.tokenizer, settings.text("text"));
+  const std::vector<int32_t> ids = model.texts().text(settings.text("text"));
   check_row_of_text(settings, ids.size(), model.config);
   Batch batch{.rows = 1, .block_size = std::ssize(ids) - 1, .tokens = ids, .targets = ids};
   batch.tokens.pop_back();

@@ -30,8 +30,8 @@ LikelihoodJudge::LikelihoodJudge(const Settings& settings) : run_(opened(setting
 
 std::optional<double> LikelihoodJudge::score(const std::string& prompt, const std::string& response) {
   const NoGrad none;
-  std::vector<int32_t> tokens = encoded_prompt(*run_.tokenizer, prompt, "the prompt").tokens;
-  const std::vector<int32_t> answer = run_.tokenizer->encode_more(response);
+  std::vector<int32_t> tokens = encoded_prompt(run_.texts(), prompt, "the prompt").tokens;
+  const std::vector<int32_t> answer = run_.texts().more(response);
   if (answer.empty()) return std::nullopt;
   tokens.insert(tokens.end(), answer.begin(), answer.end());
   const auto window = static_cast<size_t>(run_.model->config().block_size) + 1;

@@ -36,7 +36,7 @@ CostMeter::CostMeter(const Settings& settings, const ForeignModel& model)
   require(model.tokenizer != nullptr, settings.where("val"),
           ": the model cannot read text: ", model.no_tokenizer);
   require_language_model(model.config, named_run(settings));
-  text_ = open_validation(settings.text("val"), model.tokenizer);
+  text_ = open_validation(settings.text("val"), model.tokenizer, model.text_form);
   if (text_.val_tokens() < 2) fail(ErrorCode::input, settings.text("val"), ": has fewer than 2 tokens");
   before_ = load_foreign(model, *device_);
 }

@@ -382,7 +382,7 @@ Row decoding_row(const InspectedModel& model, const Settings& settings) {
   sampling.set({"max_new_tokens", std::to_string(most), "the report"});
   sampling.set({"seed", std::to_string(model.seed), "the report"});
   if (settings.has("start")) sampling.set({"start", settings.text("start"), settings.where("start")});
-  const std::vector<Prompt> prompts = prompts_of(sampling, *model.tokenizer());
+  const std::vector<Prompt> prompts = prompts_of(sampling, model.run.texts());
   require(prompts.size() == 1, settings.where("start"), ": a report accepts one prompt, not ",
           prompts.size());
   return {{"prompt", prompts[0].text},
@@ -399,7 +399,7 @@ Row sampled_texts_row(const InspectedModel& model, const Settings& settings) {
   const auto add = [&](Model& from, int64_t step, const std::string& label) {
     texts.push_back({{"step", step},
                      {"label", label},
-                     {"text", drawn_text(from, *model.tokenizer(), length, model.seed)}});
+                     {"text", drawn_text(from, model.run.texts(), length, model.seed)}});
   };
   const bool fine_tuned = path_exists(directory + "/task.json");  // from weights of another run
   if (!model.run.model->counted() && !fine_tuned && model.run.model->parameters().numel() <= most_untrained) {

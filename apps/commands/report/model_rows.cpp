@@ -45,9 +45,7 @@ void choose_text(InspectedModel& model, const Settings& settings, const std::vec
     if (!model.tokenizer())
       fail(ErrorCode::input, settings.where("text"), ": ", model.run.run,
            " cannot read text: ", model.run.no_tokenizer);
-    model.tokens = model.tokenizer()->encode(settings.text("text"));
-    if (const auto begin = model.tokenizer()->begin_token())
-      model.tokens.insert(model.tokens.begin(), *begin);
+    model.tokens = model.run.texts().text(settings.text("text"));
     model.of_text = "the text that was given";
     require(model.tokens.size() >= 2, settings.where("text"),
             ": the text has fewer than 2 tokens; each is predicted from those before it");
@@ -60,7 +58,7 @@ void choose_text(InspectedModel& model, const Settings& settings, const std::vec
     GenerateOptions options{
         .max_new_tokens = static_cast<int64_t>(most) - 1, .temperature = 0.8, .seed = model.seed};
     if (model.tokenizer()) options.context.vocab_size = model.tokenizer()->vocab_size();
-    model.tokens = {model.tokenizer() ? model.tokenizer()->begin_token().value_or(0) : 0};
+    model.tokens = model.tokenizer() ? model.run.texts().opening() : std::vector<int32_t>{0};
     const std::vector<int32_t> first = model.tokens;
     generate(*model.run.model, first, options, [&](int32_t id) {
       model.tokens.push_back(id);
@@ -95,7 +93,8 @@ InspectedModel open_inspected(const Settings& settings, const std::string& path)
                                .tokenizer = whole.tokenizer,
                                .no_tokenizer = whole.no_tokenizer,
                                .model = nullptr,
-                               .config = Settings(*find_command("train"))},
+                               .config = Settings(*find_command("train")),
+                               .text_form = whole.text_form},
                        .tokens = {},
                        .of_text = {},
                        .seed = seed};

@@ -23,9 +23,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// The methods named by `methods`, or all of them.
-std::vector<DecodingMethod> methods_of(const Settings& settings, const Tokenizer& tokenizer,
-                                       const Ends& ends) {
-  const std::vector<DecodingMethod> all = decoding_methods(settings, tokenizer, ends);
+std::vector<DecodingMethod> methods_of(const Settings& settings, const TextEncoder& texts, const Ends& ends) {
+  const std::vector<DecodingMethod> all = decoding_methods(settings, texts, ends);
   if (settings.text("methods") == "all") return all;
   std::vector<DecodingMethod> chosen;
   std::string names;
@@ -48,11 +47,11 @@ class Answering {
       : settings_(settings),
         run_(run),
         encoder_(run_encoder(run)),
-        ends_(ends_of(settings, *run.tokenizer, encoder_ ? &*encoder_ : nullptr)) {
+        ends_(ends_of(settings, run.texts(), encoder_ ? &*encoder_ : nullptr)) {
     for (const AnswerRow& row : rows) prompts_.push_back(prompt_of(row));
   }
 
-  std::vector<DecodingMethod> methods() const { return methods_of(settings_, *run_.tokenizer, ends_); }
+  std::vector<DecodingMethod> methods() const { return methods_of(settings_, run_.texts(), ends_); }
 
   std::vector<std::string> answers(const DecodingMethod& method) const {
     std::vector<std::string> found = method.beam ? searched(method) : drawn(method);
@@ -63,7 +62,7 @@ class Answering {
  private:
   // A run that was trained to answer sees the prompt in its template, as in training.
   std::vector<int32_t> prompt_of(const AnswerRow& row) const {
-    if (!encoder_) return encoded_prompt(*run_.tokenizer, row.prompt, row.where).tokens;
+    if (!encoder_) return encoded_prompt(run_.texts(), row.prompt, row.where).tokens;
     const Doing encoding("encoding the prompt (", row.where, ")");
     const Message message{Role::user, row.prompt};
     return encoder_->prompt(std::span(&message, 1));

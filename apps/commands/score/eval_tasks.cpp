@@ -34,7 +34,7 @@ std::vector<EvalTask> tasks_of(const Settings& settings) {
 TaskAnswers answers_of(const OpenRun& run, const std::vector<EvalTask>& tasks, uint64_t seed) {
   TaskAnswers all;
   for (const EvalTask& task : tasks) {
-    all.push_back(answer_task(*run.model, *run.tokenizer, task, seed, [&](size_t answered) {
+    all.push_back(answer_task(*run.model, run.texts(), task, seed, [&](size_t answered) {
       show_progress(task.name, answered, task.rows.size());
     }));
     int64_t cut = 0;

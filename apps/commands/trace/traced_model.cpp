@@ -29,10 +29,9 @@ std::string text_of(const Settings& settings, const std::string& path) {
   return settings.text("text");
 }
 
-std::vector<TracedToken> encoded(const Tokenizer& tokenizer, const std::string& text) {
+std::vector<TracedToken> encoded(const TextEncoder& texts, const std::string& text) {
   std::vector<TracedToken> tokens;
-  for (const int32_t id : row_of_text(tokenizer, text))
-    tokens.push_back({id, std::string(tokenizer.piece(id))});
+  for (const int32_t id : texts.text(text)) tokens.push_back({id, std::string(texts.tokenizer().piece(id))});
   return tokens;
 }
 
@@ -62,7 +61,7 @@ TracedModel open_trained(const Settings& settings) {
   TracedModel opened{.name = path,
                      .device = nullptr,
                      .model = nullptr,
-                     .tokens = encoded(*whole.tokenizer, text_of(settings, path))};
+                     .tokens = encoded(whole.texts(), text_of(settings, path))};
   check_row_of_text(settings, opened.tokens.size(), whole.config);
   opened.device = open_device(settings);
   opened.model = load_foreign(whole, *opened.device, dtype_of(settings, path), true);
@@ -92,7 +91,7 @@ TracedModel make_untrained(const Settings& settings) {
   TracedModel made{.name = "a model with random weights",
                    .device = nullptr,
                    .model = nullptr,
-                   .tokens = tokenizer ? encoded(*tokenizer, text) : bytes_of(text, vocab_size)};
+                   .tokens = tokenizer ? encoded(TextEncoder(*tokenizer), text) : bytes_of(text, vocab_size)};
   check_row_of_text(settings, made.tokens.size(), config);
   const DType dtype = settings.has("dtype") ? dtype_from_name(settings.text("dtype")) : DType::f32;
   check_parameter_memory(config, dtype == DType::f64 ? 16 : 8);

@@ -33,12 +33,12 @@ class Comparison {
       : settings_(settings),
         run_(run),
         prompt_(prompt),
-        ends_(ends_of(settings, *run.tokenizer, encoder)),
+        ends_(ends_of(settings, run.texts(), encoder)),
         trims_(!encoder && shots_of(settings).has_value()) {}
 
   std::vector<Outcome> outcomes() {
     std::vector<Outcome> all;
-    for (const DecodingMethod& method : decoding_methods(settings_, *run_.tokenizer, ends_))
+    for (const DecodingMethod& method : decoding_methods(settings_, run_.texts(), ends_))
       all.push_back(method.beam ? searched(method) : drawn(method));
     return all;
   }
@@ -133,7 +133,7 @@ Json comparison_list(const std::vector<Outcome>& outcomes, const Prompt& prompt)
 
 int run_comparison(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
                    const TalkEncoder* encoder) {
-  for (const char* other : {"show_probs", "logprobs", "num_samples", "batch_size"})
+  for (const char* other : {"show_probs", "logprobs", "num_samples", "documents", "batch_size"})
     require(!settings.given(other), settings.where(other),
             ": compare generates one text per method; leave this out, or leave out compare");
   require(prompts.size() == 1, settings.where("start"), ": compare accepts one prompt, not ", prompts.size());

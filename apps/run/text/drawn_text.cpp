@@ -2,27 +2,30 @@
 
 #include <vector>
 
-#include "core/error.h"
 #include "model/generation/generate.h"
 
 namespace hewn::cli {
 
-std::string drawn_text(Model& model, const Tokenizer& tokenizer, int64_t tokens, uint64_t seed) {
-  std::vector<int32_t> ids, prompt{0};
-  try {
-    prompt = tokenizer.encode("\n");
-  } catch (const Error&) {  // without a newline in the vocabulary, begin with its first token
+std::string drawn_text(Model& model, const TextEncoder& texts, int64_t tokens, uint64_t seed,
+                       double temperature) {
+  std::string text;
+  for (uint64_t document = 0; tokens > 0; ++document) {
+    std::vector<int32_t> ids;
+    generate(model, texts.opening(),
+             {.max_new_tokens = tokens,
+              .temperature = temperature,
+              .seed = seed,
+              .sample = document,
+              .context = {.vocab_size = texts.tokenizer().vocab_size(), .begin = texts.begin()},
+              .stop_tokens = texts.ends()},
+             [&](int32_t id) {
+               ids.push_back(id);
+               return true;
+             });
+    text += (document > 0 ? "\n" : "") + texts.tokenizer().decode(ids);
+    tokens -= std::ssize(ids) + 1;  // the one that ended it
   }
-  generate(model, prompt,
-           {.max_new_tokens = tokens,
-            .temperature = 0.8,
-            .seed = seed,
-            .context = {.vocab_size = tokenizer.vocab_size()}},
-           [&](int32_t id) {
-             ids.push_back(id);
-             return true;
-           });
-  return tokenizer.decode(ids);
+  return text;
 }
 
 }  // namespace hewn::cli

@@ -4,12 +4,13 @@
 #include <string>
 
 #include "model/model.h"
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 
 namespace hewn::cli {
 
-/// A text of `tokens` tokens that a model generates at temperature 0.8, after a newline (of a vocabulary without one:
-/// after its first token). The same model and seed give the same text.
-std::string drawn_text(Model& model, const Tokenizer& tokenizer, int64_t tokens, uint64_t seed);
+/// Text of at most `tokens` tokens that a model generates at this temperature: as many documents as there is room for,
+/// each in a window of its own, with a newline between them. The same model and seed give the same text.
+std::string drawn_text(Model& model, const TextEncoder& texts, int64_t tokens, uint64_t seed,
+                       double temperature = 0.8);
 
 }  // namespace hewn::cli

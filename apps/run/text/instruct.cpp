@@ -15,19 +15,18 @@ std::optional<TalkEncoder> instruct_encoder(const Settings& settings, const Open
   require(!settings.given("shots"), settings.where("shots"),
           ": examples do not apply to instruct, whose prompts have the template of the run; leave one of "
           "them out");
-  if (settings.given("template"))
-    return TalkEncoder(find_template(settings.text("template")), *run.tokenizer);
+  if (settings.given("template")) return TalkEncoder(find_template(settings.text("template")), run.texts());
   const std::optional<ChatTemplate> chat = template_of_run(run);
   require(chat.has_value(), settings.where("instruct"), ": ", run.run,
           " was not trained by `hewn finetune instruct` or `prefer`; add --template=", template_names(),
           " or a file");
-  return TalkEncoder(*chat, *run.tokenizer);
+  return TalkEncoder(*chat, run.texts());
 }
 
 std::optional<TalkEncoder> run_encoder(const OpenRun& run) {
   const std::optional<ChatTemplate> chat = template_of_run(run);
   if (!chat) return std::nullopt;
-  return TalkEncoder(*chat, *run.tokenizer);
+  return TalkEncoder(*chat, run.texts());
 }
 
 std::optional<TalkEncoder> chat_encoder(const Settings& settings, const OpenRun& run) {

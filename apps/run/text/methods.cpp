@@ -13,12 +13,12 @@ BeamOptions beam_options(const Settings& settings, const GenerateOptions& plain)
 
 }  // namespace
 
-std::vector<DecodingMethod> decoding_methods(const Settings& settings, const Tokenizer& tokenizer,
+std::vector<DecodingMethod> decoding_methods(const Settings& settings, const TextEncoder& texts,
                                              const Ends& ends) {
   const GenerateOptions plain{.max_new_tokens = settings.integer("max_new_tokens"),
                               .temperature = settings.real("temperature"),
                               .seed = static_cast<uint64_t>(settings.integer("seed")),
-                              .context = context_of(settings, tokenizer),
+                              .context = context_of(settings, texts),
                               .stop_tokens = ends.tokens};
   std::vector<DecodingMethod> all;
   const auto add = [&](const char* name, const std::string& label, auto change) {

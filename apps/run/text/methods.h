@@ -20,7 +20,7 @@ struct DecodingMethod {
 
 /// Greedy decoding, beam search, three temperatures, top_k, top_p, min_p and repetition_penalty, each with its usual
 /// value unless the settings give another.
-std::vector<DecodingMethod> decoding_methods(const Settings& settings, const Tokenizer& tokenizer,
+std::vector<DecodingMethod> decoding_methods(const Settings& settings, const TextEncoder& texts,
                                              const Ends& ends);
 
 }  // namespace hewn::cli

@@ -59,27 +59,18 @@ OpenRun open_writer(const Settings& settings, const std::string& path) {
   return run;
 }
 
-Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::string& where) {
+Prompt encoded_prompt(const TextEncoder& texts, std::string text, const std::string& where) {
   const Doing context("encoding the prompt (", where, ")");
-  std::vector<int32_t> tokens = tokenizer.encode(text, Specials::allowed);
-  const std::optional<int32_t> first = tokenizer.begin_token();
-  if (first && (tokens.empty() || tokens[0] != *first)) tokens.insert(tokens.begin(), *first);
+  std::vector<int32_t> tokens = texts.prompt(text);
   return {std::move(text), std::move(tokens)};
 }
 
-std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer,
+std::vector<Prompt> prompts_of(const Settings& settings, const TextEncoder& model,
                                const TalkEncoder* encoder) {
   const std::optional<Shots> shots = encoder ? std::nullopt : shots_of(settings);
   require(!shots || settings.given("start"), "shots and template require an input; add --start=TEXT");
   require(!encoder || settings.given("start"), "instruct requires an instruction; add --start=TEXT");
-  if (!settings.given("start")) {
-    if (const auto first = tokenizer.begin_token()) return {{"", {*first}}};
-    try {
-      return {{"", tokenizer.encode("\n")}};
-    } catch (const Error&) {
-      return {{"", {0}}};
-    }
-  }
+  if (!settings.given("start")) return {{"", model.opening()}};
   const std::string start = settings.text("start"), where = settings.where("start");
   std::vector<std::string> texts{start};
   if (start == "-" || start.starts_with("FILE:"))
@@ -95,20 +86,20 @@ std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokeni
       prompts.push_back({"", encoder->prompt(std::span(&message, 1))});
       continue;
     }
-    prompts.push_back(encoded_prompt(tokenizer, shots ? shots->prompt(text) : std::move(text), where));
+    prompts.push_back(encoded_prompt(model, shots ? shots->prompt(text) : std::move(text), where));
     if (shots) prompts.back().text.clear();
   }
   return prompts;
 }
 
-Ends ends_of(const Settings& settings, const Tokenizer& tokenizer, const TalkEncoder* encoder) {
-  Ends ends{.texts = stop_texts(settings), .tokens = tokenizer.end_tokens()};
+Ends ends_of(const Settings& settings, const TextEncoder& texts, const TalkEncoder* encoder) {
+  Ends ends{.texts = stop_texts(settings), .tokens = texts.ends()};
   if (encoder) {
     ends.tokens = encoder->end_tokens();
     if (ends.texts.empty()) ends.texts = encoder->end_texts();
   } else if (ends.texts.empty() && shots_of(settings))
     ends.texts = {"\n"};
-  for (const Special& special : tokenizer.specials())
+  for (const Special& special : texts.tokenizer().specials())
     if (std::erase(ends.texts, special.text) > 0) ends.tokens.push_back(special.id);
   return ends;
 }
@@ -119,13 +110,14 @@ KvFormat kv_of(const Settings& settings) {
   return format;
 }
 
-ContextOptions context_of(const Settings& settings, const Tokenizer& tokenizer) {
+ContextOptions context_of(const Settings& settings, const TextEncoder& texts) {
   return {.kv = kv_of(settings),
-          .vocab_size = tokenizer.vocab_size(),
-          .slide = settings.text("slide") == "one" ? Slide::one : Slide::half};
+          .vocab_size = texts.tokenizer().vocab_size(),
+          .slide = settings.text("slide") == "one" ? Slide::one : Slide::half,
+          .begin = texts.begin()};
 }
 
-GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends) {
+GenerateOptions generation(const Settings& settings, const TextEncoder& texts, const Ends& ends) {
   return {.max_new_tokens = settings.integer("max_new_tokens"),
           .temperature = settings.real("temperature"),
           .top_k = settings.integer("top_k"),
@@ -133,7 +125,7 @@ GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer,
           .min_p = settings.real("min_p"),
           .repetition_penalty = settings.real("repetition_penalty"),
           .seed = static_cast<uint64_t>(settings.integer("seed")),
-          .context = context_of(settings, tokenizer),
+          .context = context_of(settings, texts),
           .cuda_graph = settings.flag("cuda_graph"),
           .stop_tokens = ends.tokens};
 }

@@ -24,31 +24,30 @@ OpenRun open_writer(const Settings& settings, const std::string& path);
 
 /// The prompts named by `start`: TEXT, FILE:path or - for one prompt, LINES:path or LINES:- for one per line,
 /// with the escapes \n, \t and \\; empty lines are skipped. Without `start`, one prompt without text: the
-/// token that begins all texts, else a newline, else token 0. Prompts may contain special tokens. With
+/// opening of a text. Prompts may contain special tokens. With
 /// `shots` or `template`, each prompt becomes the last of the examples, and its text is empty, so that only
 /// the answer is shown. An `encoder` writes each prompt as a message of the user, likewise; special tokens in it are
 /// ordinary text.
-std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer,
+std::vector<Prompt> prompts_of(const Settings& settings, const TextEncoder& texts,
                                const TalkEncoder* encoder = nullptr);
 
-/// Encodes text, after the token that begins all texts if the tokenizer has one. Errors name its source, `where`.
-Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::string& where);
+/// Encodes text that a model is to continue. Errors name its source, `where`.
+Prompt encoded_prompt(const TextEncoder& texts, std::string text, const std::string& where);
 
 /// What ends a text: stop strings and stop tokens.
 struct Ends {
   std::vector<std::string> texts;
   std::vector<int32_t> tokens;
 };
-/// The ends named by `stop`, and the tokens that end a text in the tokenizer (<|endoftext|>, </s> and similar
-/// ones). The text of a special token stands for that token. With `shots` or `template` and without `stop`, a
+/// The ends named by `stop`, and the tokens that end a text of the model. The text of a special token stands for that token. With `shots` or `template` and without `stop`, a
 /// newline ends an answer; with an `encoder`, what ends its answers.
-Ends ends_of(const Settings& settings, const Tokenizer& tokenizer, const TalkEncoder* encoder = nullptr);
+Ends ends_of(const Settings& settings, const TextEncoder& texts, const TalkEncoder* encoder = nullptr);
 
 /// The format of keys and values.
 KvFormat kv_of(const Settings& settings);
 /// How texts are continued, with the tokens that the tokenizer has.
-ContextOptions context_of(const Settings& settings, const Tokenizer& tokenizer);
+ContextOptions context_of(const Settings& settings, const TextEncoder& texts);
 /// The sampling keys, with these ends.
-GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends);
+GenerateOptions generation(const Settings& settings, const TextEncoder& texts, const Ends& ends);
 
 }  // namespace hewn::cli

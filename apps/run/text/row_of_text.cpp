@@ -4,12 +4,6 @@
 
 namespace hewn::cli {
 
-std::vector<int32_t> row_of_text(const Tokenizer& tokenizer, std::string_view text) {
-  std::vector<int32_t> ids = tokenizer.encode(text);
-  if (const auto begin = tokenizer.begin_token()) ids.insert(ids.begin(), *begin);
-  return ids;
-}
-
 void check_row_of_text(const Settings& settings, size_t tokens, const ModelConfig& model) {
   const auto most = static_cast<size_t>(model.block_size) + 1;
   require(tokens >= 2 && tokens <= most, settings.where("text"), ": the text has ", tokens,

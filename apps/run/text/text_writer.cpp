@@ -30,16 +30,17 @@ std::string TextFlow::finish() {
 }
 
 TextWriter::TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::string> begins,
-                       const std::vector<std::string>& stops, bool trims)
-    : tokenizer_(tokenizer), view_(view) {
+                       const std::vector<std::string>& stops, bool trims, size_t together)
+    : tokenizer_(tokenizer), view_(view), together_(together) {
   for (std::string& begin : begins) texts_.push_back({std::move(begin), TextFlow(stops, trims)});
   open_front();
 }
 
-// Prints the separator and the beginning of the next text.
+// Prints the line between texts and the beginning of the next text.
 void TextWriter::open_front() {
   if (front_ == texts_.size()) return;
-  if (front_ > 0 && (view_ == View::text || view_ == View::probabilities)) write_result("---------------\n");
+  if (front_ > 0 && front_ % together_ == 0 && (view_ == View::text || view_ == View::probabilities))
+    write_result("---------------\n");
   if (view_ == View::text) write_result(texts_[front_].begin);
   write_result(texts_[front_].waiting);
   texts_[front_].waiting.clear();

@@ -40,9 +40,10 @@ class TextFlow {
 /// Prints texts in order. The first unfinished one is printed as it grows; later ones are held until their turn.
 class TextWriter {
  public:
-  /// `begins`: the prefix of each text; `trims`: leading blanks are dropped.
+  /// `begins`: the prefix of each text; `trims`: leading blanks are dropped; `together`: as many texts, one after the
+  /// other, have no line between them.
   TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::string> begins,
-             const std::vector<std::string>& stops, bool trims = false);
+             const std::vector<std::string>& stops, bool trims = false, size_t together = 1);
   /// Adds a token to one of the texts; returns false if a stop string ended it.
   bool token(size_t text, const Generated& generated);
   /// Marks this text as finished.
@@ -66,7 +67,7 @@ class TextWriter {
   const Tokenizer& tokenizer_;
   View view_;
   std::vector<Text> texts_;
-  size_t front_ = 0;
+  size_t together_, front_ = 0;
 };
 
 }  // namespace hewn::cli

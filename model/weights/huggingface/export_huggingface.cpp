@@ -133,7 +133,7 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
   Ordered config{{"tokenizer_class", "PreTrainedTokenizerFast"},
                  {"model_max_length", as.block_size},
                  {"clean_up_tokenization_spaces", false}};
-  const TextEnds ends = text_ends(model.tokenizer.get());
+  const TextEnds ends = text_ends(model);
   if (ends.begin) config["bos_token"] = ends.begin->text;
   if (ends.end) config["eos_token"] = ends.end->text;
   if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
@@ -157,7 +157,7 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   unsayable.check();
   Exported done;
   NewDirectory directory(path);
-  const TextEnds ends = text_ends(model.tokenizer.get());
+  const TextEnds ends = text_ends(model);
   Ordered config = transformers_config(as, family, options.dtype, ends);
   if (as.classifies()) add_labels(model, ends, config);
   write_file_atomically(directory.file("config.json"), exact_json_text(config, 2) + "\n");

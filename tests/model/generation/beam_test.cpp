@@ -128,7 +128,7 @@ TEST_CASE("beam search: texts of a trained model are more likely than greedy one
                            "the big bear", "Anna"})
     for (const char* begin : {"Once upon a time, ", "One day, ", "In the park, ", "It was a sunny day and ",
                               "They all laughed, but "}) {
-      std::vector<int32_t> prompt{*foreign.tokenizer->begin_token()}, greedy;
+      std::vector<int32_t> prompt{*foreign.texts().begin()}, greedy;
       const std::vector<int32_t> text = foreign.tokenizer->encode(std::string(begin) + name);
       prompt.insert(prompt.end(), text.begin(), text.end());
       generate(*model, prompt, {.max_new_tokens = 24, .temperature = 0}, [&](int32_t token) {

@@ -140,7 +140,7 @@ TEST_CASE("a regex vocabulary: sorted words and punctuation, special tokens last
 
   CHECK(tokenizer->encode("a <|endoftext|> cat") == Ids{9, 18, 10});  // as text it is a word
   CHECK(tokenizer->encode("a <|endoftext|> cat", Specials::allowed) == Ids{9, 17, 10});
-  CHECK(tokenizer->end_tokens() == Ids{17});
+  CHECK(form_of(*tokenizer).ends == Ids{17});
   CHECK(train_tokenizer("regex", "a <|endoftext|> b <|unk|>")->vocab_size() == 4);
   CHECK(fails(ErrorCode::input, {"not valid UTF-8", "byte 1"}, [&] { tokenizer->encode("a\xC3"); }));
 }

@@ -287,7 +287,7 @@ TEST_CASE("texts longer than a piece are encoded completely", "[data]") {
   const auto tokenizer = train_tokenizer("char", text);
   std::vector<int32_t> ids;
   int pieces = 0;
-  encode_in_pieces(*tokenizer, text, [&](const std::vector<int32_t>& some) {
+  TextEncoder(*tokenizer).each_piece(text, [&](const std::vector<int32_t>& some) {
     ids.insert(ids.end(), some.begin(), some.end());
     ++pieces;
   });
@@ -325,7 +325,7 @@ TEST_CASE("byte pairs are the same however a text is split", "[data]") {
       train_tokenizer("bpe", std::string_view(text).substr(0, 100'000), {.vocab_size = 400});
   std::vector<int32_t> ids;
   int pieces = 0;
-  encode_in_pieces(*tokenizer, text, [&](const std::vector<int32_t>& some) {
+  TextEncoder(*tokenizer).each_piece(text, [&](const std::vector<int32_t>& some) {
     ids.insert(ids.end(), some.begin(), some.end());
     ++pieces;
   });

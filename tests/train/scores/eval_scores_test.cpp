@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/train/marked_bytes.h"
+#include "tests/model/marked_bytes.h"
 #include "tests/train/tiny.h"
 
 namespace hewn {
@@ -20,7 +20,7 @@ EvalTask task_of(const std::string& rows) { return eval_task_of(rows, "t.jsonl")
 /// A question as it is written: each choice, with | before its continuation and ^ before its decisive tokens.
 std::vector<std::string> marked(const EvalTask& task, int64_t block_size = 100,
                                 std::shared_ptr<const Tokenizer> tokenizer = letter_tokenizer()) {
-  const EvalPrompt prompt = eval_prompt(task, 0, *tokenizer, {.block_size = block_size});
+  const EvalPrompt prompt = eval_prompt(task, 0, TextEncoder(*tokenizer), {.block_size = block_size});
   std::vector<std::string> texts;
   for (size_t c = 0; c < prompt.choices.size(); ++c) {
     std::string text;
@@ -102,12 +102,12 @@ TEST_CASE("eval prompts: questions that are too long are cut from the left", "[s
   CHECK(marked(task, 11) == Texts{"abcdefgh| ^a", "abcdefgh| ^bcd"});
   CHECK(marked(task, 5) == Texts{"efgh| ^a", "gh| ^bcd"});
   CHECK(marked(task, 4) == Texts{"fgh| ^a", "h| ^bcd"});
-  CHECK(eval_prompt(task, 0, *letter_tokenizer(), {.block_size = 5}).cut);
-  CHECK(!eval_prompt(task, 0, *letter_tokenizer(), {.block_size = 11}).cut);
-  CHECK_ERROR(eval_prompt(task, 0, *letter_tokenizer(), {.block_size = 3}), ErrorCode::input,
+  CHECK(eval_prompt(task, 0, TextEncoder(*letter_tokenizer()), {.block_size = 5}).cut);
+  CHECK(!eval_prompt(task, 0, TextEncoder(*letter_tokenizer()), {.block_size = 11}).cut);
+  CHECK_ERROR(eval_prompt(task, 0, TextEncoder(*letter_tokenizer()), {.block_size = 3}), ErrorCode::input,
               "the continuation has 4 tokens; expected at most 3");
-  CHECK_ERROR(eval_prompt(task_of(R"({"context": "xyz", "continuation": "a"})"), 0, *letter_tokenizer(),
-                          {.block_size = 9}),
+  CHECK_ERROR(eval_prompt(task_of(R"({"context": "xyz", "continuation": "a"})"), 0,
+                          TextEncoder(*letter_tokenizer()), {.block_size = 9}),
               ErrorCode::input, "t.jsonl, line 1");
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("eval: answers are those of one token at a time", "[scores]") {
   const auto best = [](const std::vector<double>& values) {
     return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
   };
-  const auto found = answer_task(*model, *tokenizer, choices, 1);
+  const auto found = answer_task(*model, TextEncoder(*tokenizer), choices, 1);
   REQUIRE(found.size() == 40);
   for (size_t i = 0; i < 40; ++i) {
     const EvalRow& row = choices.rows[i];
@@ -196,14 +196,14 @@ TEST_CASE("eval: answers are those of one token at a time", "[scores]") {
   }
   const RowFigures hits = hits_of(choices, found, EvalMetric::accuracy);
   for (size_t i = 0; i < 40; ++i) CHECK(hits[i] == std::vector{found[i].chosen[0] == 1 ? 1.0 : 0.0});
-  const auto options = answer_task(*model, *tokenizer, schema, 1);
+  const auto options = answer_task(*model, TextEncoder(*tokenizer), schema, 1);
   for (size_t i = 0; i < 40; ++i)
     for (size_t c = 0; c < 2; ++c)
       CHECK(std::abs(
                 options[i].log_probability[c] -
                 log_probability(schema.rows[i].contexts[c], " " + schema.rows[i].continuations[0]).first) <=
             1e-9);
-  const auto words = answer_task(*model, *tokenizer, text, 1);
+  const auto words = answer_task(*model, TextEncoder(*tokenizer), text, 1);
   for (size_t i = 0; i < 40; ++i) {
     const auto [sum, likeliest] =
         log_probability(text.rows[i].contexts[0], " " + text.rows[i].continuations[0]);
@@ -220,7 +220,7 @@ TEST_CASE("eval: a model whose weights are NaN has no answers", "[scores]") {
   for (Parameter& p : model->parameters().all())
     if (p.name.ends_with("wte.weight")) p.value.ptr<float>()[0] = std::nanf("");
   EvalTask task = task_of(R"({"query": "a", "choices": ["b", "c"], "gold": 0})");
-  CHECK_ERROR(answer_task(*model, *tokenizer, task, 1), ErrorCode::numerical, "NaN");
+  CHECK_ERROR(answer_task(*model, TextEncoder(*tokenizer), task, 1), ErrorCode::numerical, "NaN");
 }
 
 }  // namespace hewn

@@ -8,7 +8,7 @@
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
 #include "tests/support/process.h"
-#include "tests/train/marked_bytes.h"
+#include "tests/model/marked_bytes.h"
 
 namespace hewn {
 namespace {
@@ -34,13 +34,13 @@ std::string text_of(const Tokenizer& tokenizer, const TalkTokens& tokens, bool l
 
 std::string written(const std::string& name, std::span<const Message> messages) {
   const auto tokenizer = bytes_with_end();
-  return text_of(*tokenizer, TalkEncoder(find_template(name), *tokenizer).talk(messages), false);
+  return text_of(*tokenizer, TalkEncoder(find_template(name), TextEncoder(*tokenizer)).talk(messages), false);
 }
 
 }  // namespace
 
 TEST_CASE("template: every built-in one writes a talk as expected") {
-  const std::string end(bytes_with_end()->piece(*end_token(*bytes_with_end())));
+  const std::string end(bytes_with_end()->piece(*end_token(form_of(*bytes_with_end()))));
   CHECK(written("alpaca", std::span(talk).subspan(1, 2)) ==
         "Below is an instruction that describes a task. Write a response that appropriately completes the "
         "request.\n\n"
@@ -62,10 +62,10 @@ TEST_CASE("template: every built-in one writes a talk as expected") {
 
 TEST_CASE("template: only answers and their ends are learned, and prompts are prefixes") {
   const auto tokenizer = bytes_with_end();
-  const std::string end(tokenizer->piece(*end_token(*tokenizer)));
+  const std::string end(tokenizer->piece(*end_token(form_of(*tokenizer))));
   for (const char* name : {"alpaca", "phi", "chatml", "plain"}) {
     const ChatTemplate chat = find_template(name);
-    const TalkEncoder encoder(chat, *tokenizer);
+    const TalkEncoder encoder(chat, TextEncoder(*tokenizer));
     const TalkTokens tokens = encoder.talk(talk);
     const std::string stop = chat.answer_end.empty() ? end : chat.answer_end;
     CHECK(text_of(*tokenizer, tokens, true) == "Four." + stop + "Seven." + stop);
@@ -81,9 +81,9 @@ TEST_CASE("template: only answers and their ends are learned, and prompts are pr
 
 TEST_CASE("template: special tokens that a message spells remain text") {
   const auto tokenizer = bytes_with_end();
-  const int32_t end = *end_token(*tokenizer);
+  const int32_t end = *end_token(form_of(*tokenizer));
   const std::string special(tokenizer->specials()[0].text);
-  const TalkEncoder encoder(find_template("alpaca"), *tokenizer);
+  const TalkEncoder encoder(find_template("alpaca"), TextEncoder(*tokenizer));
   const std::vector<Message> hostile{{Role::user, "Say " + special},
                                      {Role::assistant, special + " said" + special}};
   const TalkTokens tokens = encoder.talk(hostile);
@@ -92,7 +92,7 @@ TEST_CASE("template: special tokens that a message spells remain text") {
   // In a template they are special tokens.
   ChatTemplate chat = find_template("plain");
   chat.before_user = special + "USER " + special;
-  const TalkTokens marked = TalkEncoder(chat, *tokenizer).talk(hostile);
+  const TalkTokens marked = TalkEncoder(chat, TextEncoder(*tokenizer)).talk(hostile);
   CHECK(std::count(marked.tokens.begin(), marked.tokens.end(), end) == 3);
   CHECK(marked.tokens[0] == end);
 }
@@ -100,19 +100,20 @@ TEST_CASE("template: special tokens that a message spells remain text") {
 TEST_CASE("template: an answer needs an end") {
   const auto letters = train_tokenizer("char", "abc<|end_>im\nsrut");
   CHECK(fails(ErrorCode::input, {"char", "no token that ends a text", "plain"},
-              [&] { TalkEncoder(find_template("plain"), *letters); }));
-  const TalkEncoder encoder(find_template("chatml"), *letters);
+              [&] { TalkEncoder(find_template("plain"), TextEncoder(*letters)); }));
+  const TalkEncoder encoder(find_template("chatml"), TextEncoder(*letters));
   CHECK(encoder.end_texts() == std::vector<std::string>{"<|im_end|>"});
   const auto tokenizer = bytes_with_end();
-  CHECK(TalkEncoder(find_template("plain"), *tokenizer).end_texts().empty());
-  CHECK(TalkEncoder(find_template("plain"), *tokenizer).end_tokens()[0] == *end_token(*tokenizer));
+  CHECK(TalkEncoder(find_template("plain"), TextEncoder(*tokenizer)).end_texts().empty());
+  CHECK(TalkEncoder(find_template("plain"), TextEncoder(*tokenizer)).end_tokens()[0] ==
+        *end_token(form_of(*tokenizer)));
   // An end that is or begins with a special token is its id; one that holds it later is text.
   ChatTemplate chat = find_template("plain");
   const std::string special = tokenizer->specials()[0].text;
-  const size_t ends = tokenizer->end_tokens().size();
+  const size_t ends = form_of(*tokenizer).ends.size();
   for (const std::string& end : {special, special + "\n", "\n" + special}) {
     chat.answer_end = end;
-    const TalkEncoder own(chat, *tokenizer);
+    const TalkEncoder own(chat, TextEncoder(*tokenizer));
     const bool first = end.starts_with(special);
     CHECK(own.end_tokens().size() == ends + (first ? 1 : 0));
     CHECK(own.end_tokens().back() == tokenizer->specials()[0].id);
@@ -122,19 +123,19 @@ TEST_CASE("template: an answer needs an end") {
 
 TEST_CASE("template: the token that begins all texts comes first, and ends no answer") {
   const test::MarkedBytes both({"<s>", "</s>"}, 256), only({"<s>"}, 256);
-  CHECK(end_token(both) == 257);
-  CHECK(end_token(test::MarkedBytes({"<|endoftext|>", "</s>"}, 256)) == 257);
-  CHECK(!end_token(only));
+  CHECK(end_token(form_of(both)) == 257);
+  CHECK(end_token(form_of(test::MarkedBytes({"<|endoftext|>", "</s>"}, 256))) == 257);
+  CHECK(!end_token(form_of(only)));
   CHECK(fails(ErrorCode::input, {"no token that ends a text"},
-              [&] { TalkEncoder(find_template("plain"), only); }));
-  const TalkEncoder encoder(find_template("plain"), both);
+              [&] { TalkEncoder(find_template("plain"), TextEncoder(only)); }));
+  const TalkEncoder encoder(find_template("plain"), TextEncoder(both));
   const TalkTokens tokens = encoder.talk(std::span(talk).subspan(1, 2));
   CHECK(text_of(both, tokens, false) == "<s>Two plus two?\nFour.</s>");
   CHECK(tokens.tokens[0] == 256);
   CHECK(!tokens.learned[0]);
   CHECK(encoder.prompt({}) == std::vector<int32_t>{256});
   // The default system message precedes other messages only.
-  CHECK(text_of(both, {TalkEncoder(find_template("alpaca"), both).prompt({}), {}}, false) ==
+  CHECK(text_of(both, {TalkEncoder(find_template("alpaca"), TextEncoder(both)).prompt({}), {}}, false) ==
         "<s>### Response:\n");
 }
 
@@ -146,7 +147,7 @@ TEST_CASE("template: of special tokens that begin in one place, the longest coun
   chat.before_answer = "</s>A";
   chat.answer_end = "!";
   chat.after_answer = "/";
-  const TalkEncoder encoder(chat, marks);
+  const TalkEncoder encoder(chat, TextEncoder(marks));
   const std::vector<Message> answered{{Role::user, "x"}, {Role::assistant, "y"}};
   std::vector<int32_t> expected{257, 'U', 256, 'x', 258, 'A', 'y', '!'};
   CHECK(encoder.talk(answered).tokens == expected);
@@ -185,7 +186,7 @@ TEST_CASE("template: Jinja renders talks and prompts as they are written") {
   for (const std::string name : {"alpaca", "phi", "chatml", "plain"}) {
     ChatTemplate chat = find_template(name);
     chat.after_user += "it's {{ a }} \\ {% if %} '\\n'\n";  // is text, not Jinja
-    const TalkEncoder encoder(chat, *tokenizer);
+    const TalkEncoder encoder(chat, TextEncoder(*tokenizer));
     for (const bool prompt : {false, true})
       for (size_t first = 0; first < 2; ++first)
         for (size_t count = prompt ? 1 : 2; first + count <= talk.size(); ++count) {
@@ -211,7 +212,7 @@ print(json.dumps([env.from_string(c['template']).render(messages=c['messages'], 
                   for c in json.load(open(sys.argv[1]))]))
 )",
                                          (dir / "calls.json").string(),
-                                         std::string(tokenizer->piece(*end_token(*tokenizer)))});
+                                         std::string(tokenizer->piece(*end_token(form_of(*tokenizer))))});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   const auto rendered = nlohmann::json::parse(result.out);

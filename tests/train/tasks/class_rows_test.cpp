@@ -6,7 +6,7 @@
 #include <map>
 
 #include "tests/support/close.h"
-#include "tests/train/marked_bytes.h"
+#include "tests/model/marked_bytes.h"
 #include "tests/train/tiny.h"
 #include "train/tasks/classifier.h"
 
@@ -121,7 +121,7 @@ TEST_CASE("class rows: a label with a single row is learned and mentioned", "[cl
 TEST_CASE("class rows: texts lose their beginning beyond max_length, and none is without a token",
           "[classify]") {
   const auto bytes = train_tokenizer("byte", "x");
-  const TextReader reader(*bytes, 4);
+  const TextReader reader(TextEncoder(*bytes), 4);
   const auto exact = reader.read("abcd"), longer = reader.read("xyzabcd"), nothing = reader.read("");
   CHECK(exact.tokens == bytes->encode("abcd"));
   CHECK_FALSE(exact.cut);
@@ -131,7 +131,7 @@ TEST_CASE("class rows: texts lose their beginning beyond max_length, and none is
   CHECK(nothing.empty);
 
   const test::MarkedBytes marked({"</s>", "<s>"}, 257);  // ends and begins texts
-  const TextReader marking(marked, 4);
+  const TextReader marking(TextEncoder(marked), 4);
   CHECK(marking.read("abc").tokens == std::vector<int32_t>{257, 'a', 'b', 'c'});
   CHECK_FALSE(marking.read("abc").cut);
   CHECK(marking.read("abcd").tokens == std::vector<int32_t>{'a', 'b', 'c', 'd'});
@@ -142,11 +142,12 @@ TEST_CASE("class rows: texts lose their beginning beyond max_length, and none is
   const Files files;
   const ClassData data =
       files.open("label,text\nx,abc\ny,cab\nx,a z\ny,b\n", {.data = "", .split = "100/0/0"});
-  CHECK_ERROR(encode_rows(data.train, TextReader(*few, 10)), ErrorCode::input, "data.csv, line 4");
+  CHECK_ERROR(encode_rows(data.train, TextReader(TextEncoder(*few), 10)), ErrorCode::input,
+              "data.csv, line 4");
   const std::string mega(1 << 20, 'a');
   const ClassData large =
       files.open("label,text\nx,abc\ny," + mega + "\nx,\ny,b\n", {.data = "", .split = "100/0/0"});
-  const EncodedRows encoded = encode_rows(large.train, TextReader(*few, 10));
+  const EncodedRows encoded = encode_rows(large.train, TextReader(TextEncoder(*few), 10));
   CHECK(encoded.cut == 1);
   CHECK(encoded.empty == 1);
   CHECK(encoded.longest == 10);

@@ -99,7 +99,7 @@ TEST_CASE("talks: rows are shifted by one token, masked and cut") {
 
 TEST_CASE("talks: what does not fit is counted") {
   const auto tokenizer = train_tokenizer("bpe", "some text", {.vocab_size = 257});
-  const TalkEncoder encoder(find_template("plain"), *tokenizer);
+  const TalkEncoder encoder(find_template("plain"), TextEncoder(*tokenizer));
   std::vector<Talk> talks;
   for (const char* question : {"Q", "A much longer question than fits", "Five5"})
     talks.push_back({.messages = {{Role::user, question}, {Role::assistant, "Answer"}},

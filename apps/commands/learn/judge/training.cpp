@@ -9,10 +9,10 @@
 #include "apps/cli/format.h"
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
+#include "apps/run/text/drawn_text.h"
 #include "apps/run/train_setup.h"
 #include "core/error.h"
 #include "kernels/contract/unfold.h"
-#include "model/generation/generate.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/inspect/gradcheck/loss_probe.h"
 
@@ -181,28 +181,19 @@ Settings settings_with(const std::vector<std::pair<std::string, std::string>>& k
 }
 
 /// The first lines that the model writes, without empty ones.
-std::string text_of(Model& model, const Tokenizer& tokenizer) {
-  std::string text, line;
+std::string text_of(Model& model, const TextEncoder& texts) {
+  std::string shown;
   int64_t lines = 0;
-  generate(model, tokenizer.encode("\n"),
-           {.max_new_tokens = most_characters,
-            .temperature = 0.7,
-            .context = {.vocab_size = tokenizer.vocab_size()}},
-           [&](int32_t id) {
-             const std::vector<int32_t> ids{id};
-             const std::string piece = tokenizer.decode(ids);
-             line += piece == "\n" ? "" : piece;
-             if (piece == "\n" && !line.empty()) text += join("  ", std::exchange(line, ""), "\n"), ++lines;
-             return lines < shown_lines;
-           });
-  return text + (line.empty() ? "" : join("  ", line, "\n"));
+  for (const std::string& line : split(drawn_text(model, texts, most_characters, 1, 0.7), '\n'))
+    if (!line.empty() && lines++ < shown_lines) shown += join("  ", line, "\n");
+  return shown;
 }
 
 void keep_run(const std::string& path, const Settings& settings, const TrainSetup& setup, Trainer& trainer) {
   const RunDirectory run(path, RunDirectory::Open::fresh);
   Settings kept = settings;
   kept.set({"out_dir", run.path(), "--out_dir"});
-  write_run_files(run, kept, setup.data->hash, setup.data->tokenizer.get());
+  write_run_files(run, kept, setup.data->hash, setup.texts());
   RunState state;
   state.step = trainer.steps_done();
   state.seed = setup.config.seed;
@@ -244,7 +235,7 @@ void compare(const Training& training, const Settings& settings, const TrainSetu
        join(table_text(rows), "The losses are equal to ", equal_losses, " for ", equal,
             ".\nYour function ran ", long_count(calls()), " times; both trainings took ", fixed(seconds, 1),
             " seconds.\nAfter ", steps, " steps it has only begun to spell. What your model writes:\n",
-            text_of(yours.model(), *setup.data->tokenizer)));
+            text_of(yours.model(), *setup.texts())));
   if (training.keep.empty()) return;
   keep_run(training.keep, settings, setup, yours.trainer());
   send('t', join("The run is kept in ", training.keep, ".\n"));

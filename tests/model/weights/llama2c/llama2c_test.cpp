@@ -176,7 +176,7 @@ TEST_CASE("stories260K: logits and greedy text are as published", "[llama2c]") {
     generate(*model, prompt,
              {.max_new_tokens = static_cast<int64_t>(tokens.size() - prompt.size()),
               .temperature = 0,
-              .stop_tokens = foreign.tokenizer->end_tokens()},
+              .stop_tokens = foreign.texts().ends()},
              [&](int32_t id) { return told.push_back(id), true; });
     CHECK(told == tokens);
     CHECK(foreign.tokenizer->decode(std::span(told).subspan(1)) == expected.at("text").get<std::string>());

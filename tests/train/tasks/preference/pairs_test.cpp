@@ -68,7 +68,7 @@ TEST_CASE("preference pairs: batches hold whole pairs, cut to the longest row", 
 TEST_CASE("preference pairs: only the answer and its end are targets", "[preference]") {
   const Table table = table_of(R"([{"prompt": "Why?", "chosen": "So.", "rejected": "No idea."}])");
   const TalkColumns columns = find_preference_columns(table, {});
-  const TalkEncoder encoder(plain(), tokenizer());
+  const TalkEncoder encoder(plain(), TextEncoder(tokenizer()));
   const Preference row = read_preference(table, 0, columns, plain());
   const PreferencePairs made = preference_pairs({row}, encoder, 100);
   REQUIRE(made.pairs.size() == 1);
@@ -76,7 +76,7 @@ TEST_CASE("preference pairs: only the answer and its end are targets", "[prefere
     std::vector<int32_t> ids;
     for (const int32_t target : training.targets)
       if (target != ignored_target) ids.push_back(target);
-    CHECK(ids.back() == tokenizer().end_tokens().at(0));
+    CHECK(ids.back() == form_of(tokenizer()).ends.at(0));
     ids.pop_back();
     return tokenizer().decode(ids);
   };

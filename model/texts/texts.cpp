@@ -1,0 +1,126 @@
+#include "model/texts/texts.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "model/json.h"
+#include "model/tokenizer/utf8.h"
+
+namespace hewn {
+namespace {
+
+constexpr std::string_view format = "hewn-texts";
+constexpr int version = 1;
+constexpr size_t piece_bytes = size_t{1} << 20;
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+/// Whether a character other than white space ends at `at`, and another begins at `next`.
+bool between_visible(std::string_view text, size_t at, size_t next) {
+  size_t begin = at - 1;
+  while (begin > 0 && continues(text[begin])) --begin;
+  const CodePoint before = decode_utf8(text, begin), after = decode_utf8(text, next);
+  return before.bytes == at - begin && !is_white_space(before.value) && after.bytes > 0 &&
+         !is_white_space(after.value);
+}
+
+/// The end of the piece of `text` that begins at `begin`: after a newline with visible characters on both
+/// sides, because a token may include white space next to it.
+size_t piece_end(std::string_view text, size_t begin) {
+  size_t at = begin + piece_bytes;
+  while (at < text.size()) {
+    at = text.find('\n', at);
+    if (at == std::string_view::npos) return text.size();
+    ++at;
+    if (at < text.size() && between_visible(text, at - 1, at)) return at;
+  }
+  return text.size();
+}
+
+}  // namespace
+
+TextForm form_of(const Tokenizer& tokenizer) {
+  TextForm form{.begin = tokenizer.begin_token()};
+  for (const Special& special : tokenizer.specials())
+    for (const char* text : {"<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>", "<eos>"})
+      if (special.text == text) form.ends.push_back(special.id);
+  if (form.begin) form.ends.push_back(*form.begin);
+  return form;
+}
+
+TextForm form_of_documents(const Tokenizer& tokenizer, int32_t separator) {
+  TextForm form = form_of(tokenizer);
+  form.begin = separator;
+  form.ends.insert(form.ends.begin(), separator);
+  form.own_windows = true;
+  return form;
+}
+
+TextForm form_of_rows(TextForm base) {
+  if (base.own_windows) std::erase(base.ends, *base.begin);
+  base.own_windows = false;
+  return base;
+}
+
+std::string to_json(const TextForm& form) {
+  nlohmann::ordered_json json{{"format", format}, {"version", version}, {"begin", nullptr}};
+  if (form.begin) json["begin"] = *form.begin;
+  json["ends"] = form.ends;
+  json["own_windows"] = form.own_windows;
+  return exact_json_text(json);
+}
+
+TextForm text_form_from_json(std::string_view text, int32_t vocab_size) {
+  try {
+    const auto json = parse_json(text);
+    if (json.at("format") != format || json.at("version") != version)
+      fail(ErrorCode::input, "expected \"format\": \"", format, "\" of version ", version);
+    TextForm form;
+    if (!json.at("begin").is_null()) form.begin = json["begin"].get<int32_t>();
+    json.at("ends").get_to(form.ends);
+    json.at("own_windows").get_to(form.own_windows);
+    std::vector<int32_t> all = form.ends;
+    if (form.begin) all.push_back(*form.begin);
+    for (const int32_t id : all)
+      if (id < 0 || id >= vocab_size)
+        fail(ErrorCode::input, "token ", id, " is not in the vocabulary; expected 0 to ", vocab_size - 1);
+    if (form.own_windows && !form.begin)
+      fail(ErrorCode::input, "documents have windows of their own, but no token begins them");
+    return form;
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorCode::input, "this does not say how texts begin and end: ", json_reason(error));
+  }
+}
+
+std::vector<int32_t> TextEncoder::opening() const {
+  if (form_.begin) return {*form_.begin};
+  try {
+    if (std::vector<int32_t> ids = bare("\n"); !ids.empty()) return ids;
+  } catch (const Error&) {  // the vocabulary has no newline
+  }
+  return {0};
+}
+
+std::vector<int32_t> TextEncoder::prompt(std::string_view text) const {
+  std::vector<int32_t> ids = begun(text, Specials::allowed);
+  return ids.empty() ? opening() : ids;
+}
+
+std::vector<int32_t> TextEncoder::begun(std::string_view text, Specials specials) const {
+  std::vector<int32_t> ids = tokenizer_->encode(text, specials);
+  if (form_.begin && (ids.empty() || ids[0] != *form_.begin)) ids.insert(ids.begin(), *form_.begin);
+  return ids;
+}
+
+void TextEncoder::each_piece(std::string_view data,
+                             const std::function<void(const std::vector<int32_t>&)>& take) const {
+  for (size_t at = 0; at < data.size();) {
+    const size_t end = piece_end(data, at);
+    const std::string_view piece = data.substr(at, end - at);
+    take(at == 0 ? bare(piece) : more(piece));
+    at = end;
+  }
+}
+
+}  // namespace hewn

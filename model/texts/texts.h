@@ -1,0 +1,79 @@
+#pragma once
+// How the texts that a model was trained on begin and end. One value beside the tokenizer holds these facts: it is made
+// when data or a model is opened, kept in the run as texts.json, and used wherever a model reads text. No other code
+// calls `Tokenizer::encode`.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/tokenizer/tokenizer.h"
+
+namespace hewn {
+
+/// In the run's directory, beside tokenizer.json.
+inline constexpr const char* text_form_file = "texts.json";
+
+/// How texts begin and end: facts of data, tokenizer and model files.
+struct TextForm {
+  std::optional<int32_t> begin = {};  ///< the token before every text
+  std::vector<int32_t> ends = {};     ///< each of these tokens ends a text
+  /// Whether the model was trained on windows of one document each: `begin`, the document, and `begin` as its end.
+  bool own_windows = false;
+
+  bool operator==(const TextForm&) const = default;
+};
+
+/// What the tokenizer itself says: the token before every text, if it has one; <|endoftext|>, </s> and similar special
+/// tokens, which end a text, and the token that begins the next one.
+TextForm form_of(const Tokenizer& tokenizer);
+/// The form of documents in windows of their own, each ended by `separator`.
+TextForm form_of_documents(const Tokenizer& tokenizer, int32_t separator);
+/// The form of the rows that a model of form `base` is fine-tuned on: they begin like its texts, and what ends them is
+/// not what separates documents.
+TextForm form_of_rows(TextForm base);
+
+/// A form as JSON, which is that of texts.json (docs/formats.md), and its inverse. Throws ErrorCode::input if it is not
+/// one, or names ids outside [0, vocab_size).
+std::string to_json(const TextForm& form);
+TextForm text_form_from_json(std::string_view json, int32_t vocab_size);
+
+/// Converts texts to the tokens that a model reads, in the form of its texts. The tokenizer must outlive it. Functions
+/// that encode throw ErrorCode::input for text that the tokenizer cannot express.
+class TextEncoder {
+ public:
+  /// Without a form, that of the tokenizer itself.
+  explicit TextEncoder(const Tokenizer& tokenizer, const std::optional<TextForm>& form = {})
+      : tokenizer_(&tokenizer), form_(form ? *form : form_of(tokenizer)) {}
+
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const TextForm& form() const { return form_; }
+  const std::optional<int32_t>& begin() const { return form_.begin; }
+  const std::vector<int32_t>& ends() const { return form_.ends; }
+
+  /// What precedes a text that the model is to write from its beginning: the begin token, else a newline, else token 0.
+  std::vector<int32_t> opening() const;
+  /// A text after the begin token, which is not added if the text begins with it. Special tokens in it are ordinary text.
+  std::vector<int32_t> text(std::string_view text) const { return begun(text, Specials::as_text); }
+  /// The same for a text that the model is to continue: it may contain special tokens. At least one token: that of an
+  /// empty text is `opening`.
+  std::vector<int32_t> prompt(std::string_view text) const;
+  /// The beginning of a text without the begin token, for texts that are put together from parts.
+  std::vector<int32_t> bare(std::string_view text) const { return tokenizer_->encode(text); }
+  /// Text that continues another one.
+  std::vector<int32_t> more(std::string_view text) const { return tokenizer_->encode_more(text); }
+  /// Encodes data of any size as it is in pieces of about 1 MiB and passes the ids of each piece to `take`. Cuts only
+  /// after a newline without white space next to it, since no tokenizer joins the text on its two sides.
+  void each_piece(std::string_view data, const std::function<void(const std::vector<int32_t>&)>& take) const;
+
+ private:
+  std::vector<int32_t> begun(std::string_view text, Specials specials) const;
+
+  const Tokenizer* tokenizer_;
+  TextForm form_;
+};
+
+}  // namespace hewn

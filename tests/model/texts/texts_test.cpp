@@ -1,0 +1,90 @@
+// How texts begin and end: the value, its file, and the tokens that follow from it.
+
+#include "model/texts/texts.h"
+
+#include "core/error.h"
+#include "tests/model/marked_bytes.h"
+#include "tests/support/catch.h"
+
+namespace hewn {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using Sizes = std::vector<size_t>;
+using test::MarkedBytes;
+
+constexpr int32_t newline = '\n';
+constexpr size_t least_piece = size_t{1} << 20;
+
+/// The sizes of the pieces in which the bytes of a text are encoded.
+Sizes piece_sizes(const std::string& text) {
+  const auto tokenizer = train_tokenizer("byte", "x");
+  std::vector<int32_t> all;
+  Sizes sizes;
+  TextEncoder(*tokenizer).each_piece(text, [&](const std::vector<int32_t>& ids) {
+    all.insert(all.end(), ids.begin(), ids.end());
+    sizes.push_back(ids.size());
+  });
+  CHECK((all == tokenizer->encode(text)));
+  return sizes;
+}
+
+}  // namespace
+
+TEST_CASE("a tokenizer says how texts begin and end, and documents in windows of their own more", "[texts]") {
+  const MarkedBytes llama({"<s>", "</s>"}, 256), plain({});
+  CHECK(form_of(llama) == TextForm{.begin = 256, .ends = {257, 256}});
+  CHECK(form_of(plain) == TextForm{});
+  const TextForm tales = form_of_documents(llama, newline);
+  CHECK(tales == TextForm{.begin = newline, .ends = {newline, 257, 256}, .own_windows = true});
+  CHECK(form_of_rows(tales) == TextForm{.begin = newline, .ends = {257, 256}});
+  CHECK(form_of_rows(form_of(llama)) == form_of(llama));
+}
+
+TEST_CASE("every text begins with its token, once", "[texts]") {
+  const MarkedBytes llama({"<s>", "</s>"}, 256), plain({});
+  const TextEncoder texts(llama), tales(plain, form_of_documents(plain, newline)), none(plain);
+  CHECK(texts.text("a") == Ids{256, 'a'});
+  CHECK(texts.prompt("<s>a</s>") == Ids{256, 'a', 257});
+  CHECK(texts.text("<s>").size() == 4);  // ordinary text
+  CHECK(texts.prompt("") == Ids{256});
+  CHECK(texts.opening() == Ids{256});
+  CHECK(tales.prompt("\na") == Ids{newline, 'a'});
+  CHECK(tales.text("a\n") == Ids{newline, 'a', newline});
+  CHECK(tales.bare("a") == Ids{'a'});
+  CHECK(none.prompt("a") == Ids{'a'});
+  CHECK(none.opening() == Ids{newline});
+  CHECK(none.prompt("") == Ids{newline});
+  const auto letters = train_tokenizer("char", "abc");
+  CHECK(TextEncoder(*letters).opening() == Ids{0});
+}
+
+TEST_CASE("texts.json holds a form, and nothing else", "[texts]") {
+  for (const TextForm& form : {TextForm{}, TextForm{.begin = 1, .ends = {2, 1}},
+                               TextForm{.begin = 0, .ends = {0}, .own_windows = true}})
+    CHECK(text_form_from_json(to_json(form), 3) == form);
+  for (const char* wrong :
+       {"", "[]", "{}", R"({"format":"hewn-texts","version":2,"begin":null,"ends":[],"own_windows":false})",
+        R"({"format":"hewn-texts","version":1,"begin":3,"ends":[],"own_windows":false})",
+        R"({"format":"hewn-texts","version":1,"begin":null,"ends":[-1],"own_windows":false})",
+        R"({"format":"hewn-texts","version":1,"begin":"x","ends":[],"own_windows":false})",
+        R"({"format":"hewn-texts","version":1,"begin":null,"ends":[],"own_windows":true})",
+        R"({"format":"hewn-texts","version":1,"begin":null,"ends":[]})"}) {
+    INFO(wrong);
+    CHECK_THROWS_AS(text_form_from_json(wrong, 3), Error);
+  }
+}
+
+TEST_CASE("pieces end after a newline between two visible characters", "[texts]") {
+  const std::string line(least_piece, 'a');
+  CHECK(piece_sizes(line + "\nb") == Sizes{least_piece + 1, 1});
+  CHECK(piece_sizes(line + "\u00e9\n\u00e9") == Sizes{least_piece + 3, 2});
+  CHECK(piece_sizes(line + " \nb\nc") == Sizes{least_piece + 4, 1});
+  // No character or white space before it, or after it; bytes that are not UTF-8 are no characters.
+  for (const std::string end :
+       {"", "b", "\n", " \nb", "\n b", "\n\n", "\n\xff", "\xff\nb", "\xc3\nb", "\x80\nb"})
+    CHECK(piece_sizes(line + end) == Sizes{least_piece + end.size()});
+  CHECK(piece_sizes(std::string(least_piece, '\x80') + "\nb") == Sizes{least_piece + 2});
+}
+
+}  // namespace hewn
