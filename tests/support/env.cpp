@@ -38,13 +38,14 @@ std::optional<std::filesystem::path> shared(std::string_view relative) {
   const std::filesystem::path root = given.empty() ? (source_dir() / ".." / "shared").string() : given;
   const std::filesystem::path path = root / relative;
   if (std::filesystem::exists(path)) return path;
-  skip(path.string() + " is not there (HEWN_SHARED names the directory of shared test data)");
+  const std::filesystem::path& missing = std::filesystem::exists(root) ? path : root;
+  skip(missing.string() + " is not there (HEWN_SHARED names the directory of shared test data)");
   return std::nullopt;
 }
 
 void skip(std::string_view why) {
   tally().skip_running_test = true;
-  std::cerr << "skipped: " << tally().running_test << ": " << why << std::endl;
+  std::cerr << "skipped: " << why << "; test: " << tally().running_test << std::endl;
 }
 
 bool full() {

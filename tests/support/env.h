@@ -24,8 +24,8 @@ std::string sanitizers();
 /// `const auto dir = shared("fixtures/ops"); if (!dir) return;`.
 std::optional<std::filesystem::path> shared(std::string_view relative);
 
-/// Says on stderr that the running test was skipped and why; a test without a single assertion after this is
-/// counted as skipped, not as passed.
+/// Says on stderr why the running test was skipped, for scripts/test.sh to count by reason; a test without a single
+/// assertion after this is counted as skipped, not as passed.
 void skip(std::string_view why);
 
 /// Whether the long tests were asked for: HEWN_SLOW=1, as `scripts/test.sh --full` sets.

@@ -75,4 +75,8 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace hewn::test
 
-int main(int argc, char** argv) { return hewn::test::run(argc, argv); }
+int main(int argc, char** argv) {
+  // Tests that start cmake build as this build does: cmake's default, make, may be missing.
+  setenv("CMAKE_GENERATOR", HEWN_GENERATOR, 0);
+  return hewn::test::run(argc, argv);
+}

@@ -50,7 +50,7 @@ TEST_CASE("bench comm refuses what it cannot time", "[ranks]") {
   CHECK_FAILS(comm("--rank_timeout=0"), 2, "rank_timeout = 0 is out of range");
   CHECK_FAILS(hewn({"bench", "comm", "out"}), 2, "'out' is neither a CONFIG.toml nor a key");
   const TempDir dir;
-  write_file(dir / "hosts", "localhost 1\n");
+  write_file(dir / "hosts", "127.0.0.1 1\n");
   CHECK_FAILS(comm("--hosts=" + (dir / "hosts").string()), 2, "has 1 slot; give fewer ranks, or more slots");
 }
 

@@ -72,11 +72,11 @@ TEST_CASE("processes that cannot divide the work are refused with what can", "[r
   for (const char* option : {"--hosts=nowhere", "--restarts=2"})
     CHECK_FAILS(hewn(small_train(dir, {option})), 2, "give their number as --ranks=N");
   CHECK(!fs::exists(dir / "run"));
-  write_file(dir / "hosts", "localhost 1\n");
+  write_file(dir / "hosts", "127.0.0.1 1\n");
   const std::string hosts = "--hosts=" + (dir / "hosts").string();
   CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "has 1 slot; give fewer ranks, or more slots");
-  write_file(dir / "hosts", "# a comment\nlocalhost two\n");
-  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "hosts:2: 'localhost two' is no host");
+  write_file(dir / "hosts", "# a comment\n127.0.0.1 two\n");
+  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "hosts:2: '127.0.0.1 two' is no host");
   write_file(dir / "hosts", "no-such-host.invalid 4\n");
   CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "the host no-such-host.invalid is unknown");
   write_file(dir / "hosts", "\n");
