@@ -8,7 +8,7 @@
 #                             where the rest has taken those 45 minutes already, it is left out
 #   scripts/test.sh --full    checks a release: everything, with every long test
 #   scripts/test.sh PART...   only these: house gcc gpu-script clang address address-libraries address-commands thread
-#                             aarch64 cuda patches package
+#                             aarch64 cuda patches package bare
 # The last line is a summary: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -26,7 +26,7 @@ turn() {
   echo "${parts[number % ${#parts[@]}]}"
 }
 
-all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package)
+all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package bare)
 rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all
 case "${1:-}" in
   "") parts=(gcc) ;;
@@ -96,7 +96,9 @@ run_tests() {
   [ $((p + f + s)) -gt 0 ] || ok=no
   [ $ok = no ] && [ $f = 0 ] && f=1 # a program that failed without a failing test: a sanitizer error, a leak
   [ $f = 0 ] || cat "$log"
-  grep -hs '^skipped:' "$dir"/Testing/Temporary/LastTest.log | sort -u
+  # By reason, with the number of tests.
+  grep -hs '^skipped: .*; test: ' "$dir"/Testing/Temporary/LastTest.log | sort -u | sed 's/; test: .*//' | uniq -c |
+    sort -rn | sed -E 's/^ *([0-9]+) (.*)/\2: \1 tests/; s/: 1 tests$/: 1 test/'
   echo "== $name: $p passed, $f failed, $s skipped in $((SECONDS - start)) s"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
@@ -106,7 +108,7 @@ sampled() { echo "HEWN_TEST_SAMPLE=$(($1 * one_in))"; }
 
 part_gcc() {
   # quickstart.sh leaves a build directory for one instruction set, without tests and examples.
-  configure_and_build "gcc release" release -DHEWN_CUDA=OFF &&
+  configure_and_build "gcc release" release -DHEWN_CUDA=OFF -DHEWN_EMULATOR=ON &&
     run_tests "gcc release" build "$long" "$(sampled 1)"
 }
 
@@ -293,8 +295,11 @@ part_house() { script scripts/house.sh; }
 # The patches of the documentation's exercises: each must apply, build and pass.
 part_patches() { [ ! -e scripts/try-patches.sh ] || script scripts/try-patches.sh; }
 
-# The Debian package and the tarball, installed and run in a bare root.
+# The packages, installed and run: the Debian package and the tarball in a bare root, the wheel in an empty environment.
 part_package() { script scripts/package-test.sh; }
+
+# The commands of README.md, on a machine with nothing installed.
+part_bare() { script scripts/bare-machine.sh; }
 
 sets=(build test)
 [ ${#parts[@]} -gt 1 ] && sets+=(several)
