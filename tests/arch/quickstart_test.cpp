@@ -36,6 +36,7 @@ class Tree {
     std::vector<std::string> command{(dir_ / "scripts/quickstart.sh").string()};
     command.insert(command.end(), more.begin(), more.end());
     return run_program(command, {.env = {{"PATH", (dir_ / "bin").string() + ":" + std::getenv("PATH")}},
+                                 .unset_env = {"HEWN_PROGRAM"},
                                  .terminal = terminal});
   }
   fs::path operator/(const char* name) const { return dir_ / name; }
@@ -76,6 +77,20 @@ TEST_CASE("quickstart.sh takes a text, and refuses one that does not exist") {
   CHECK(refused.exit_code == 2);
   CHECK(mentions(refused.err, "none.txt: no such file"));
   CHECK(tree.run(false, {"--help"}).exit_code == 2);
+}
+
+TEST_CASE("quickstart.sh keeps a build as it is configured, and repeats a configuration that failed") {
+  const Tree tree(stand_in);
+  fs::create_directories(tree / "build");
+  write_file(tree / "build/build.ninja", "");
+  const auto kept = tree.run();
+  CHECK(kept.exit_code == 0);
+  CHECK(mentions(kept.out, "as build/ is configured"));
+  CHECK(!fs::exists(tree / "configured"));
+  fs::remove(tree / "build/build.ninja");
+  write_file(tree / "build/CMakeCache.txt", "");
+  CHECK(tree.run().exit_code == 0);
+  CHECK(fs::exists(tree / "configured"));
 }
 
 TEST_CASE("quickstart.sh shows why a build fails") {
