@@ -1,19 +1,46 @@
 #!/usr/bin/env bash
-# Builds the packages (scripts/package.sh), installs each in a bare root that contains only libc, and trains a
-# model and samples from it there. The root is built from this machine's libc6, so it needs Debian and root.
-# The last line is the result.
+# Builds the packages (scripts/package.sh). Installs the wheel in an empty virtual environment and runs quickstart.sh's
+# commands with it. Installs the others each in a bare root that contains only libc, and trains a model and samples from
+# it there; the root is built from this machine's libc6, so it needs Debian and root. The last line is the result.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# = 0 ] || { echo "usage: scripts/package-test.sh" >&2; exit 2; }
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# refuses TEXT ARGUMENT...: hewn fails with this text in its message.
+refuses() {
+  if "$hewn" "${@:2}" >"$work/log" 2>&1 || ! grep -F "$1" "$work/log" >/dev/null; then
+    cat "$work/log"
+    echo "hewn ${*:2}: expected a refusal that names $1"
+    exit 1
+  fi
+}
+
+wheel=$(scripts/package.sh --wheel)
+cp "$wheel" "$work/first.whl"
+scripts/package.sh --wheel >/dev/null
+cmp "$wheel" "$work/first.whl"
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --no-index --disable-pip-version-check "$wheel"
+mkdir -p "$work/tree/scripts"
+cp scripts/quickstart.sh "$work/tree/scripts"
+cp -r "$work/venv/share/hewn/configs" "$work/tree"
+hewn=$work/venv/bin/hewn
+HEWN_PROGRAM=$hewn HEWN_MAX_ITERS=200 "$work/tree/scripts/quickstart.sh" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+# What such a build lacks.
+refuses "build Hewn with MPI" train --dataset=tales --ranks=2 --gradient_accumulation_steps=2 --out_dir="$work/ranks"
+echo '[{"instruction": "a", "input": "", "output": "b", "response": "c"}]' >"$work/responses.json"
+refuses "it has no libcurl" judge "$work/responses.json" --url=http://127.0.0.1:1 --model=m
+echo "$wheel runs in a virtual environment"
+
 if [ "$(id -u)" != 0 ] || ! command -v dpkg-query >/dev/null || ! chroot / true 2>/dev/null; then
-  echo "skipped: packages can be tested only as root on Debian"
+  echo "skipped: the other packages can be tested only as root on Debian"
   exit 0
 fi
 scripts/package.sh
 deb=$(ls build-package/hewn_*.deb) tarball=$(ls build-package/hewn-*.tar.gz)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
 # bare_root DIR: installs only libc6 and its dependencies, with their entries in dpkg's list.
 bare_root() {
@@ -45,4 +72,4 @@ done
 bare_root "$work/tar"
 tar -C "$work/tar" -xzf "$tarball" --strip-components=1
 try "$work/tar" /bin/hewn
-echo "$deb and $tarball run in a bare root"
+echo "$deb and $tarball run in a bare root, $wheel in a virtual environment"

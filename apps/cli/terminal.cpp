@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 
 #include "apps/cli/format.h"
 #include "core/error.h"
@@ -26,9 +25,11 @@ int descriptor(Stream stream) { return static_cast<int>(stream); }
 /// What encloses the program's own control sequences: drawn anew by each process, so that nothing it reads can hold it.
 const std::string& mark() {
   static const std::string drawn = [] {
-    std::random_device random;
+    uint32_t random[4];  // std::random_device would need libc 2.36
+    if (::getentropy(random, sizeof(random)) != 0)
+      fail(ErrorCode::failed, "the system gives no random bytes: ", std::strerror(errno));
     std::string text = "\x1b";
-    for (int i = 0; i < 4; ++i) text += join("-", random());
+    for (const uint32_t number : random) text += join("-", number);
     return text + ";";
   }();
   return drawn;

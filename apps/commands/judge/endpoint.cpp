@@ -154,8 +154,8 @@ namespace hewn::cli {
 
 void require_http() {
   fail(ErrorCode::failed,
-       "this build of hewn cannot send requests, since libcurl was not found when it was built; install it "
-       "(Debian: libcurl4-openssl-dev), configure and build again, or judge with a local run: --run=RUN");
+       "this build of hewn cannot send requests, since it has no libcurl; build hewn where libcurl is installed "
+       "(Debian: libcurl4-openssl-dev), or judge with a local run: --run=RUN");
 }
 
 std::string ask(const ChatEndpoint&, const std::string&, const std::string&, const AskOptions&) {
