@@ -15,7 +15,7 @@ for option in "$@"; do
   case "$option" in
     --cuda) cuda=ON ;;
     --wheel) kind=wheel sets+=(wheel) ;;
-    --aarch64) machine=aarch64 dir=build-package-aarch64 sets+=(arm cross) ;;
+    --aarch64) machine=aarch64 dir=build-package-aarch64 sets+=(arm) ;;
     *) kind=unknown ;;
   esac
 done
@@ -33,11 +33,21 @@ options=(-DHEWN_CUDA=$cuda -DHEWN_ISAS=all -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=OFF 
 if [ $machine = aarch64 ]; then
   compiler=aarch64-linux-gnu-g++
   options+=(-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$compiler
-            -DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64)
+            "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu"
+            -DUtf8proc_LIBRARY="$PWD/$dir/debian/usr/lib/aarch64-linux-gnu/libutf8proc.a")
 fi
 # The static OpenMP runtime comes first, so that nothing needs the shared one, which -fopenmp adds.
 options+=(-DCMAKE_CXX_STANDARD_LIBRARIES="$($compiler -print-file-name=libgomp.a)")
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+
+# get_utf8proc: downloads Debian's utf8proc for aarch64, without making aarch64 an architecture of this machine.
+get_utf8proc() {
+  local state=$PWD/$dir/debian
+  local apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$state"
+             -o Dir::State::status=/dev/null -o Dir::Cache="$state")
+  mkdir -p "$state/lists/partial" "$state/archives/partial"
+  "${apt[@]}" update && (cd "$state" && "${apt[@]}" download libutf8proc-dev && dpkg-deb -x libutf8proc-dev_*.deb .)
+}
 
 # field NAME: this field of the project, as CMake read it.
 field() { sed -n "s/^CMAKE_PROJECT_$1:STATIC=//p" $dir/CMakeCache.txt; }
@@ -45,6 +55,7 @@ field() { sed -n "s/^CMAKE_PROJECT_$1:STATIC=//p" $dir/CMakeCache.txt; }
 # make_packages: builds the program, checks what it needs, and packs it.
 make_packages() {
   local needs libc
+  [ $machine = x86_64 ] || ls $dir/debian/usr/lib/*/libutf8proc.a || get_utf8proc || return
   cmake --preset release -B $dir -G Ninja "${options[@]}" && cmake --build $dir -j "$(nproc)" || return
   needs=$(readelf -d $program | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vxE 'lib(c|m)\.so\.6|ld-linux-.*' | tr '\n' ' ')
   [ -z "$needs" ] || { echo "$program needs $needs; expected only libc"; return 1; }

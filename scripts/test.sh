@@ -8,7 +8,7 @@
 #                             where the rest has taken those 45 minutes already, it is left out
 #   scripts/test.sh --full    checks a release: everything, with every long test
 #   scripts/test.sh PART...   only these: house gcc gpu-script clang address address-libraries address-commands thread
-#                             aarch64 cuda patches package bare
+#                             aarch64 cuda patches package aarch64-package bare
 # The last line is a summary: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -26,7 +26,7 @@ turn() {
   echo "${parts[number % ${#parts[@]}]}"
 }
 
-all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package bare)
+all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package aarch64-package bare)
 rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all
 case "${1:-}" in
   "") parts=(gcc) ;;
@@ -276,16 +276,16 @@ no_gpu_is_said() {
   [ $status = 1 ] && [ "$(echo "$said" | wc -l)" = 1 ] && echo "$said" | grep -q "device cuda is not usable"
 }
 
-# script FILE: runs one of the project's own checks; its last line is the result, or the reason why it was skipped.
+# script FILE [OPTION...]: runs one of the project's own checks; its last line is the result, or the reason why it was skipped.
 script() {
   local start=$SECONDS log=$work/script.log last
-  if ! "$1" >"$log" 2>&1; then
+  if ! "$@" >"$log" 2>&1; then
     cat "$log"
-    fail "$1"
+    fail "$*"
     return
   fi
   last=$(tail -n 1 "$log")
-  echo "== $1: $last, in $((SECONDS - start)) s"
+  echo "== $*: $last, in $((SECONDS - start)) s"
   if [[ $last = skipped* ]]; then skipped=$((skipped + 1)); else passed=$((passed + 1)); fi
 }
 
@@ -297,6 +297,7 @@ part_patches() { [ ! -e scripts/try-patches.sh ] || script scripts/try-patches.s
 
 # The packages, installed and run: the Debian package and the tarball in a bare root, the wheel in an empty environment.
 part_package() { script scripts/package-test.sh; }
+part_aarch64-package() { script scripts/package-test.sh --aarch64; }
 
 # The commands of README.md, on a machine with nothing installed.
 part_bare() { script scripts/bare-machine.sh; }
