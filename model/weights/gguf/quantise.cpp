@@ -39,9 +39,10 @@ std::vector<uint8_t> encoded(Executor& device, const TensorEntry& entry, std::sp
   return bytes;
 }
 
+constexpr float most_half = 65504;
+
 /// A row in q8_0 with one scale: its largest element becomes 127.
 void encode_row(const float* row, int64_t cols, uint8_t* block) {
-  constexpr float most_half = 65504;
   const BlockFormat& format = format_of(BlockType::q8_0);
   float most = 0;
   for (int64_t i = 0; i < cols; ++i) most = std::max(most, std::abs(row[i]));
@@ -154,6 +155,23 @@ WrittenTensor compared(Executor& device, const TensorEntry& entry, std::span<con
     tensor.divergence += row.divergence;
   }
   return tensor;
+}
+
+/// Refuses a tensor with a value that its block cannot come near: off by more than the distance of two neighbours, and by
+/// more than any scale in half precision. The scale that it needs is larger.
+void require_scales(const TensorEntry& entry, std::span<const float> values, const uint8_t* blocks) {
+  const BlockFormat& format = format_of(*entry.blocks);
+  OpenBlock open;
+  float after[most_block_elements];
+  for (auto value = values.begin(); value != values.end(); blocks += format.bytes) {
+    format.open(blocks, open);
+    widen_block(format, open, after);
+    for (int i = 0; i < format.elements; ++i, ++value)
+      if (!(std::abs(*value - after[i]) <= std::max(most_half, std::abs(open.scale[i / format.group]))))
+        fail(ErrorCode::input, "tensor ", entry.name, " contains ", *value, ", which ", format.name,
+             " cannot represent: a scale is in half precision, at most ", most_half,
+             "; add --keep=", entry.name, " to write the tensor as bf16");
+  }
 }
 
 /// How much each input column of a tensor counts; null: all alike.
@@ -308,8 +326,10 @@ void write_quantised(Executor& device, Outgoing& outgoing, const Quantisation& h
     const std::span<const float> values = outgoing.values(entry.name);
     require_finite(device, entry, values);
     const Use append = [&](const void* data, size_t bytes) {
-      writer.append(entry.name, data, bytes);
       done.tensors.push_back(compared(device, entry, values, {}, data, bytes));
+      if (entry.blocks && !(done.tensors.back().squares <= most_half * most_half))
+        require_scales(entry, values, static_cast<const uint8_t*>(data));
+      writer.append(entry.name, data, bytes);
     };
     stored(device, outgoing, how, entry, append, feedbacks.of(outgoing, entry));
   }

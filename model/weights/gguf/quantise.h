@@ -15,7 +15,7 @@ std::string choose_for_bits(Executor& device, Outgoing& outgoing, const Quantisa
 
 /// Writes the tensors in the formats of `entries`, and adds to `done` how far they are from their values, and a note on
 /// matrices with too few rows for error feedback. The bytes do not depend on the threads of `device`, a CPU. Throws
-/// ErrorCode::input for a value that is infinite or not a number.
+/// ErrorCode::input for a value that is infinite, not a number, or too large for the half precision of its block's scale.
 void write_quantised(Executor& device, Outgoing& outgoing, const Quantisation& how,
                      const std::vector<TensorEntry>& entries, GgufWriter& writer, Exported& done);
 

@@ -379,6 +379,39 @@ TEST_CASE("quantise: what cannot be written is refused, and nothing is left", "[
   CHECK_FALSE(std::filesystem::exists(e.path("bad.gguf")));
 }
 
+TEST_CASE("quantise: a value for which no scale is large enough is refused, in every format", "[quantise]") {
+  const Exportable e(with(wide(gpt2_like()), [](ModelConfig& c) { c.n_layer = 1, c.mlp_width = 32; }));
+  Parameter& p = *e.model->parameters().find("transformer.h.0.mlp.c_fc.weight");
+  std::vector<float> values = p.value.values<float>();
+  const auto write = [&](const std::string& format, float value) {
+    values[700] = value;
+    p.value.upload(values.data());
+    save_weights(e.path("large.safetensors"), *e.model);
+    auto options = quantised("bf16", {{"*ffn_up*", format}});
+    if (format == "dynamic_q8") options = quantised(format);
+    options.force = true;
+    export_model(own_model(e.path("large.safetensors"), e.model->config(), nullptr), "gguf",
+                 e.path("large.gguf"), options);
+  };
+  constexpr float most_scale = 65504;
+  // The largest value of each format, see kernels/qmatmul/blocks.h, and what its scales are integers of.
+  for (const auto& [format, most] : std::map<std::string, float>{{"q8_0", 127},
+                                                                 {"q4_0", 8},
+                                                                 {"q5_0", 16},
+                                                                 {"q4_k", 63 * 15},
+                                                                 {"q5_k", 63 * 31},
+                                                                 {"q6_k", 128 * 32},
+                                                                 {"dynamic_q8", 127}}) {
+    INFO(format);
+    CHECK_NOTHROW(write(format, 0.9f * most * most_scale));
+    for (const float value : {1.5f * most * most_scale, 1e20f, 3e38f, -1e30f})
+      CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", "half precision", "--keep=blk.0.ffn_up.weight"},
+                  [&] { write(format, value); }));
+  }
+  CHECK_NOTHROW(write("bf16", 1e30f));
+  CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", "f16"}, [&] { write("f16", 1e30f); }));
+}
+
 TEST_CASE("quantise: a file is called by what most of its weights have", "[quantise]") {
   const auto number = [](std::vector<std::pair<int64_t, std::optional<BlockType>>> tensors) {
     std::vector<TensorEntry> entries;
