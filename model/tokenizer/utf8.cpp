@@ -61,11 +61,42 @@ size_t skip_ascii(std::string_view text, size_t at) {
   return at;
 }
 
+utf8proc_category_t category_of(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)); }
+
 /// Letters, numbers, punctuation and symbols; not marks, which need a letter, and not spaces or controls.
 bool is_visible(char32_t code_point) {
-  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  const auto category = category_of(code_point);
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
          (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_SO);
+}
+
+bool is_mark(utf8proc_category_t c) { return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME; }
+
+/// Unicode's Case_Ignorable: marks, modifiers, format characters, and punctuation within words.
+bool is_case_ignorable(char32_t c) {
+  const auto category = category_of(c);
+  return (is_mark(category) && category != UTF8PROC_CATEGORY_MC) || category == UTF8PROC_CATEGORY_LM ||
+         category == UTF8PROC_CATEGORY_SK || category == UTF8PROC_CATEGORY_CF ||
+         std::u32string_view(
+             U"'.:\u00b7\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a")
+                 .find(c) != std::u32string_view::npos;
+}
+
+/// Unicode's Cased, of code points that are not Case_Ignorable.
+bool is_cased(char32_t c) {
+  const auto category = category_of(c);
+  const auto point = static_cast<utf8proc_int32_t>(c);
+  return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LT) ||
+         utf8proc_tolower(point) != point || utf8proc_toupper(point) != point || c == 0xAA || c == 0xBA ||
+         (c >= 0x1F130 && c <= 0x1F189 && (c - 0x1F130) % 32 < 26);
+}
+
+/// Whether the first code point of a text that is not Case_Ignorable is Cased.
+bool begins_cased(std::string_view text) {
+  CodePoint c;
+  for (size_t at = 0; at < text.size() && (c = decode_utf8(text, at)).bytes > 0; at += c.bytes)
+    if (!is_case_ignorable(c.value)) return is_cased(c.value);
+  return false;
 }
 
 std::string hex(char32_t value, size_t digits) {
@@ -145,11 +176,37 @@ char32_t lower_case(char32_t code_point) {
   return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point)));
 }
 
+std::string lower_case(std::string_view text) {
+  constexpr char32_t capital_sigma = 0x3A3, final_sigma = 0x3C2, dotted_capital_i = 0x130;
+  std::string lower;
+  lower.reserve(text.size());
+  bool after_cased = false;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint c = decode_utf8(text, at);
+    const std::string_view rest = text.substr(at + std::max<size_t>(c.bytes, 1));
+    if (c.bytes == 0)
+      lower += text[at];
+    else if (c.value == dotted_capital_i)
+      lower += "i\u0307";
+    else
+      append_utf8(lower, c.value == capital_sigma && after_cased && !begins_cased(rest)
+                             ? final_sigma
+                             : lower_case(c.value));
+    if (c.bytes == 0 || !is_case_ignorable(c.value)) after_cased = c.bytes > 0 && is_cased(c.value);
+    at = text.size() - rest.size();
+  }
+  return lower;
+}
+
 int columns_of(char32_t code_point) { return utf8proc_charwidth(static_cast<utf8proc_int32_t>(code_point)); }
 
 bool is_word_character(char32_t code_point) {
-  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  const auto category = category_of(code_point);
   return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;
+}
+
+bool is_letter_or_number(char32_t code_point) {
+  return is_word_character(code_point) && !is_mark(category_of(code_point));
 }
 
 std::string Utf8Stream::push(std::string_view bytes) {

@@ -105,6 +105,19 @@ TEST_CASE("words consist of letters, marks and numbers of any script", "[utf8]")
   for (char32_t c : U" \n.,'-_\u2014\u3002\U0001F600\u200d") CHECK_FALSE(is_word_character(c));
 }
 
+TEST_CASE("a text in lower case is that of Python's str.lower", "[utf8]") {
+  CHECK(lower_case("ABC \u00c9\u1e9e \u212a \u0130I") == "abc \u00e9\u00df k i\u0307i");
+  // Sigmas: at the end of a word, at its beginning, alone; punctuation and marks within words do not count.
+  CHECK(lower_case("\u039f\u03a3 \u03a3\u0391\u03a3 \u03a3 1\u03a3") ==
+        "\u03bf\u03c2 \u03c3\u03b1\u03c2 \u03c3 1\u03c3");
+  CHECK(
+      lower_case("\u0391\u03a3. \u0391\u03a3.\u0392 \u0391\u03a3\u0301\u0392 \u0391'\u03a3' \u00aa\u03a3") ==
+      "\u03b1\u03c2. \u03b1\u03c3.\u03b2 \u03b1\u03c3\u0301\u03b2 \u03b1'\u03c2' \u00aa\u03c2");
+  CHECK(lower_case("\u2160\u03a3 \U0001F130\u03a3 \U0001F14A\u03a3 \u0903\u03a3") ==
+        "\u2170\u03c2 \U0001F130\u03c2 \U0001F14A\u03c3 \u0903\u03c3");
+  CHECK(lower_case("A\xff\u03a3\xc3") == "a\xff\u03c3\xc3");
+}
+
 TEST_CASE("a stream outputs valid text however the bytes are split", "[utf8]") {
   Random random("utf8 stream");
   for (int round = 0; round < 300; ++round) {

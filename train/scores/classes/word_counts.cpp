@@ -70,7 +70,8 @@ class Loss {
 
 }  // namespace
 
-std::vector<std::string> words_of(std::string_view text) {
+std::vector<std::string> words_of(std::string_view original) {
+  const std::string text = lower_case(original);
   std::vector<std::string> words;
   std::string word;
   const auto end = [&] {
@@ -80,7 +81,7 @@ std::vector<std::string> words_of(std::string_view text) {
     const CodePoint point = decode_utf8(text, at);
     at += std::max<size_t>(point.bytes, 1);
     if (point.bytes > 0 && is_word_character(point.value))
-      append_utf8(word, lower_case(point.value));
+      append_utf8(word, point.value);
     else
       end();
   }

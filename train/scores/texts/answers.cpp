@@ -17,14 +17,14 @@ bool is_ascii_punctuation(char c) {
 
 bool is_article(std::string_view word) { return word == "a" || word == "an" || word == "the"; }
 
-/// Replaces each article by a blank. A word is a longest sequence of letters, marks and numbers.
+/// Replaces each article by a blank. A word is a longest sequence of letters and numbers.
 std::string without_articles(std::string_view text) {
   std::string out;
   for (size_t at = 0; at < text.size();) {
     size_t end = at;
     while (end < text.size()) {
       const CodePoint c = decode_utf8(text, end);
-      if (c.bytes == 0 || !is_word_character(c.value)) break;
+      if (c.bytes == 0 || !is_letter_or_number(c.value)) break;
       end += c.bytes;
     }
     const std::string_view word = text.substr(at, end - at);

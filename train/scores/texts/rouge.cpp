@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/tokenizer/utf8.h"
 #include "train/scores/texts/words.h"
 
 namespace hewn {

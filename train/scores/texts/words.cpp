@@ -33,19 +33,6 @@ std::vector<std::string> split_words(std::string_view text) {
   return words;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower;
-  lower.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint c = decode_utf8(text, at);
-    if (c.bytes == 0)
-      lower += text[at++];
-    else
-      append_utf8(lower, lower_case(c.value)), at += c.bytes;
-  }
-  return lower;
-}
-
 std::string_view without_trailing_space(std::string_view text) {
   size_t end = 0;  // after the last character that is not white space
   for (size_t at = 0; at < text.size();) {

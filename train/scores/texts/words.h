@@ -11,9 +11,6 @@ namespace hewn {
 /// `str.split` counts too). Bytes that are not UTF-8 belong to words.
 std::vector<std::string> split_words(std::string_view text);
 
-/// A text in lower case, character by character. Bytes that are not UTF-8 remain as they are.
-std::string lower_case(std::string_view text);
-
 /// The text without white space at its end.
 std::string_view without_trailing_space(std::string_view text);
 /// The text without white space at either end.

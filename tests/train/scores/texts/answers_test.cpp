@@ -27,6 +27,11 @@ TEST_CASE("answers: SQuAD's normalisation", "[scores]") {
   CHECK(normalized_answer("a\xFFz") == "\xFFz");  // bytes that are not UTF-8
   // All of ASCII's punctuation, and none of its neighbours.
   CHECK(normalized_answer("b!\"#$%&'()*+,-./0 9:;<=>?@B Z[\\]^_`c z{|}~\x7F") == "b0 9b zc z\x7F");
+  // As Python: U+0130 becomes two characters, a sigma at the end of a word another one, and marks end words.
+  CHECK(normalized_answer("\u0130I \u039f\u0394\u039f\u03a3") == "i\u0307i \u03bf\u03b4\u03bf\u03c2");
+  CHECK(exact_match("\u039f\u0394\u039f\u03a3",
+                    Words{"\u03bf\u03b4\u03cc\u03c2", "\u03bf\u03b4\u03bf\u03c2"}) == 1);
+  CHECK(normalized_answer("a\u0300b the\u0301 an") == "\u0300b \u0301");
   CHECK(exact_match("the Cat.", Words{"dog", "cat"}) == 1);
   CHECK(exact_match("cats", Words{"dog", "cat"}) == 0);
 }
@@ -50,6 +55,7 @@ TEST_CASE("answers: ROUGE-L", "[scores]") {
   CHECK(near(rouge_l("x", Words{"...", "x"}), 1));
   CHECK(rouge_words("Caf\u00E9 no.5, it's") == Words{"caf", "no", "5", "it", "s"});
   CHECK(rouge_words("a{b:c_d~e|f") == Words{"a", "b", "c", "d", "e", "f"});
+  CHECK(near(rouge_l("\u0130stanbul I\u0131", Words{"istanbul i"}), 0.4));
   // As rouge-score, which stems words of more than three letters.
   CHECK(rouge_words("Was wasted; ties", Stemming::yes) == Words{"was", "wast", "tie"});
   CHECK(rouge_l("cats running", Words{"cat runs"}) == 0);
