@@ -37,29 +37,30 @@ double checked_alpha(const json& value) {
   return alpha;
 }
 
-/// Patterns are regular expressions in PEFT; names are the only ones used.
+/// Patterns are regular expressions in PEFT; names are the only ones used. `file` has their order.
 template <class Value, class Check>
-std::map<std::string, Value> pattern_of(const json& config, const char* key, const Check& check) {
-  std::map<std::string, Value> pattern;
+LayerPattern<Value> pattern_of(const json& config, const nlohmann::ordered_json& file, const char* key,
+                               const Check& check) {
+  LayerPattern<Value> pattern;
   if (is_absent(config, key)) return pattern;
-  for (const auto& [layer, value] : config[key].items()) {
+  for (const auto& [layer, first_value] : file.at(key).items()) {
     if (layer.find_first_of("\\^$*+?()[]{}|") != layer.npos)
       fail(ErrorCode::input, key, " has the regular expression \"", layer,
            "\"; only names of layers are supported");
-    pattern[layer] = check(value);
+    pattern.emplace_back(layer, check(config[key].at(layer)));  // of a name that occurs twice, the last value
   }
   return pattern;
 }
 
 /// The value of the first name in the pattern that is the layer's name, or the end of it behind a dot.
 template <class Value>
-Value value_for(const std::string& layer, const std::map<std::string, Value>& pattern, Value otherwise) {
+Value value_for(const std::string& layer, const LayerPattern<Value>& pattern, Value otherwise) {
   for (const auto& [name, value] : pattern)
     if (layer == name || layer.ends_with("." + name)) return value;
   return otherwise;
 }
 
-PeftConfig config_in(const json& config) {
+PeftConfig config_in(const json& config, const nlohmann::ordered_json& file) {
   if (!config.is_object()) fail(ErrorCode::input, "expected a JSON object");
   if (is_absent(config, "peft_type") || config["peft_type"] != "LORA")
     fail(ErrorCode::input, "peft_type is ",
@@ -77,8 +78,8 @@ PeftConfig config_in(const json& config) {
   c.rank = checked_rank(config.at("r"));
   c.alpha = checked_alpha(config.at("lora_alpha"));
   c.root_of_rank = !is_absent(config, "use_rslora") && config["use_rslora"].get<bool>();
-  c.rank_pattern = pattern_of<int64_t>(config, "rank_pattern", checked_rank);
-  c.alpha_pattern = pattern_of<double>(config, "alpha_pattern", checked_alpha);
+  c.rank_pattern = pattern_of<int64_t>(config, file, "rank_pattern", checked_rank);
+  c.alpha_pattern = pattern_of<double>(config, file, "alpha_pattern", checked_alpha);
   return c;
 }
 
@@ -93,7 +94,7 @@ double PeftConfig::scale_of(const std::string& layer) const {
 
 PeftConfig peft_config_from_json(const std::string& text) {
   try {
-    return config_in(parse_json(text));
+    return config_in(parse_json(text), parse_ordered_json(text));
   } catch (const json::exception& error) {
     fail(ErrorCode::input, "the file does not have the expected content: ", json_reason(error));
   }

@@ -1,19 +1,23 @@
 #pragma once
 // adapter_config.json: PEFT's LoraConfig.
 
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hewn {
+
+/// Values by the ends of layers' names, in the order of the file: the first that fits a layer counts.
+template <class Value>
+using LayerPattern = std::vector<std::pair<std::string, Value>>;
 
 /// What of PEFT's configuration determines the change of the weights.
 struct PeftConfig {
   int64_t rank = 8;
   double alpha = 8;
-  bool root_of_rank = false;                    ///< rsLoRA: the scale is alpha / sqrt(r) instead of alpha / r
-  std::map<std::string, int64_t> rank_pattern;  ///< by the end of a layer's name
-  std::map<std::string, double> alpha_pattern;
+  bool root_of_rank = false;  ///< rsLoRA: the scale is alpha / sqrt(r) instead of alpha / r
+  LayerPattern<int64_t> rank_pattern;
+  LayerPattern<double> alpha_pattern;
 
   /// The rank of a layer, and the factor of its product.
   int64_t rank_of(const std::string& layer) const;

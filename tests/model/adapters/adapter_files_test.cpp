@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/adapters/adapter_config.h"
 #include "model/adapters/merged.h"
 #include "model/adapters/trained.h"
 #include "tests/model/weights/exportable.h"
@@ -198,6 +199,20 @@ TEST_CASE("adapters: PEFT's files of separate queries and values, with their own
       if (j >= 24) change = 4 * double{a_v[i]} * b_v[j - 24];
       CHECK(after[i * 32 + j] == Approx(before[i * 32 + j] + change).margin(1e-6));
     }
+}
+
+TEST_CASE("adapters: of several patterns that fit a layer, the first in the file counts") {
+  const auto config = [](const char* patterns) {
+    return peft_config_from_json(R"({"peft_type": "LORA", "r": 2, "lora_alpha": 2, )" +
+                                 std::string(patterns) + "}");
+  };
+  const std::string layer = "h.0.attn.c_attn";
+  CHECK(config(R"("rank_pattern": {"c_attn": 4, "attn.c_attn": 8})").rank_of(layer) == 4);
+  CHECK(config(R"("rank_pattern": {"attn.c_attn": 8, "c_attn": 4})").rank_of(layer) == 8);
+  CHECK(config(R"("alpha_pattern": {"c_attn": 4, "attn.c_attn": 8})").scale_of(layer) == 2);
+  CHECK(config(R"("alpha_pattern": {"c_fc": 1, "attn.c_attn": 8, "c_attn": 4})").scale_of(layer) == 4);
+  // As in Python, a key that occurs twice has its first place and its last value.
+  CHECK(config(R"("rank_pattern": {"c_attn": 4, "attn.c_attn": 8, "c_attn": 5})").rank_of(layer) == 5);
 }
 
 TEST_CASE("adapters: other models and other kinds of adapters are refused") {
