@@ -86,7 +86,7 @@ Batch empty_batch(const TrainConfig& config) {
           .block_size = config.longest_row(),
           .tokens = std::vector<int32_t>(n),
           .targets = std::vector<int32_t>(n),
-          .reference = std::vector<float>(config.preference.on ? static_cast<size_t>(config.rows()) : 0)};
+          .reference = std::vector<double>(config.preference.on ? static_cast<size_t>(config.rows()) : 0)};
 }
 
 void evaluate_once(Model& model, const Batch& batch) {

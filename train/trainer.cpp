@@ -186,8 +186,11 @@ MicroStep Trainer::upload(const Part& part) {
   upload_to(targets_, model_.device(), batch.targets, shape, "targets");
   if (batch.reference.empty())
     reference_ = {};
-  else
+  else if (model_.parameters().dtype() == DType::f64)
     upload_to(reference_, model_.device(), batch.reference, {batch.rows}, "reference");
+  else  // what such a model computed
+    upload_to(reference_, model_.device(), std::vector<float>(batch.reference.begin(), batch.reference.end()),
+              {batch.rows}, "reference");
   step_.state.micro_step = part.micro_step;
   step_.share = part.share;
   model_.device().upload(there(), &step_, StepOnDevice::given);

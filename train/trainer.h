@@ -117,7 +117,7 @@ class Trainer {
   Tensor state_;             // the StepState in it
   Tensor losses_;            // with several ranks, f64: of this rank's micro-steps
   Tensor tokens_, targets_;  // i32 [rows, block_size]
-  Tensor reference_;         // f32 [rows]; undefined unless the rows are pairs
+  Tensor reference_;         // f64 as the model, or f32, [rows]; undefined unless the rows are pairs
   StepResults results_;
   // With several ranks. They end first: until then, the device may wait for another rank.
   std::optional<TensorRoute> route_;

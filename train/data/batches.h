@@ -59,7 +59,7 @@ struct Batch {
   std::vector<double> row_weights = {};
   /// Of pairs of answers, the chosen one in row 2i and the rejected one in row 2i + 1: the log probability of each row's
   /// targets under the reference model. Empty: the rows are no pairs.
-  std::vector<float> reference = {};
+  std::vector<double> reference = {};
 
   /// The number of targets that are not ignored.
   int64_t target_count() const;

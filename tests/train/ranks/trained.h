@@ -32,7 +32,7 @@ inline Batch batch_of(const RanksVariant& variant, int64_t step, int64_t m) {
   if (std::find(variant.empty.begin(), variant.empty.end(), m) != variant.empty.end())
     batch.targets.assign(batch.targets.size(), ignored_target);
   if (variant.pairs)
-    batch.reference = random.normals<float>(batch.rows);
+    batch.reference = random.normals<double>(batch.rows);
   else if (m % 4 == 1)
     for (int64_t row = 0; row < batch.rows; ++row)
       batch.row_weights.push_back(1 + static_cast<double>(row % 2));

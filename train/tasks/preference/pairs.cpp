@@ -24,7 +24,7 @@ PairBatches::PairBatches(const std::vector<PreferencePair>& pairs, int64_t batch
 void PairBatches::fill(int64_t index, Batch& batch) const {
   std::vector<TrainingRow> rows;
   std::vector<int64_t> numbers;
-  std::vector<float> reference;
+  std::vector<double> reference;
   for (const int64_t number : pairs_of(index)) {
     const PreferencePair& pair = pairs_[static_cast<size_t>(number)];
     for (const TrainingRow* row : {&pair.chosen, &pair.rejected}) {

@@ -12,7 +12,7 @@ namespace hewn {
 /// A prompt with two answers: rows whose targets are the tokens of the answer and what ends it.
 struct PreferencePair {
   TrainingRow chosen, rejected;
-  std::array<float, 2> reference = {};  ///< log P of both answers under the reference model, chosen first
+  std::array<double, 2> reference = {};  ///< log P of both answers under the reference model, chosen first
 };
 
 /// Batches of whole pairs of like length, in the order of `RowOrder`: the chosen answer of a pair in row 2i, the rejected

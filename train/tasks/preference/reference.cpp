@@ -1,9 +1,8 @@
 #include "train/tasks/preference/reference.h"
 
-#include <cstring>
-
 #include "core/error.h"
 #include "model/weights/safetensors/safetensors.h"
+#include "model/weights/weights.h"
 
 namespace hewn {
 namespace {
@@ -37,33 +36,55 @@ std::string hash_of_answers(const PairSides& sides) {
   return to_hex(sum.value());
 }
 
-std::string hash_of_values(const PairSides& sides) {
-  Checksum sum;
-  each_side(sides, [&](std::string_view, const std::vector<PreferencePair>& pairs) {
-    for (const PreferencePair& pair : pairs) sum.update(pair.reference.data(), sizeof pair.reference);
+/// The type that the file has the values in: float32 if that changes none.
+DType type_of_values(const PairSides& sides) {
+  DType dtype = DType::f32;
+  each_side(sides, [&](const char*, const std::vector<PreferencePair>& pairs) {
+    for (const PreferencePair& pair : pairs)
+      for (const double log : pair.reference)
+        if (static_cast<double>(static_cast<float>(log)) != log) dtype = DType::f64;
   });
-  return to_hex(sum.value());
+  return dtype;
 }
 
-TensorEntry entry_of(const char* name, const std::vector<PreferencePair>& pairs) {
-  return {.name = name, .dtype = DType::f32, .shape = {std::ssize(pairs), 2}};
+std::string bytes_of(const std::vector<PreferencePair>& pairs, DType dtype) {
+  std::string bytes;
+  for (const PreferencePair& pair : pairs)
+    for (const double log : pair.reference) {
+      const auto single = static_cast<float>(log);
+      if (dtype == DType::f64)
+        bytes.append(reinterpret_cast<const char*>(&log), sizeof log);
+      else
+        bytes.append(reinterpret_cast<const char*>(&single), sizeof single);
+    }
+  return bytes;
+}
+
+std::string hash_of_values(const PairSides& sides, DType dtype) {
+  Checksum sum;
+  each_side(sides, [&](const char*, const std::vector<PreferencePair>& pairs) {
+    const std::string bytes = bytes_of(pairs, dtype);
+    sum.update(bytes.data(), bytes.size());
+  });
+  return to_hex(sum.value());
 }
 
 }  // namespace
 
 void write_reference(const std::string& path, const PairSides& sides) {
+  const DType dtype = type_of_values(sides);
   std::vector<TensorEntry> entries;
   each_side(sides, [&](const char* name, const std::vector<PreferencePair>& pairs) {
-    entries.push_back(entry_of(name, pairs));
+    entries.push_back({.name = name, .dtype = dtype, .shape = {std::ssize(pairs), 2}});
   });
   SafetensorsWriter writer(path, entries,
                            {{"format", reference_format},
                             {"version", reference_version},
                             {"answers", hash_of_answers(sides)},
-                            {"values", hash_of_values(sides)}});
+                            {"values", hash_of_values(sides, dtype)}});
   each_side(sides, [&](const char* name, const std::vector<PreferencePair>& pairs) {
-    for (const PreferencePair& pair : pairs)
-      writer.append(name, pair.reference.data(), sizeof pair.reference);
+    const std::string bytes = bytes_of(pairs, dtype);
+    writer.append(name, bytes.data(), bytes.size());
   });
   writer.finish();
 }
@@ -79,18 +100,18 @@ void read_reference(const std::string& path, PairSides& sides) {
          reference_version);
   if (text("answers") != hash_of_answers(sides))
     fail(ErrorCode::input, path, ": belongs to other rows, or to rows with other tokens");
+  DType dtype = DType::f32;
   each_side(sides, [&](const char* name, std::vector<PreferencePair>& pairs) {
-    const TensorEntry &found = file.at(name), expected = entry_of(name, pairs);
-    if (found.dtype != expected.dtype || found.shape != expected.shape)
+    const TensorEntry& found = file.at(name);
+    if ((found.dtype != DType::f32 && found.dtype != DType::f64) ||
+        found.shape != std::vector<int64_t>{std::ssize(pairs), 2})
       fail(ErrorCode::input, path, ": the tensor ", name, " does not have the shape [", pairs.size(),
-           ", 2] of float32");
-    const auto* values = static_cast<const char*>(found.data);
-    for (PreferencePair& pair : pairs) {
-      std::memcpy(pair.reference.data(), values, sizeof pair.reference);
-      values += sizeof pair.reference;
-    }
+           ", 2] of float32 or float64");
+    dtype = found.dtype;
+    const std::vector<double> values = values_of<double>(found);
+    for (size_t i = 0; i < values.size(); ++i) pairs[i / 2].reference[i % 2] = values[i];
   });
-  if (text("values") != hash_of_values(sides))
+  if (text("values") != hash_of_values(sides, dtype))
     fail(ErrorCode::input, path, ": is damaged: its values do not have the checksum that was written");
 }
 

@@ -15,7 +15,7 @@ struct PairSides {
   std::vector<PreferencePair> train, val, test;
 };
 
-/// Writes `PreferencePair::reference` of all pairs atomically, 8 bytes each, with a checksum, and a checksum of the
+/// Writes `PreferencePair::reference` of all pairs atomically, as float32 if they are such numbers, with a checksum, and a checksum of the
 /// tokens that they belong to.
 void write_reference(const std::string& path, const PairSides& sides);
 

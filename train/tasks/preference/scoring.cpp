@@ -47,7 +47,7 @@ bool note_reference(Model& model, std::vector<PreferencePair>& pairs, int64_t ba
   return each_scored_pair(
       model, pairs, batch_size, [&] { return !stop(); },
       [&](size_t number, double chosen, double rejected) {
-        pairs[number].reference = {static_cast<float>(chosen), static_cast<float>(rejected)};
+        pairs[number].reference = {chosen, rejected};
       });
 }
 
@@ -62,8 +62,8 @@ std::optional<PreferenceScore> score_preferences(Model& model, const std::vector
       [&](size_t number, double chosen, double rejected) {
         const auto& reference = pairs[number].reference;
         score.likelier_chosen += chosen > rejected;
-        chosen = config.beta * (chosen - static_cast<double>(reference[0]));
-        rejected = config.beta * (rejected - static_cast<double>(reference[1]));
+        chosen = config.beta * (chosen - reference[0]);
+        rejected = config.beta * (rejected - reference[1]);
         const double margin = chosen - rejected;
         score.loss += (log_loss(margin) + config.label_smoothing * margin) / n;
         score.chosen += chosen / n;

@@ -32,7 +32,7 @@ std::vector<PreferencePair> random_pairs(test::Random& random, const ModelConfig
       return made;
     };
     PreferencePair pair{row(), row()};
-    for (float& log : pair.reference) log = static_cast<float>(-random.uniform(1, 20));
+    for (double& log : pair.reference) log = -random.uniform(1, 20);
     pairs.push_back(pair);
   }
   return pairs;

@@ -33,7 +33,7 @@ PreferencePair pair_of(int64_t chosen, int64_t rejected) {
                        .targets = std::vector<int32_t>(static_cast<size_t>(length), 2)};
   };
   PreferencePair pair{row(chosen), row(rejected)};
-  pair.reference = {static_cast<float>(chosen), static_cast<float>(rejected)};
+  pair.reference = {static_cast<double>(chosen), static_cast<double>(rejected)};
   return pair;
 }
 
@@ -50,13 +50,13 @@ TEST_CASE("preference pairs: batches hold whole pairs, cut to the longest row", 
   CHECK(batch.block_size == 6);
   CHECK(batch.term_count() == 2);
   CHECK(batch.target_count() == 6 + 1 + 4 + 5);
-  CHECK(batch.reference == std::vector<float>{6, 1, 4, 5});
+  CHECK(batch.reference == std::vector<double>{6, 1, 4, 5});
   CHECK(batch.tokens[6] == 1);
   CHECK(batch.tokens[7] == 0);
   CHECK(batch.targets[7] == ignored_target);
   batches.fill(1, batch);
   CHECK(batch.rows == 2);
-  CHECK(batch.reference == std::vector<float>{2, 3});
+  CHECK(batch.reference == std::vector<double>{2, 3});
   CHECK(longest_row(pairs) == 6);
   const PairBatches shuffled(pairs, 1, 5);
   std::multiset<int64_t> seen;

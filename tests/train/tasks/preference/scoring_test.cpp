@@ -40,7 +40,7 @@ std::string bytes_of(const std::vector<PreferencePair>& pairs) {
 
 TEST_CASE("preference scores: against itself, a model has no margin", "[preference]") {
   test::Random random("no margin");
-  for (const DType dtype : {DType::f32, DType::bf16}) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f64}) {
     const auto model = make_model(test::tiny_model(), cpu(), dtype, 7);
     auto pairs = some_pairs(random, 9);
     REQUIRE(note_reference(*model, pairs, 4, never));
@@ -63,15 +63,15 @@ TEST_CASE("preference scores: are the loss and the rewards of the pairs", "[pref
   for (size_t i = 0; i < pairs.size(); ++i) {
     likelier += pairs[i].reference[0] > pairs[i].reference[1];
     const float up = static_cast<float>(i) - 2, down = static_cast<float>(i % 3);
-    pairs[i].reference[0] -= up;
-    pairs[i].reference[1] -= down;
+    pairs[i].reference[0] -= static_cast<double>(up);
+    pairs[i].reference[1] -= static_cast<double>(down);
     chosen += 0.3 * static_cast<double>(up) / 9;
     rejected += 0.3 * static_cast<double>(down) / 9;
     hits += up > down;
   }
   const PreferenceScore score = score_preferences(*model, pairs, 2, config);
-  CHECK(score.chosen == Approx(chosen).epsilon(1e-5));
-  CHECK(score.rejected == Approx(rejected).epsilon(1e-5));
+  CHECK(score.chosen == Approx(chosen).epsilon(1e-13));
+  CHECK(score.rejected == Approx(rejected).epsilon(1e-13));
   CHECK(score.hits == hits);
   CHECK(score.likelier_chosen == likelier);  // whatever the reference says
   CHECK(score.likelier() == static_cast<double>(likelier) / 9);
@@ -111,16 +111,24 @@ TEST_CASE("preference reference: a file gives the same bits, and only to its own
   PairSides sides{some_pairs(random, 5), {}, some_pairs(random, 2)};
   for (auto* pairs : {&sides.train, &sides.test})
     for (PreferencePair& pair : *pairs)
-      for (float& log : pair.reference) log = static_cast<float>(-random.uniform(0, 100));
+      for (double& log : pair.reference) log = static_cast<float>(-random.uniform(0, 100));
+  double exact = -1.0 / 3;
   sides.train[1].reference[0] = -std::numeric_limits<float>::infinity();
-  write_reference(path, sides);
-  CHECK(std::filesystem::file_size(path) < 1024);
-  PairSides read = sides;
-  for (auto* pairs : {&read.train, &read.test})
-    for (PreferencePair& pair : *pairs) pair.reference = {};
-  read_reference(path, read);
-  CHECK((bytes_of(read.train) == bytes_of(sides.train)));
-  CHECK((bytes_of(read.test) == bytes_of(sides.test)));
+  PairSides read;
+  for (const DType dtype :
+       {DType::f64, DType::f32}) {  // one value that is no float32 makes all of them float64
+    if (dtype == DType::f64) std::swap(sides.test[1].reference[1], exact);
+    write_reference(path, sides);
+    CHECK(std::filesystem::file_size(path) < 1024);
+    CHECK(SafetensorsFile(path).at("train").dtype == dtype);
+    read = sides;
+    for (auto* pairs : {&read.train, &read.test})
+      for (PreferencePair& pair : *pairs) pair.reference = {};
+    read_reference(path, read);
+    CHECK((bytes_of(read.train) == bytes_of(sides.train)));
+    CHECK((bytes_of(read.test) == bytes_of(sides.test)));
+    if (dtype == DType::f64) std::swap(sides.test[1].reference[1], exact);
+  }
 
   const std::string whole = test::read_file(path);
   const auto with = [&](const std::string& bytes) {
@@ -152,7 +160,7 @@ TEST_CASE("preference reference: a file gives the same bits, and only to its own
        {TensorEntry{"test", DType::f32, {4}}, TensorEntry{"test", DType::f32, {1, 4}},
         TensorEntry{"test", DType::i32, {2, 2}}, TensorEntry{"test", DType::bf16, {2, 4}}})
     CHECK_ERROR(write_as(test), ErrorCode::input,
-                "the tensor test does not have the shape [2, 2] of float32");
+                "the tensor test does not have the shape [2, 2] of float32 or float64");
   SafetensorsWriter(path, {}, {{"format", "hewn-reference"}, {"version", "99"}}).finish();
   CHECK_ERROR(read_reference(path, other), ErrorCode::input, "reference model, of version 1");
   SafetensorsWriter(path, {}).finish();
