@@ -210,6 +210,7 @@ Json about_gguf(const std::string& path) {
   const GgufFile file(path);
   Json out{{"file", path}, {"format", "GGUF"}, {"keys", Json::object()}};
   for (const auto& [name, value] : file.keys()) out["keys"][name] = std::visit(DescribeKey{}, value);
+  if (file.find_key(own_tokenizer_key)) out["keys"][own_tokenizer_key] = "the JSON of a tokenizer";
   out["formats"] = formats_of(file.entries());
   describe_tensors(file.entries(), out);
   return out;

@@ -20,20 +20,6 @@ std::string without_scores(std::string file) {
   return file;
 }
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
-}
-
-/// Whether llama.cpp's GPT-2 tokenizer yields the same ids. It splits text into words and words into
-/// bytes, and merges.
-bool is_byte_level(const Tokenizer& tokenizer) {
-  if (tokenizer.kind() == "bpe" || tokenizer.kind() == "byte") return true;
-  if (tokenizer.kind() != "char") return false;
-  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
-    if (!is_ascii(tokenizer.piece(id))) return false;
-  return true;
-}
-
 /// Llama's kind; empty if no scores yield its merges.
 std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, int64_t vocab_size) {
   auto scores = tokenizers::merge_scores(pieces);
@@ -69,10 +55,24 @@ std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, in
   return keys;
 }
 
-/// The merges in the form of tokenizer.json, "a b".
+/// The merges in the form of tokenizer.json, "a b". Those of a vocabulary of characters join the bytes of each, from the
+/// first to the last. No character can take the bytes of another, since each merge begins with a character's first byte.
 std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
-  if (tokenizer.kind() != "bpe") return {};
-  return nlohmann::json::parse(tokenizer.to_json()).at("model").at("merges").get<std::vector<std::string>>();
+  if (tokenizer.kind() == "bpe")
+    return nlohmann::json::parse(tokenizer.to_json())
+        .at("model")
+        .at("merges")
+        .get<std::vector<std::string>>();
+  std::vector<std::string> merges;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    const std::string_view piece = tokenizer.piece(id);
+    for (size_t i = 1; i < piece.size(); ++i)
+      merges.push_back(tokenizers::to_printable(piece.substr(0, i)) + " " +
+                       tokenizers::to_printable(piece.substr(i, 1)));
+  }
+  std::sort(merges.begin(), merges.end());
+  merges.erase(std::unique(merges.begin(), merges.end()), merges.end());
+  return merges;
 }
 
 }  // namespace
@@ -86,7 +86,8 @@ std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer) {
 
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size) {
   if (const auto* pieces = tokenizers::sentence_pieces(tokenizer)) return gguf_pieces(*pieces, vocab_size);
-  if (!is_byte_level(tokenizer)) return std::nullopt;
+  if (tokenizer.kind() != "bpe" && tokenizer.kind() != "byte" && tokenizer.kind() != "char")
+    return std::nullopt;
   std::vector<std::string> tokens;
   std::vector<int32_t> types;
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {

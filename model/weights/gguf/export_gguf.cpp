@@ -1,6 +1,9 @@
 // Writes GGUF files for llama.cpp and other programs built on ggml.
 
+#include <algorithm>
+
 #include "core/error.h"
+#include "model/json.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/export_tokenizer.h"
 #include "model/weights/gguf/gguf_model.h"
@@ -35,6 +38,32 @@ GgufKeys gguf_keys(const ModelConfig& c, Family family, uint32_t file_type) {
   return keys;
 }
 
+/// Adds the tokenizer as llama.cpp reads it, and as JSON where that form is missing or is another kind's.
+void add_tokenizer(const ForeignModel& model, int64_t vocab_size, const std::string& chat_template,
+                   GgufKeys& keys, std::vector<std::string>& notes) {
+  std::optional<GgufKeys> theirs;
+  if (model.tokenizer) theirs = gguf_tokenizer(*model.tokenizer, vocab_size);
+  const GgufKeys none{{"tokenizer.ggml.model", std::string("none")}};
+  for (const auto& key : theirs ? *theirs : none) keys.push_back(key);
+  if (!model.tokenizer) {
+    notes.push_back("no tokenizer is written: " + model.no_tokenizer);
+    return;
+  }
+  const std::string kind(model.tokenizer->kind());
+  if (!theirs || (kind != "bpe" && kind != "sentencepiece"))
+    keys.emplace_back(own_tokenizer_key, model.tokenizer->to_json());
+  if (!theirs)
+    notes.push_back("only Hewn will find the tokenizer: llama.cpp cannot express one of kind " + kind);
+  constexpr int32_t assumed_end = 11;  // where GPT-2's kind names none
+  if (theirs && kind != "sentencepiece" && assumed_end < model.tokenizer->vocab_size() &&
+      std::none_of(keys.begin(), keys.end(),
+                   [](auto& key) { return key.first == "tokenizer.ggml.eos_token_id"; }))
+    notes.push_back(join("llama.cpp will end texts at token ", assumed_end, ", ",
+                         ascii_json_text(model.tokenizer->piece(assumed_end)),
+                         ": the vocabulary has no token that ends them"));
+  if (!chat_template.empty()) keys.emplace_back("tokenizer.chat_template", chat_template);
+}
+
 }  // namespace
 
 Exported write_gguf(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
@@ -64,17 +93,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   if (for_bits) fallbacks = {choose_for_bits(*device, outgoing, *options.quantise, as, entries)};
   GgufKeys keys = gguf_keys(as, family, for_bits ? file_type_of(entries) : mixture.file_type);
   if (mixture.one_scale) keys.emplace_back(one_scale_key, true);
-  if (!model.tokenizer) {
-    done.notes.push_back("no tokenizer is written: " + model.no_tokenizer);
-  } else if (const auto more = gguf_tokenizer(*model.tokenizer, as.vocab_size)) {
-    keys.insert(keys.end(), more->begin(), more->end());
-    if (!options.chat_template.empty()) keys.emplace_back("tokenizer.chat_template", options.chat_template);
-  } else {
-    done.notes.push_back("no tokenizer is written: llama.cpp cannot express one of kind " +
-                         std::string(model.tokenizer->kind()));
-  }
-  if (keys.back().first.find("tokenizer") == std::string::npos)
-    keys.emplace_back("tokenizer.ggml.model", std::string("none"));
+  add_tokenizer(model, as.vocab_size, options.chat_template, keys, done.notes);
   done.notes.insert(done.notes.end(), fallbacks.begin(), fallbacks.end());
   GgufWriter writer(path, keys, entries);
   if (options.quantise)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
 #include "model/json.h"
@@ -111,9 +112,20 @@ std::shared_ptr<const Tokenizer> gguf_sentence_pieces(const GgufFile& file) {
   return tokenizers::make_sentencepiece(std::move(pieces));
 }
 
+std::shared_ptr<const Tokenizer> own_tokenizer(const GgufFile& file) {
+  const Doing reading("reading the key ", own_tokenizer_key);
+  std::shared_ptr<const Tokenizer> own = tokenizer_from_json(file.text(own_tokenizer_key));
+  if (!file.find_key("tokenizer.ggml.tokens")) return own;
+  if (const size_t tokens = tokens_of(file).texts.size(); std::cmp_not_equal(tokens, own->vocab_size()))
+    fail(ErrorCode::input, own_tokenizer_key, " has ", own->vocab_size(),
+         " tokens, but tokenizer.ggml.tokens has ", tokens);
+  return own;
+}
+
 }  // namespace
 
 std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string& why_not) {
+  if (file.find_key(own_tokenizer_key)) return own_tokenizer(file);
   try {
     const std::string kind =
         file.find_key("tokenizer.ggml.model") ? file.text("tokenizer.ggml.model") : "none";

@@ -17,9 +17,10 @@ inline constexpr int32_t normal = 1, unknown = 2, control = 3, unused = 5, byte 
 /// The name of token `id` if it only pads the vocabulary to the model's size.
 inline std::string gguf_padding_token(size_t id) { return "[PAD" + std::to_string(id) + "]"; }
 
-/// GPT-2's byte pairs ("gpt2"; with only single bytes it becomes a `byte` tokenizer, with only ASCII
-/// characters a `char` tokenizer) or Llama's ("llama"), without padding tokens at the end. Null, with the
-/// reason in `why_not`, for other kinds and for tokenizers that this program would apply differently.
+/// That of the key `own_tokenizer_key`; else GPT-2's byte pairs ("gpt2"; with only single bytes it becomes a `byte`
+/// tokenizer, with only ASCII characters a `char` tokenizer) or Llama's ("llama"), without padding tokens at the end.
+/// Null, with the reason in `why_not`, for other kinds and for tokenizers that this program would apply differently.
+/// Throws ErrorCode::input if the key is no tokenizer, or has another number of tokens than the file's own list.
 std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string& why_not);
 
 }  // namespace hewn

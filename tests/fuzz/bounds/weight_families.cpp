@@ -168,6 +168,15 @@ const AddFamily gguf_merges("gguf_model", "many equal merges", [](size_t bytes) 
                        gguf_list(8, n, repeated(11 * n, gguf_text("a b"))));
 });
 
+const AddFamily gguf_own_words("gguf_model", "a tokenizer of Hewn's own with many words", [](size_t bytes) {
+  const std::string words = parts(bytes - 1000, [](size_t i) { return ",\"" + name_of_number(i) + "\""; });
+  return gguf_gpt2(
+      1, 1,
+      gguf_text("hewn.tokenizer") + bytes_of<uint32_t>(8) +
+          gguf_text(R"({"format":"hewn-tokenizer","version":1,"kind":"word","vocab":["<|unk|>")" + words +
+                    "]}"));
+});
+
 // ---- pickles ------------------------------------------------------------------------------------------------
 
 std::string pickle_of(const std::string& code) { return "\x80\2" + code + "."; }

@@ -1,10 +1,13 @@
 // Tokenizers written for other programs: opened again they make the same ids.
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "model/tokenizer/bpe.h"
+#include "model/tokenizer/gpt2_split.h"
 #include "model/tokenizer/sentencepiece.h"
+#include "model/tokenizer/utf8.h"
 #include "model/weights/export.h"
 #include "model/weights/export_tokenizer.h"
 #include "model/weights/gguf/gguf.h"
@@ -13,6 +16,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
+#include "tests/support/random.h"
 
 namespace hewn {
 namespace {
@@ -47,6 +51,39 @@ tokenizers::SentencePieces bytes_and(std::vector<std::string> texts) {
   return pieces;
 }
 
+/// What llama.cpp makes of a text by keys of GPT-2's kind (llama-vocab.cpp, llm_tokenizer_bpe_session): in each piece of the
+/// text, the leftmost pair of the best rank is merged until none is left.
+std::vector<int32_t> ids_by_llama_cpp(const GgufKeys& keys, const std::string& text) {
+  const auto list = [&](const char* name) {
+    const auto found = std::find_if(keys.begin(), keys.end(), [&](auto& key) { return key.first == name; });
+    return std::get<std::vector<std::string>>(found->second);
+  };
+  const std::vector<std::string> tokens = list("tokenizer.ggml.tokens"),
+                                 merges = list("tokenizer.ggml.merges");
+  std::vector<int32_t> ids;
+  for (size_t begin = 0, end = 0; begin < text.size(); begin = end) {
+    end = gpt2_piece_end(text, begin);
+    std::vector<std::string> parts;
+    for (const char byte : text.substr(begin, end - begin))
+      parts.push_back(tokenizers::to_printable({&byte, 1}));
+    for (size_t best = 0; best < merges.size();) {
+      best = merges.size();
+      size_t at = 0;
+      for (size_t i = 0; i + 1 < parts.size(); ++i) {
+        const auto rank = static_cast<size_t>(
+            std::find(merges.begin(), merges.end(), parts[i] + " " + parts[i + 1]) - merges.begin());
+        if (rank < best) best = rank, at = i;
+      }
+      if (best == merges.size()) break;
+      parts[at] += parts[at + 1];
+      parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+    }
+    for (const std::string& part : parts)
+      ids.push_back(static_cast<int32_t>(std::find(tokens.begin(), tokens.end(), part) - tokens.begin()));
+  }
+  return ids;
+}
+
 }  // namespace
 
 TEST_CASE("tokenizers are exported as other programs read them", "[export]") {
@@ -67,7 +104,7 @@ TEST_CASE("tokenizers are exported as other programs read them", "[export]") {
   CHECK(characters["pre_tokenizer"].is_null());
   CHECK(characters["decoder"]["type"] == "Fuse");
   CHECK(ascii == std::vector<std::string>{"\u010a", "\u0120", "a", "b", "[PAD4]"});
-  CHECK(written("char", "\u00e9").second.empty());  // two bytes, which are no token
+  CHECK(written("char", "a\u00e9").second == std::vector<std::string>{"a", "\u00c3\u00a9", "[PAD2]"});
 
   const auto [words, no_words] = written("word", "one two two");
   CHECK(words["model"]["type"] == "WordLevel");
@@ -118,13 +155,10 @@ TEST_CASE("every kind of tokenizer is read back unchanged from Hugging Face's la
 
 TEST_CASE("a model is exported without a tokenizer that the format cannot express", "[export]") {
   const Exportable e(gpt2_like(), std::make_shared<OwnTokenizer>());
-  for (const auto& [format, programs] :
-       {std::pair{"hf", "Hugging Face's tokenizers"}, std::pair{"gguf", "llama.cpp"}}) {
-    const Exported done = export_model(e.own, format, e.path(format));
-    CHECK(done.notes == std::vector<std::string>{std::string("no tokenizer is written: ") + programs +
-                                                 " cannot express one of kind own"});
-    CHECK(open_foreign(e.path(format)).tokenizer == nullptr);
-  }
+  CHECK(export_model(e.own, "hf", e.path("hf")).notes ==
+        std::vector<std::string>{
+            "no tokenizer is written: Hugging Face's tokenizers cannot express one of kind own"});
+  CHECK(open_foreign(e.path("hf")).tokenizer == nullptr);
   const json config = json::parse(test::read_file(e.path("hf/config.json")));
   CHECK(config["bos_token_id"].is_null());
   CHECK(config["eos_token_id"].is_null());
@@ -266,7 +300,7 @@ TEST_CASE("Llama's tokenizer in GGUF: other special tokens, and no space before 
   }
 }
 
-TEST_CASE("merges that no scores yield are not exported to GGUF", "[export]") {
+TEST_CASE("merges that no scores yield are exported to GGUF for Hewn", "[export]") {
   // "abc" is a piece, but is never merged from "a" and "bc".
   tokenizers::SentencePieces pieces = bytes_and({"a", "b", "c", "ab", "bc", "abc"});
   pieces.merges = {{"a", "b"}, {"b", "c"}, {"ab", "c"}};
@@ -274,8 +308,9 @@ TEST_CASE("merges that no scores yield are not exported to GGUF", "[export]") {
   const Exportable e(with(llama_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
   const Exported done = export_model(e.own, "gguf", e.path("gguf"));
   REQUIRE(done.notes.size() == 1);
-  CHECK(done.notes[0].starts_with("no tokenizer is written: llama.cpp"));
-  CHECK(open_foreign(e.path("gguf")).tokenizer == nullptr);
+  CHECK(done.notes[0].starts_with("only Hewn will find the tokenizer: llama.cpp"));
+  CHECK(GgufFile(e.path("gguf")).text("tokenizer.ggml.model") == "none");
+  CHECK(open_foreign(e.path("gguf")).tokenizer->to_json() == tokenizer->to_json());
 }
 
 TEST_CASE("GGUF names the token that ends texts, not other special tokens", "[export]") {
@@ -295,19 +330,89 @@ TEST_CASE("GGUF names the token that ends texts, not other special tokens", "[ex
   CHECK(types.at(static_cast<size_t>(end) + 1) == 3);
 }
 
-TEST_CASE("a GGUF file of characters or bytes is read back with its tokenizer", "[export]") {
-  for (const char* kind : {"char", "byte"}) {
-    const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, "one, two\n");
+TEST_CASE("a GGUF file is read back with its tokenizer, of whichever kind", "[export]") {
+  for (const std::string_view kind : tokenizer_kinds()) {
+    const std::shared_ptr<const Tokenizer> tokenizer =
+        train_tokenizer(kind, "one, two caf\u00e9\u20ac \U0001F600\n\"d\"--\t{x}");
     for (const int64_t more : {0, 3}) {
+      INFO(kind << " " << more);
       const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size() + more; }),
                          tokenizer);
-      export_model(e.own, "gguf", e.path("gguf"));
+      const Exported done = export_model(e.own, "gguf", e.path("gguf"));
       const ForeignModel again = open_foreign(e.path("gguf"));
       INFO(again.no_tokenizer);
       REQUIRE(again.tokenizer);
-      CHECK(again.tokenizer->hash() == tokenizer->hash());
+      CHECK(again.tokenizer->to_json() == tokenizer->to_json());
+      const GgufFile file(e.path("gguf"));
+      const bool words = kind == "word" || kind == "regex";
+      CHECK((file.find_key(own_tokenizer_key) != nullptr) == (kind != "bpe"));
+      CHECK(file.text("tokenizer.ggml.model") == (words ? "none" : "gpt2"));
+      REQUIRE(done.notes.size() == (kind == "bpe" ? 0 : 1));
+      if (words) CHECK(done.notes[0].starts_with("only Hewn will find the tokenizer"));
+      if (kind == "char") CHECK(done.notes[0].starts_with("llama.cpp will end texts at token 11, \"n\": "));
     }
   }
+}
+
+TEST_CASE("llama.cpp's rules make the same ids of characters and bytes", "[export]") {
+  test::Random random("llama.cpp's rules");
+  for (const char* kind : {"char", "byte"}) {
+    // Characters of one to four bytes that share their first ones, and white space, which is cut in several ways.
+    const std::u32string alphabet =
+        U"ab' \n\u00a0\u00e9\u00e8\u20ac\u20ad\u2028\U0001F600\U0001F601\U0001F980";
+    std::string all;
+    for (const char32_t c : alphabet) append_utf8(all, c);
+    const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, all);
+    const auto keys = exporting::gguf_tokenizer(*tokenizer, tokenizer->vocab_size());
+    REQUIRE(keys);
+    for (int round = 0; round < 100; ++round) {
+      std::string text;
+      for (int64_t n = random.integer(0, 20); n > 0; --n)
+        append_utf8(text, alphabet[static_cast<size_t>(random.integer(0, std::ssize(alphabet) - 1))]);
+      INFO(text);
+      CHECK(ids_by_llama_cpp(*keys, text) == tokenizer->encode(text));
+    }
+  }
+}
+
+TEST_CASE("a GGUF file whose own tokenizer is none, or another one, is refused", "[export]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "model.gguf").string();
+  const auto read = [&](GgufKeys keys) {
+    GgufWriter(path, keys, {}).finish();
+    std::string why;
+    return tokenizer_in(GgufFile(path), why);
+  };
+  const auto own = [](GgufValue value) {
+    return std::pair<std::string, GgufValue>{own_tokenizer_key, value};
+  };
+  const auto ab = train_tokenizer("char", "ab")->to_json();
+  const std::pair<std::string, GgufValue> model{"tokenizer.ggml.model", std::string("gpt2")};
+  const auto tokens = [](std::vector<std::string> texts) {
+    return std::pair<std::string, GgufValue>{"tokenizer.ggml.tokens", std::move(texts)};
+  };
+  CHECK(read({own(ab)})->to_json() == ab);
+  CHECK(read({model, tokens({"a", "b"}), own(ab)})->to_json() == ab);
+  CHECK(read({model,
+              tokens({"a", "b", "[PAD2]"}),
+              {"tokenizer.ggml.token_type", std::vector<int32_t>{1, 1, 5}},
+              own(ab)})
+            ->to_json() == ab);
+  for (const auto& other : {tokens({"a"}), tokens({"a", "b", "c"}), tokens({"a", "b", "[PAD2]"})})
+    CHECK(test::fails(ErrorCode::input, {"hewn.tokenizer has 2 tokens, but tokenizer.ggml.tokens has "}, [&] {
+      read({model, other, own(ab)});
+    }));
+  for (const GgufValue& wrong : {GgufValue(std::string("{}")), GgufValue(std::string()),
+                                 GgufValue(uint32_t{1}), GgufValue(std::vector<std::string>{ab})})
+    CHECK(test::fails(ErrorCode::input, {"hewn.tokenizer"}, [&] { read({own(wrong)}); }));
+}
+
+TEST_CASE("a GGUF file of ASCII characters without a key of Hewn's is still read", "[export]") {
+  const test::TempDir dir;
+  const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer("char", "one, two\n");
+  GgufWriter((dir / "old.gguf").string(), *exporting::gguf_tokenizer(*tokenizer, 12), {}).finish();
+  std::string why;
+  CHECK(tokenizer_in(GgufFile((dir / "old.gguf").string()), why)->to_json() == tokenizer->to_json());
 }
 
 TEST_CASE("a GGUF file of byte pairs without merges is not taken for one of characters", "[export]") {

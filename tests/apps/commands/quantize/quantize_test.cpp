@@ -46,6 +46,32 @@ TEST_CASE("a quantised run is sampled, evaluated, examined and imported by its n
   for (const char* part : {"kernels", "drawing", "tokenizer"}) CHECK(token.at(part) > 0);
 }
 
+TEST_CASE("a GGUF file has the tokenizer of its run, of whichever kind", "[cli]") {
+  for (const char* kind : {"char", "byte", "word", "regex"}) {
+    INFO(kind);
+    const TempDir dir;
+    REQUIRE(hewn(small_train(dir, {"--n_embd=32", "--mlp_width=64", "--max_iters=1",
+                                   "--tokenizer=" + std::string(kind)}))
+                .exit_code == 0);
+    const std::string run = (dir / "run").string(), small = (dir / "small.gguf").string(),
+                      whole = (dir / "whole.gguf").string();
+    CHECK_FAILS(hewn({"quantize", run, "--format=q8_0", "--out=" + small}), 0, "next: hewn sample " + small);
+    CHECK(hewn({"export", run, "--format=gguf", "--out=" + whole}).exit_code == 0);
+    const auto text = [&](const std::string& model) {
+      return hewn({"sample", model, "--start=t", "--max_new_tokens=6", "--temperature=0", "--threads=1"}).out;
+    };
+    CHECK_FALSE(text(run).empty());
+    CHECK(text(whole) == text(run));
+    CHECK_FALSE(text(small).empty());
+    CHECK_FAILS(hewn({"chat", small, "--max_new_tokens=2"}, {.input = "t\n"}), 0, "");
+    const auto compared = hewn({"eval", small, "--against=" + run, "--json"});
+    INFO(compared.err);
+    REQUIRE(compared.exit_code == 0);
+    CHECK(nlohmann::json::parse(compared.out).at("kl").at("mean") < 0.01);
+    CHECK(contains(hewn({"info", small}).out, "hewn.tokenizer  the JSON of a tokenizer\n"));
+  }
+}
+
 TEST_CASE("info says which formats are widened", "[cli]") {
   const auto about = hewn({"info", (source_dir() / "tests/files/blocks.gguf").string()});
   REQUIRE(about.exit_code == 0);
