@@ -1,10 +1,12 @@
 'use strict';
 // Numbers as text.
 
+// How a page writes what is not finite, if not as such.
+let textOfNoNumber = '';
+
 // A number with at most `digits` digits: "0.5", "1.25e-7".
 function numberText(x, digits = 4) {
-  if (Number.isNaN(x)) return 'NaN';
-  if (!Number.isFinite(x)) return x > 0 ? 'inf' : '-inf';
+  if (!Number.isFinite(x)) return textOfNoNumber || (Number.isNaN(x) ? 'NaN' : x > 0 ? 'inf' : '-inf');
   return String(+x.toPrecision(digits));
 }
 

@@ -18,6 +18,7 @@
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/inspect/lens/logit_lens.h"
 #include "train/inspect/lens/neighbours.h"
+#include "train/inspect/trace/trace_json.h"
 #include "train/plan.h"
 
 namespace hewn::cli {
@@ -32,21 +33,6 @@ constexpr size_t histogram_parts = 48;
 constexpr double dead_below = 1e-3;             // a unit whose |f(z)| stays below this is dead
 constexpr int64_t most_untrained = 20'000'000;  // parameters of a model whose first weights are drawn again
 constexpr double most_generated = 2.5e9;        // parameters times tokens
-
-// Bytes in base64, as in data URLs.
-std::string base64_of(const std::vector<uint16_t>& values) {
-  static constexpr std::string_view letters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes, text;
-  for (const uint16_t v : values) bytes += static_cast<char>(v & 0xffU), bytes += static_cast<char>(v >> 8U);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t word = 0;
-    for (size_t k = 0; k < 3; ++k)
-      word = word << 8U | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    for (size_t k = 0; k < 4; ++k) text += i + k <= bytes.size() ? letters[word >> (18 - 6 * k) & 63U] : '=';
-  }
-  return text;
-}
 
 Row numbers_of(const std::vector<double>& values) {
   Row out = Row::array();
@@ -218,7 +204,7 @@ Row attention_row(const InspectedModel& model, const LensPass& pass) {
           {"distance", distance},
           {"previous", previous},
           {"induction", induction_scores(model)},
-          {"weights", base64_of(weights)}};
+          {"weights", base64({reinterpret_cast<const char*>(weights.data()), 2 * weights.size()})}};
 }
 
 Row activations_row(const InspectedModel& model, const LensPass& pass) {

@@ -1,6 +1,7 @@
 #include "apps/commands/trace/narrate.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "apps/cli/format.h"
 #include "core/text.h"
@@ -64,14 +65,16 @@ std::string input_label(const Edge& edge, const NodeNames& names) {
 std::string tensor_text(const TensorSummary& tensor) {
   const int64_t n = tensor.shape.numel();
   if (n > most_elements || std::ssize(tensor.values) != n || n == 0)
-    return join(tensor.shape, ", mean ", number_text(tensor.mean), ", std ", number_text(tensor.deviation));
-  if (tensor.shape.rank() == 0) return number_text(tensor.values[0]);
+    return join(tensor.shape, ", mean ", number_text(tensor.mean), ", std ", number_text(tensor.deviation),
+                tensor.partial ? join(", none in ", tensor.not_finite) : "");
+  const auto text_of = [&](double v) { return tensor.partial && !std::isfinite(v) ? "none" : number_text(v); };
+  if (tensor.shape.rank() == 0) return text_of(tensor.values[0]);
   std::string text = "[";
   for (int64_t i = 0; i < n; ++i)
     text += (i == 0                      ? ""
              : i % tensor.shape[-1] == 0 ? "; "
                                          : " ") +
-            number_text(tensor.values[static_cast<size_t>(i)]);
+            text_of(tensor.values[static_cast<size_t>(i)]);
   return text + "]";
 }
 

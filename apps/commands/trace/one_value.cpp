@@ -1,6 +1,7 @@
 #include "apps/commands/trace/one_value.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -122,7 +123,8 @@ void print_one_value(const Settings& settings, const Trace& trace, const NodeNam
   const TracedNode& node = find_node(settings, trace, names, wanted.name);
   const std::vector<int64_t> index =
       checked_index(settings, "node", join("#", node.id), node.value.shape, wanted.index);
-  const ElementOrigin origin = origin_of(node, index);
+  ElementOrigin origin = origin_of(node, index);
+  if (node.grad && node.grad->partial && !std::isfinite(*origin.grad)) origin.grad.reset();
   if (settings.flag("json"))
     print(json_text(origin_json(node, names, index, origin), 2), "\n");
   else

@@ -1,6 +1,8 @@
 // hewn trace: shows what a forward and backward pass computes, node by node.
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
@@ -46,6 +48,7 @@ struct TracedFormula {
   Trace trace;
   NodeNames names;
   TensorSummary result;
+  std::vector<std::pair<int64_t, std::string>> kinks;  // nodes without a finite derivative by this input
 };
 
 // NAME=VALUE arguments as leaves.
@@ -64,12 +67,29 @@ FormulaValues leaves_of(const std::vector<std::string>& arguments) {
   return leaves;
 }
 
+// Marks the gradients that are not finite, and finds the nodes that made them so.
+void mark_kinks(TracedFormula& traced) {
+  std::set<std::string> marked;
+  const auto mark = [](std::optional<TensorSummary>& grad) {
+    return grad && (grad->partial = grad->not_finite > 0);
+  };
+  std::for_each(traced.trace.nodes.rbegin(), traced.trace.nodes.rend(), [&](TracedNode& node) {
+    const bool arrived = mark(node.grad);
+    for (TracedInput& input : node.inputs)
+      if (const std::string by = input_label(input.edge, traced.names);
+          mark(input.grad_so_far) && marked.insert(by).second && !arrived)
+        traced.kinks.emplace_back(node.id, by);
+  });
+  for (TracedLeaf& leaf : traced.trace.leaves) mark(leaf.grad);
+}
+
 TracedFormula trace_formula(const Settings& settings, const std::string& formula,
                             const FormulaValues& leaves) {
   const int64_t most_values = settings.integer("values");
   StepProfile profile({}, cpu());
   TraceRecorder recorder(most_values, &profile);
   keep_what_is_asked(settings, recorder);
+  recorder.keep_sums();
   TracedFormula traced;
   profile.watch([&] {
     FormulaValues values = leaves;
@@ -90,6 +110,7 @@ TracedFormula trace_formula(const Settings& settings, const std::string& formula
   });
   for (const auto& [name, leaf] : leaves) recorder.note_leaf(name, leaf);
   traced.trace = recorder.take();
+  mark_kinks(traced);
   return traced;
 }
 
@@ -98,6 +119,7 @@ Json formula_json(const std::string& formula, const TracedFormula& traced) {
   if (traced.result.shape.numel() == 1) json["loss"] = traced.result.mean;
   json.update(trace_json(traced.trace));
   for (const auto& [node, name] : traced.names) json["nodes"][static_cast<size_t>(node)]["name"] = name;
+  for (const auto& [node, by] : traced.kinks) json["kinks"].push_back({{"node", node}, {"by", by}});
   return json;
 }
 
@@ -173,6 +195,11 @@ int run_trace(const Settings& settings) {
             " belongs to the trace of a model, not to expr");
   const std::string formula = settings.text("expr");
   const TracedFormula traced = trace_formula(settings, formula, leaves_of(settings.arguments));
+  for (const auto& [node, by] : traced.kinks) {
+    const OpInfo& op = *traced.trace.nodes[static_cast<size_t>(node)].info;
+    say("note: ", node_label(node, traced.names), " ", op.name, " has no finite derivative by ", by,
+        " here; ", op.gradient);
+  }
   if (settings.has("node")) {
     print_one_value(settings, traced.trace, traced.names);
   } else if (settings.flag("step")) {

@@ -67,7 +67,7 @@ function savedTable(node) {
 
 // The launches of a node, in the order of time, with the fraction of the roof where the trace knows it.
 function kernelsTable(launches) {
-  if (!launches.length) return element('p', {class: 'muted'}, 'None: it only looks at memory in another way.');
+  if (!launches.length) return element('p', {class: 'muted'}, 'None.');
   const roof = launches.some(launch => launch.roof_percent !== undefined);
   const names = ['kernel', 'pass', 'ms', 'MFLOP', 'KB', ...(roof ? ['% of roof'] : [])];
   const rowOfLaunch = launch =>

@@ -41,6 +41,7 @@ Object.assign(computations, {
   sub: broadcasting((a, b) => a - b, () => 1, () => -1),
   mul: broadcasting((a, b) => a * b, (a, b) => b, a => a),
   div: broadcasting((a, b) => a / b, (a, b) => 1 / b, (a, b, y) => -y / b),
+  pow: broadcasting((a, b) => a ** b, ...powerSlopes),
 });
 
 // The number c of y = c x and y = x + c follows from the element of x that determines it best.

@@ -3,6 +3,9 @@
 const keysHelp =
     'Keys: left and right step, space plays, Home and End jump. On a grid, arrow keys move and Enter holds an element.';
 
+// The values of a formula are finite, so what is not is a gradient where there is no derivative.
+if (data.expr !== undefined) textOfNoNumber = 'none';
+
 // What was traced: a formula or a text.
 function describe(json) {
   const loss = json.loss === undefined ? '' : numberText(json.loss, 6);
@@ -87,6 +90,8 @@ document.body.append(
         'header', {},
         element(
             'div', {}, element('h1', {}, document.title), element('p', {}, ...describe(data)),
+            (data.kinks || []).map(
+                ({node, by}) => element('p', {}, `#${node} has no finite derivative by ${by} here.`)),
             element('p', {class: 'muted'}, keysHelp)),
         themeButton()),
     element('main'));

@@ -56,19 +56,21 @@ function attempt(make) {
 }
 
 // How element i of a value or a gradient came about: {name, recorded, parts, total}. A part is {from, left, rule, terms}
-// or {from, left, why}; `from` is a node, `left` the element by the letters of its formula. The total is null if a part is unknown.
+// or {from, left, why}; `from` is a node, `left` the element by the letters of its formula. The total is null if
+// a part is unknown, or nothing was recorded.
 function explain(tensor, what, i) {
   const parts = what === 'value' ?
       [partOfValue(tensor, i)] :
       what === 'grad' ?
       partsOfGradient(tensor, i) :
       [{from: null, left: elementName(what, tensor.shape, i), ...attempt(() => partOfStep(tensor, what, i))}];
-  const known = parts.every(part => part.terms);
+  const recorded = elementsFor(tensor, what)[i];
+  const known = Number.isFinite(recorded) && parts.every(part => part.terms);
   const total = known ? parts.reduce((sum, part) => sum + part.terms.reduce((s, term) => s + term.v, 0), 0) : null;
   const gradient = tensor.kind === 'leaf' ? `d${tensor.label}` : `d(${tensor.label})`;
   const letter = {value: tensor.label, grad: gradient}[what] || `${what} of ${tensor.label}`;
   const name = elementName(letter, tensor.shape, i);
-  return {name, recorded: elementsFor(tensor, what)[i], parts, total};
+  return {name, recorded, parts, total};
 }
 
 function partOfValue(tensor, i) {
@@ -113,7 +115,7 @@ function partOfStep(tensor, what, i) {
 
 // One part for each use of the tensor, as gradients of all uses add up.
 function partsOfGradient(tensor, i) {
-  const uses = tensor.readers.filter(({node, input}) => node.inputs[input].write !== 'none' && node.grad);
+  const uses = tensor.readers.filter(({node, input}) => node.inputs[input].write !== 'none');
   if (!uses.length)
     return [{from: tensor.node || null, why: 'The backward pass begins here, with 1 for each element of the result.'}];
   return uses.map(({node, input}) => {

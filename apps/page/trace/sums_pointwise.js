@@ -78,6 +78,12 @@ function binary(sign, value, term, letters) {
 }
 const operandCell = (n, k, j) => valueCell(n.x[k], broadcastIndex(j, n.y.shape, n.x[k].shape));
 
+// Of a^b by a and by b; NaN where there is none.
+const powerSlopes = [
+  (a, b) => (b === 0 ? 0 : b * a ** (b - 1)),
+  (a, b) => (a > 0 ? a ** b * Math.log(a) : a === 0 && b > 0 ? 0 : NaN),
+];
+
 Object.assign(operations, {
   add: binary('+', (a, b) => [oneOf(a), oneOf(b)], (n, k, j, dy) => oneOf(dy), ['dy', 'dy']),
   sub: binary(
@@ -94,6 +100,13 @@ Object.assign(operations, {
         return termOf((-y.v * dy.v) / b.v, `-${factorText(y.v)}*${factorText(dy.v)}/${factorText(b.v)}`, y, dy, b);
       },
       ['dy / b', '-y dy / b']),
+  pow: binary(
+      '^', (a, b) => [termOf(a.v ** b.v, `${factorText(a.v)}^${factorText(b.v)}`, a, b)],
+      (n, k, j, dy) => {
+        const a = operandCell(n, 0, j), b = operandCell(n, 1, j), slope = powerSlopes[k](a.v, b.v);
+        return termOf(slope * dy.v, `${factorText(slope)}*${factorText(dy.v)}`, a, b, dy);
+      },
+      ['b a^(b-1) dy', 'y ln a dy']),
 });
 
 // y = c x and y = x + c: a trace does not hold c, but the elements show it.

@@ -50,7 +50,7 @@ class TensorOfTrace {
 function withoutValues(tensor, what) {
   if (tensor.kind === 'constant' && what === 'grad') return 'A constant has no gradient.';
   if (!tensor[what] && tensor.kind !== 'constant')
-    return what === 'grad' ? 'No gradient arrived.' : 'The trace has no value of this leaf.';
+    return what === 'grad' ? 'No gradient arrived, or there is no derivative.' : 'The trace has no value of this leaf.';
   if (elementCount(tensor.shape) === 0) return 'It has no elements.';
   return `The trace holds no elements of a tensor of ${elementCount(tensor.shape)}; --values=${
       elementCount(tensor.shape)} keeps them.`;

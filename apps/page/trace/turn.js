@@ -40,7 +40,7 @@ function curveChart({at, from, to, points}, title) {
   // A tangent of at most a quarter of the width to each side, clipped by the chart.
   const show = (w, loss, slope) => {
     const reach = (to - from) / 4;
-    tangent.setAttribute('d', `M${x(w - reach)} ${y(loss - slope * reach)}L${x(w + reach)} ${y(loss + slope * reach)}`);
+    tangent.setAttribute('d', !Number.isFinite(slope) ? '' : `M${x(w - reach)} ${y(loss - slope * reach)}L${x(w + reach)} ${y(loss + slope * reach)}`);
     dot.setAttribute('cx', x(w));
     dot.setAttribute('cy', y(loss));
   };

@@ -13,6 +13,7 @@
 #include "kernels/devices/devices.h"
 #include "kernels/elementwise/op.h"
 #include "train/inspect/expression/functions.h"
+#include "train/inspect/expression/power.h"
 
 namespace hewn {
 namespace {
@@ -203,23 +204,7 @@ class Reader {
     const Tensor x = transposed();
     const size_t mark = here();
     if (!take('^')) return x;
-    double exponent = 0;
-    if (exponent_is_number(exponent)) return computed(mark, [&] { return power(x, exponent); });
     return computed(mark, [&, y = factor()] { return power(x, y); });
-  }
-
-  // Whether a number follows, with nothing behind it that binds more tightly.
-  bool exponent_is_number(double& exponent) {
-    const size_t begin = at_;
-    const bool minus = take('-');
-    skip_blanks();
-    if (is_decimal(peek()) || peek() == '.') {
-      exponent = minus ? -number() : number();
-      skip_blanks();
-      if (peek() != '^' && peek() != '\'') return true;
-    }
-    at_ = begin;
-    return false;
   }
 
   Tensor transposed() {
@@ -284,7 +269,8 @@ class Reader {
                 join("the result is ", number_text(v),
                      ", not a finite number: a logarithm or root of a negative number, a division by 0, or "
                      "an overflow"));
-    return y;
+    // A number made of numbers is shown as one.
+    return y.rank() == 0 && !y.requires_grad() ? constant(y.item()) : y;
   }
 
   /// Counts the parentheses and signs that are open, so that the stack cannot overflow.

@@ -1,7 +1,6 @@
 #include "train/inspect/expression/functions.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "core/error.h"
@@ -19,8 +18,6 @@ namespace hewn {
 namespace {
 
 using Arguments = std::span<const Tensor>;
-
-constexpr int most_products = 16;
 
 void require_matrix(const Tensor& x, const char* what) {
   require(x.rank() == 2, what, " must be a matrix, but its shape is ", x.shape());
@@ -95,16 +92,6 @@ std::string calls_of(std::string_view name) {
       text += join(text.empty() ? "" : ", ", f.name, "(", f.parameters, ")");
   return text;
 }
-
-Tensor power(const Tensor& x, double exponent) {
-  const double size = std::abs(exponent);
-  if (size < 1 || size > most_products || size != std::floor(size)) return exp(scale(log(x), exponent));
-  Tensor y = x;
-  for (int i = 1; i < static_cast<int>(size); ++i) y = mul(y, x);
-  return exponent > 0 ? y : div(Tensor::from(x.device(), std::vector<double>{1}, Shape{}), y);
-}
-
-Tensor power(const Tensor& base, const Tensor& exponent) { return exp(mul(exponent, log(base))); }
 
 Tensor product(const Tensor& a, const Tensor& b) {
   if (a.rank() == 1 && b.rank() == 1) return sum(mul(a, b));

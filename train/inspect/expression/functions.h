@@ -22,10 +22,6 @@ bool is_function(std::string_view name);
 /// How the functions with this name, or all if it is empty, are called: "layernorm(x), layernorm(x, weight, bias)".
 std::string calls_of(std::string_view name);
 
-/// x ^ exponent for a number: products for whole exponents up to 16, else exp(exponent log x).
-Tensor power(const Tensor& x, double exponent);
-/// base ^ exponent for any exponent: exp(exponent log base).
-Tensor power(const Tensor& base, const Tensor& exponent);
 /// The matrix product; a vector is a row on the left and a column on the right, as in NumPy.
 Tensor product(const Tensor& a, const Tensor& b);
 /// The transpose of a matrix, contiguous.

@@ -137,7 +137,7 @@ void from_mul(const Element& e) {
                       element(e.input(1), b))});
 }
 
-void from_div(const Element& e) {
+void from_two(const Element& e) {
   e.operand("a", e.input(0), broadcast_index(e.input(0), e.index));
   e.operand("b", e.input(1), broadcast_index(e.input(1), e.index));
 }
@@ -291,7 +291,8 @@ const std::vector<Explained>& explained_operations() {
         {"add", {"a", "b"}, from_add},
         {"sub", {"a", "b"}, from_sub},
         {"mul", {"a", "b"}, from_mul},
-        {"div", {"a", "b"}, from_div},
+        {"div", {"a", "b"}, from_two},
+        {"pow", {"a", "b"}, from_two},
         {"sum", {"x"}, from_all},
         {"mean", {"x"}, from_mean},
         {"max", {"x"}},

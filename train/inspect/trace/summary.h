@@ -17,6 +17,7 @@ struct TensorSummary {
   /// Elements in equal parts of [least, most]; empty without finite ones.
   std::vector<int64_t> histogram = {};
   std::vector<double> values = {};  ///< all elements in row-major order; empty if there are too many
+  bool partial = false;             ///< a gradient that does not exist where `values` are not finite
 };
 
 /// Summarises a tensor of any number type, with its values if it has at most `most_values`. Works on all threads of the

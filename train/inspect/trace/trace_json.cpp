@@ -10,20 +10,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string base64(const std::string& bytes) {
-  constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t n = std::min<size_t>(bytes.size() - i, 3);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (size_t k = 0; k < 4; ++k) text += k <= n ? letters[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
-
 // Little-endian numbers: f64 of an f64 tensor, i32 of an i32 one, else f32.
 std::string encoded(const TensorSummary& s) {
   static_assert(std::endian::native == std::endian::little);
@@ -53,6 +39,12 @@ Json summary_json(const TensorSummary& s) {
             {"zeros", s.zeros}, {"not_finite", s.not_finite}, {"histogram", s.histogram}};
   if (!s.values.empty()) json["data"] = encoded(s);
   return json;
+}
+
+// Null if no gradient arrived, or if none exists.
+Json grad_json(const std::optional<TensorSummary>& grad) {
+  const bool none = !grad || (grad->partial && grad->not_finite == grad->shape.numel());
+  return none ? Json() : summary_json(*grad);
 }
 
 Json input_json(const TracedInput& input) {
@@ -100,7 +92,7 @@ Json node_json(const TracedNode& node) {
   json["shape"] = shape_json(node.value.shape);
   json["dtype"] = name_of(node.value.dtype);
   json["value"] = summary_json(node.value);
-  json["grad"] = node.grad ? summary_json(*node.grad) : Json();
+  json["grad"] = grad_json(node.grad);
   json["saved"] = Json::array();
   for (const TracedSaved& saved : node.saved)
     json["saved"].push_back({{"name", saved.name}, {"bytes", saved.bytes}, {"freed_by", saved.freed_by}});
@@ -116,7 +108,7 @@ Json leaf_json(const TracedLeaf& leaf) {
     json["dtype"] = name_of(leaf.value->dtype);
     json["value"] = summary_json(*leaf.value);
   }
-  json["grad"] = leaf.grad ? summary_json(*leaf.grad) : Json();
+  json["grad"] = grad_json(leaf.grad);
   const std::pair<const char*, const std::optional<TensorSummary>&> after[] = {
       {"m", leaf.m}, {"v", leaf.v}, {"updated", leaf.updated}};
   for (const auto& [name, summary] : after)
@@ -152,6 +144,20 @@ Json update_json(const TracedUpdate& update) {
 }
 
 }  // namespace
+
+std::string base64(std::string_view bytes) {
+  constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t n = std::min<size_t>(bytes.size() - i, 3);
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 4; ++k) text += k <= n ? letters[group >> (18 - 6 * k) & 63] : '=';
+  }
+  return text;
+}
 
 Json trace_json(const Trace& trace) {
   Json json;

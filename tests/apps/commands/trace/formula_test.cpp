@@ -128,6 +128,43 @@ TEST_CASE("trace: one value of a formula, in numbers", "[trace]") {
               "whose shape is []; leave out the index");
 }
 
+TEST_CASE("trace: a gradient that does not exist is none", "[trace]") {
+  const auto both = hewn({"trace", "--expr=x^k", "x=-2", "k=2"});
+  CHECK(both.exit_code == 0);
+  CHECK(contains(both.out, "x  = -2  gradient -4\n"));
+  CHECK(contains(both.out, "k  = 2   gradient none\n"));
+  CHECK(contains(both.err,
+                 "note: #0 pow has no finite derivative by k here; da = b a^(b-1) dy, db = y ln a dy\n"));
+
+  const std::vector<std::string> root{"trace", "--expr=y = x*x; sqrt(y)", "x=[0 4]"};
+  const auto with = [&](const std::string& option) {
+    std::vector<std::string> words = root;
+    words.push_back(option);
+    const auto r = hewn(words);
+    CHECK(r.exit_code == 0);
+    CHECK(contains(r.err, "note: #1 sqrt has no finite derivative by #0 y here; dx = dy / (2 y)\n"));
+    CHECK_FALSE(contains(r.out, "nan"));
+    CHECK_FALSE(contains(r.out, "inf"));
+    return r.out;
+  };
+  CHECK(contains(with("--step"), "gradient of x  added; now [none 1]"));
+  CHECK(contains(with("--dot"), "gradient [none 0.125]"));
+  CHECK(contains(with("--values=1"), "none in 1"));
+  CHECK(contains(with("--node=y[0]"), "gradient  none"));
+  const json some = json::parse(with("--json"));
+  CHECK(some["kinks"] == json::parse(R"([{"node": 1, "by": "#0 y"}])"));
+  CHECK(some["leaves"][0]["grad"]["not_finite"] == 1);
+  const auto alone = [](const char* option) {
+    return json::parse(hewn({"trace", "--expr=y = sqrt(x); y*y", "x=0", "--json", option}).out);
+  };
+  CHECK(alone("--values=9")["leaves"][0]["grad"].is_null());
+  CHECK(alone("--node=y")["grad"] == 0);
+
+  const auto overflow = hewn({"trace", "--expr=1/x", "x=1e-200"});
+  CHECK(contains(overflow.out, "gradient none"));
+  CHECK(contains(overflow.err, "note: #0 div has no finite derivative by x here"));
+}
+
 TEST_CASE("trace: the backward pass of a formula, step by step", "[trace]") {
   const std::vector<std::string> call{"trace", "--expr=b = a + a; c = b * b", "a=1", "--step"};
   const auto all = hewn(call);

@@ -63,7 +63,9 @@ TEST_CASE("trace page: every sum that it shows gives the recorded number", "[pag
               "");
   const json traces{
       json_of_trace({"--expr=b = a + a; c = b + b", "a=1"}),
-      json_of_trace({"--expr=y = 2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - 3", "w=[1 2]"}),
+      json_of_trace({"--expr=y = -2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - 3", "w=[1 2]"}),
+      json_of_trace({"--expr=sum(a ^ [2; 3] + a ^ 0 + b ^ a)", "a=[-2 0 3]", "b=[1 2 3]"}),
+      json_of_trace({"--expr=sum(sqrt(a*a) + a ^ k)", "a=[-2 0 3]", "k=2"}),
       json_of_trace({"--expr=h = tanh(x @ W + b); sum((softmax(h @ V) * h)' @ h)", "x=[1 2; 3 4]",
                      "W=[1 -0.2; 0.3 0.4]", "b=[0 1]", "V=[1 0; 0.3 1]"}),
       json_of_trace({"--expr=mean(layernorm(q)') + max(q) + attention(q, q, q)", "q=[1 2; 3 5]"}),
@@ -79,7 +81,8 @@ TEST_CASE("trace page: every sum that it shows gives the recorded number", "[pag
   };
   const json sums = run_in_node("sums_test.js", traces);
   std::istringstream operations(
-      "add sub mul div scale exp log sqrt tanh sigmoid relu silu gelu_tanh swiglu sum mean max matmul linear "
+      "add sub mul div pow scale exp log sqrt tanh sigmoid relu silu gelu_tanh swiglu sum mean max matmul "
+      "linear "
       "softmax "
       "causal_attention causal_attention_packed layernorm rmsnorm permute slice reshape embedding "
       "linear_cross_entropy");
@@ -108,7 +111,8 @@ TEST_CASE("trace page: the pass that it computes anew is the engine's", "[page]"
       json_of_trace({"lesson", "--dtype=f64", "--text=Nel the "}),
       json_of_trace({run, "--text=the cat sat", "--dtype=f64", all}),
       json_of_trace({gated, "--text=the cat sat", "--dtype=f64", all}),
-      json_of_trace({"--expr=y = 2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - max(y)", "w=[1 2]"}),
+      json_of_trace({"--expr=y = -2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - max(y)", "w=[1 2]"}),
+      json_of_trace({"--expr=sum(a ^ [2; 3] + a ^ 0 + b ^ a)", "a=[-2 0 3]", "b=[1 2 3]"}),
       json_of_trace({"--expr=h = tanh(x @ W + b); sum((softmax(h @ V) * h)' @ h)", "x=[1 2; 3 4]",
                      "W=[1 -0.2; 0.3 0.4]", "b=[0 1]", "V=[1 0; 0.3 1]"}),
       json_of_trace({"--expr=mean(layernorm(q)') + attention(q, q, q)", "q=[0.1 0.2; 0.3 0.5]"}),

@@ -3,9 +3,11 @@
 #include "train/inspect/expression/expression.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/gradcheck.h"
 #include "core/tape.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/errors.h"
@@ -61,6 +63,8 @@ TEST_CASE("expression: every function has the gradient of its differences") {
       {"y = tanh(w*x + b)", {"0.5", "2", "-1"}},
       {"w ^ 5 + x ^ -2 + b ^ 1.5", {"0.5", "2", "1.5"}},
       {"w ^ x * b", {"0.5", "2", "1.5"}},
+      {"sum(w ^ [2; 3] + x ^ b) + sum(w ^ 7)", {"[-2 0 1.5]", "[1 2 3]", "[0.5; -2]"}},
+      {"sum(w ^ (1 + 1) + x ^ 0 + w ^ 1) * b ^ -3", {"[-3 0]", "[0 -1]", "-2"}},
       {"sum(w @ x) / sum(b')", {"[1 2; 3 4]", "[0.5 -1; 2 1]", "[1 2; 3 5]"}},
       {"sum(layernorm(w, x, b) ^ 2)", {"[1 2 4; 3 -1 2]", "[0.5 -1 2]", "[1 2 3]"}},
       {"sum(layernorm(w) * x * b)", {"[1 2 4; 3 -1 2]", "[0.5 -1 2]", "[1 2 3]"}},
@@ -79,6 +83,41 @@ TEST_CASE("expression: every function has the gradient of its differences") {
         },
         inputs);
     CHECK(result.below(1e-7));
+  }
+}
+
+TEST_CASE("expression: powers of zero and of negative numbers") {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const struct {
+    const char* formula;
+    double x, k, value, by_x, by_k;
+  } cases[] = {
+      {"x ^ 2", -3, 0, 9, -6, 0},        {"x ^ 7", -2, 0, -128, 448, 0},
+      {"x ^ 20", -1, 0, 1, -20, 0},      {"x ^ 0 + x", 0, 0, 1, 1, 0},
+      {"x ^ 1", 0, 0, 0, 1, 0},          {"x ^ (1 + 1)", -3, 0, 9, -6, 0},
+      {"x ^ -1", -2, 0, -0.5, -0.25, 0}, {"x ^ k", 0, 2, 0, 0, 0},
+      {"x ^ k", -2, 2, 4, -4, none},     {"x ^ k", 0, 0, 1, 0, none},
+      {"x ^ k", 0, 1, 0, 1, 0},          {"x ^ 0.5", 0, 0, 0, none, 0},
+      {"x ^ k", -2, 0, 1, 0, none},      {"k ^ x", 0, 2, 1, std::log(2), 0},
+      {"x ^ 3 ^ k", -1, 0, -1, 1, none},
+  };
+  for (const auto& one : cases) {
+    INFO(one.formula << " at " << one.x << ", " << one.k);
+    FormulaValues values{{"x", Tensor::from(cpu(), std::vector<double>{one.x}, Shape{})},
+                         {"k", Tensor::from(cpu(), std::vector<double>{one.k}, Shape{})}};
+    for (auto& [name, value] : values) require_grad(value, name);
+    Tape tape;
+    const Tensor y = evaluate_expression(one.formula, values);
+    CHECK(y.item() == one.value);
+    tape.backward(y);
+    for (const auto& [name, expected] : {std::pair("x", one.by_x), std::pair("k", one.by_k)}) {
+      const Tensor grad = grad_of(values.at(name));
+      INFO(name);
+      if (std::isnan(expected))
+        CHECK(!std::isfinite(grad.item()));
+      else
+        CHECK(std::abs((grad.defined() ? grad.item() : 0) - expected) <= 1e-15 * std::abs(expected));
+    }
   }
 }
 
