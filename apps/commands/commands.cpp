@@ -411,7 +411,7 @@ constexpr Command command_table[] = {
      "Reads answers beside their references, as `hewn finetune instruct` writes them, and has each "
      "scored from 0 to 100: by a chat endpoint (--url, --model), or by their likelihood under a run "
      "(--run). Every score is added to scores.jsonl at once, so the same command continues after an "
-     "interruption. The endpoint's reply may contain more than the number (\"85/100\", \"I would say "
+     "interruption. The endpoint's reply may contain more than the number (\"8.5/10\", \"I would say "
      "eighty\"); a reply from which no single score follows is kept without one. Requests have a time "
      "limit, failed ones are repeated after growing pauses, redirects are not followed. The key in "
      "HEWN_API_KEY is sent to the endpoint only and never stored.",

@@ -13,14 +13,8 @@ struct JudgedScore {
   std::string why_not;  ///< "the reply holds several numbers"
 };
 
-/// Takes the first of these that the reply contains, after the thoughts of a reasoning model (`<think>`...
-/// `</think>`) are removed:
-///   1. a fraction of 100: "85/100", "85 out of 100", "85%";
-///   2. a number that is called a score: "Score: 85", "the rating is 85", {"score": 85};
-///   3. the only number: "85", "**85.5**", "I would say 85.";
-///   4. without digits, the only number in English words: "I would say eighty-five".
-/// A reply with several different candidates of the same kind is refused, as is a number outside of 0 to 100, so
-/// "8/10" and "80-85" have no score.
+/// Finds the score by the rules of docs/formats.md ("scores.jsonl"), whose table lists every form that is read and every
+/// reason why there is none. Replies of more than 16 KiB without their thoughts are refused.
 JudgedScore score_in(std::string_view reply);
 
 }  // namespace hewn

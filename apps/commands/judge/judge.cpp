@@ -171,7 +171,7 @@ int run_judge(const Settings& settings) {
   std::map<std::string, JudgedLine> known = read_scores(file);
   std::vector<std::optional<double>> scores;
   catch_signals();
-  size_t asked = 0;
+  size_t asked = 0, read_otherwise = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     const Doing judging("judging row ", i + 1);
     const std::string prompt = filled(form, rows[i]);
@@ -189,9 +189,15 @@ int run_judge(const Settings& settings) {
       detail("row ", i + 1, ": ", line->score ? fixed(*line->score, 1) : "no score: " + line->why_not);
     }
     const JudgedLine& line = known[key];
+    const bool whole = !line.reply.empty() && line.reply.size() < kept_reply_bytes;
+    read_otherwise += whole && score_in(line.reply).score != line.score;
     if (!line.score) say("note: row ", i + 1, " has no score: ", line.why_not);
     scores.push_back(line.score);
   }
+  if (read_otherwise > 0)
+    say("note: ", read_otherwise, " of the scores in ", file.path(),
+        " are of an earlier version, and this one reads the replies otherwise; remove their lines to judge "
+        "these rows again");
   return report_scores(settings, judge, scores, asked);
 }
 

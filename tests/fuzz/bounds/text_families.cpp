@@ -41,6 +41,10 @@ std::vector<AddFamily> json_families() {
 }
 const std::vector<AddFamily> all_json = json_families();
 
+const AddFamily signs_of_reply("judge_reply", "signs", [](size_t bytes) { return repeated(bytes, "(:"); });
+const AddFamily scales_of_reply("judge_reply", "fillers behind a scale",
+                                [](size_t bytes) { return "scale" + repeated(bytes - 5, " a a a 10"); });
+
 // ---- tokenizers ---------------------------------------------------------------------------------------------
 
 const AddFamily deep_part("tokenizer_json", "a deeply nested pre_tokenizer", [](size_t bytes) {

@@ -101,6 +101,15 @@ TEST_CASE("an endpoint of either form is asked, and the scores are kept") {
     CHECK(Json::parse(again.out)["mean"] == 82.5);
     CHECK(Json::parse(again.out)["judged"] == 0);
     CHECK(server.requests().size() == 3);
+    CHECK(!contains(again.err, "an earlier version"));
+    // Scores that an earlier version read from replies stay, and a note counts those that would differ now.
+    std::string older = scores;
+    older.replace(older.find("\"reply\":\"85/100\""), 16, "\"reply\":\"8.6/10\"");
+    write_file(dir / "scores.jsonl", older);
+    const auto kept = judged(dir, server.url(ollama ? "/api/chat" : "/v1"), {"--json"});
+    CHECK(Json::parse(kept.out)["mean"] == 82.5);
+    CHECK(contains(kept.err, "note: 1 of the scores in"));
+    CHECK(server.requests().size() == 3);
     // Another question is asked anew.
     CHECK(judged(dir, server.url("/v1"), {"--template=rate {response}", "--api=openai"}).exit_code ==
           (ollama ? 1 : 0));
