@@ -16,6 +16,9 @@ file(CONFIGURE OUTPUT ${hewn_public_headers}/hewn/hewn.h CONTENT "#pragma once\n
 target_include_directories(hewn_package INTERFACE $<BUILD_INTERFACE:${hewn_public_headers}>
                                                   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()
+endif()
 set(headers ${CMAKE_INSTALL_INCLUDEDIR}/hewn)
 install(FILES ${hewn_public_headers}/hewn/hewn.h DESTINATION ${headers})
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/hewn)

@@ -12,13 +12,19 @@ if(HEWN_CUDA_FOUND)
   list(APPEND hewn_contents HEWN_WITH_CUDA)
 endif()
 
+# For all code that includes the headers in this tree.
+add_library(hewn_interface INTERFACE)
+target_include_directories(hewn_interface INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+target_compile_definitions(hewn_interface INTERFACE ${hewn_contents})
+
 # Flags for the project's own code; third-party headers are SYSTEM and produce no warnings.
 add_library(hewn_flags INTERFACE)
+target_link_libraries(hewn_flags INTERFACE hewn_interface)
 target_compile_options(hewn_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                        -ffp-contract=off $<$<BOOL:${HEWN_WERROR}>:-Werror>)
 # Operations name the file of their definition relative to the repository (OpInfo in core/scope.h). ccache may pass
 # the compiler paths relative to the build directory.
-file(RELATIVE_PATH hewn_source_from_build ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR}/)
+file(RELATIVE_PATH hewn_source_from_build ${CMAKE_BINARY_DIR} ${PROJECT_SOURCE_DIR}/)
 target_compile_options(hewn_flags INTERFACE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
                        -fmacro-prefix-map=${hewn_source_from_build}=)
 # gcc collects garbage for the first time when its heap reaches 512 MB, not 128: 8% of the time that it took for
@@ -27,7 +33,6 @@ target_compile_options(hewn_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:--param=ggc
 # gcc 12 mistakes `"a" + std::string` for an overlapping copy (gcc bug 105651).
 target_compile_options(hewn_flags INTERFACE
                        $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
-target_include_directories(hewn_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
 if(CMAKE_UNITY_BUILD)  # files of one unit may use the same local names differently
   # gcc 12 does not treat precompiled system headers as such, and reports false positives inside them.
   target_compile_options(hewn_flags INTERFACE -Wno-shadow
@@ -36,7 +41,6 @@ endif()
 if(HEWN_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(hewn_flags INTERFACE HEWN_CHECK_MEMORY)  # NaN in new memory, canaries around it
 endif()
-target_compile_definitions(hewn_flags INTERFACE ${hewn_contents})
 if(HEWN_SANITIZE)
   # Errors end the program: recovering after each check would triple clang's compile time, as would checking
   # every pointer addition. A pointer outside of its array is detected when it is used.
@@ -77,11 +81,12 @@ function(hewn_layer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   if(NOT ARG_SOURCES)  # a folder without sources
     add_library(hewn_${name} INTERFACE)
-    target_link_libraries(hewn_${name} INTERFACE $<BUILD_INTERFACE:hewn_flags> ${ARG_DEPENDS})
+    target_link_libraries(hewn_${name} INTERFACE $<BUILD_INTERFACE:hewn_interface> ${ARG_DEPENDS})
     return()
   endif()
   add_library(hewn_${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(hewn_${name} PUBLIC $<BUILD_INTERFACE:hewn_flags> ${ARG_DEPENDS})
+  target_link_libraries(hewn_${name} PRIVATE $<BUILD_INTERFACE:hewn_flags>
+                        PUBLIC $<BUILD_INTERFACE:hewn_interface> ${ARG_DEPENDS})
   hewn_together(hewn_${name} ${name} ${ARG_SOURCES})
 endfunction()
 

@@ -415,7 +415,7 @@ const Option general[] = {
     choice("color", "auto|always|never", "auto", takes::all, "use colour; auto respects NO_COLOR"),
     short_form('h', flag("help", "false", takes::all, "show this help")),
     short_form('V', flag("version", "false", takes::all,
-                         "show version, build, instruction set, threads and devices")),
+                         "show version, commit, build, instruction set, threads and devices")),
 };
 
 }  // namespace

@@ -46,10 +46,13 @@ std::string build_description() { return HEWN_BUILD; }
 std::string bug_reports() { return HEWN_BUGS_URL; }
 
 std::string version_text() {
-  return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
-              default_threads(), " threads\nisa      ", name_of(best_isa()),
-              " (usable: ", usable_isas(), "; choose with HEWN_ISA)\n         compiled: ", compiled_names(),
-              "\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
+  return join(
+      "hewn ", version_number(), "\ncommit   ",
+      commit().empty() ? "unknown: the source was no git checkout, or git was not installed" : commit(),
+      "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ", default_threads(),
+      " threads\nisa      ", name_of(best_isa()), " (usable: ", usable_isas(),
+      "; choose with HEWN_ISA)\n         compiled: ", compiled_names(),
+      "\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
 }
 
 std::string version_json() {
@@ -60,6 +63,7 @@ std::string version_json() {
   for (const Isa isa : known_isas) all.push_back(name_of(isa));
   const nlohmann::ordered_json out = {
       {"version", version_number()},
+      {"commit", commit()},
       {"build", build_description()},
       {"processor", processor()},
       {"threads", default_threads()},

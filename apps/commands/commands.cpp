@@ -481,7 +481,7 @@ constexpr Command command_table[] = {
      "hewn help train\n"
      "hewn help data prepare",
      run_help},
-    {takes::version, "version", "", "print version, build, instruction set, threads and devices",
+    {takes::version, "version", "", "print version, commit, build, instruction set, threads and devices",
      "Prints the same as `hewn --version`.",
      "hewn version\n"
      "hewn version --json",
