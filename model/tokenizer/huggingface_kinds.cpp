@@ -70,7 +70,10 @@ std::string model_text(const Layout& layout, const Tokenizer& tokenizer) {
                   std::to_string(id);
   vocabulary += "}";
   if (layout.words) return R"({"type":"WordLevel","vocab":)" + vocabulary + R"(,"unk_token":"<|unk|>"})";
-  return R"({"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)"
+  const std::string unknown = json::parse(tokenizer.to_json()).value("unknown", "");
+  return R"({"type":"BPE","dropout":null,"unk_token":)" +
+         (unknown.empty() ? "null" : exact_json_text(Ordered(unknown))) +
+         R"(,"continuing_subword_prefix":null,)"
          R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":)" +
          vocabulary + R"(,"merges":[]})";
 }
@@ -86,7 +89,8 @@ bool is_laid_out_as(const Layout& layout, const json& file) {
   const bool plain =
       layout.words ? model.value("type", "") == "WordLevel" && model.value("unk_token", "") == "<|unk|>"
                    : model.value("type", "") == "BPE" && model.value("merges", json()) == json::array() &&
-                         is_null(model, "unk_token") && !model.value("byte_fallback", false);
+                         (is_null(model, "unk_token") || layout.kind == "char") &&
+                         !model.value("byte_fallback", false);
   return plain && same("pre_tokenizer", layout.cut) && same("decoder", layout.decoder) &&
          is_null(file, "normalizer") && is_null(file, "post_processor");
 }
@@ -132,7 +136,9 @@ std::unique_ptr<Tokenizer> read_huggingface_kind(const json& file) {
     if (!is_laid_out_as(layout, file)) continue;
     const std::vector<std::string> tokens = tokens_in(file);
     if (layout.kind == "byte") return are_bytes(tokens) ? read_byte(file) : nullptr;
-    const json ours{{"vocab", tokens}};
+    json ours{{"vocab", tokens}};
+    if (layout.kind == "char" && !is_null(file["model"], "unk_token"))
+      ours["unknown"] = file["model"]["unk_token"];
     return layout.kind == "char"   ? read_char(ours)
            : layout.kind == "word" ? read_word(ours)
                                    : read_regex(ours);

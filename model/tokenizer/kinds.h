@@ -27,8 +27,10 @@ std::unique_ptr<Tokenizer> read_regex(const nlohmann::json& file);
 std::unique_ptr<Tokenizer> train_bpe(Texts texts, const TokenizerOptions& options);
 std::unique_ptr<Tokenizer> read_bpe(const nlohmann::json& file);
 
-/// {"format": ..., "version": ..., "kind": ..., "vocab": [...]}; without "vocab" if there are no pieces.
-std::string write_json(std::string_view kind, std::span<const std::string> vocab);
+/// {"format": ..., "version": ..., "kind": ..., "vocab": [...]}; without "vocab" if there are no pieces, and with
+/// "unknown" if there is text that replaces unknown characters.
+std::string write_json(std::string_view kind, std::span<const std::string> vocab,
+                       const std::optional<std::string>& unknown = {});
 
 /// Reads "vocab": at least one piece, none empty, no duplicates. Throws ErrorCode::input.
 std::vector<std::string> read_vocab(const nlohmann::json& file);

@@ -172,9 +172,11 @@ std::string Tokenizer::decode_more(std::span<const int32_t> ids) const {
 
 namespace tokenizers {
 
-std::string write_json(std::string_view kind, std::span<const std::string> vocab) {
+std::string write_json(std::string_view kind, std::span<const std::string> vocab,
+                       const std::optional<std::string>& unknown) {
   nlohmann::ordered_json file{{"format", format}, {"version", version}, {"kind", kind}};
   if (!vocab.empty()) file["vocab"] = vocab;
+  if (unknown) file["unknown"] = *unknown;
   return exact_json_text(file);
 }
 

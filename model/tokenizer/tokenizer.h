@@ -36,7 +36,7 @@ enum class Specials {
 
 /// The kinds of tokenizers, and what `decode(encode(text))` preserves:
 ///   byte   the 256 bytes. Accepts any text, lossless.
-///   char   the code points of the training text, in order. Accepts only these; others are an error. Lossless.
+///   char   the code points of the training text, in order. Others are an error, or as `meet_texts` says. Lossless.
 ///   word   words (letters, marks and numbers of any script), and every other code point by itself, spaces and
 ///          newlines included; the most frequent first. Anything outside the vocabulary becomes <|unk|> (id 0),
 ///          the only loss.
@@ -65,7 +65,8 @@ class Tokenizer {
   virtual std::span<const Special> specials() const { return {}; }
 
   /// Token ids together with the part of the text that each token stands for. The parts concatenate to the
-  /// text, except that `regex` yields no tokens for text that is all white space.
+  /// text, except that `regex` yields no tokens for text that is all white space, and `char` none for characters at
+  /// the end that it drops.
   std::vector<Piece> pieces(std::string_view text) const;
 
   /// The bytes of one token. Throws ErrorCode::input for an id outside [0, vocab_size).
@@ -119,6 +120,14 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
                                                   const TokenizerOptions& options = {}) {
   return train_tokenizer(kind, std::span<const std::string_view>(&text, 1), options);
 }
+
+/// A tokenizer for more texts. If it is of kind `char`, `unknown` says what becomes of characters that it lacks, in these
+/// texts and later ones: `add` gives those of these texts the ids behind its own; `drop` leaves them out; `replace` makes
+/// them U+FFFD, else '?', and throws usage if it lacks both; `error` keeps them an error. `note` says which characters of
+/// these texts that concerns. Ids do not change, and other tokenizers remain as they are.
+std::shared_ptr<const Tokenizer> meet_texts(std::shared_ptr<const Tokenizer> tokenizer,
+                                            std::span<const std::string_view> texts, std::string_view unknown,
+                                            std::string& note);
 
 /// The inverse of `to_json`. Throws ErrorCode::input, naming the mistake, for anything else.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);

@@ -1,3 +1,4 @@
+#include "model/tokenizer/huggingface_kinds.h"
 #include "model/tokenizer/tokenizer.h"
 
 #include <algorithm>
@@ -71,6 +72,47 @@ TEST_CASE("an unknown character is reported with its place and the vocabulary", 
       tokenizer->decode(Ids{0, id});
     }));
   }
+}
+
+TEST_CASE("a vocabulary of characters meets texts with others", "[tokenizer]") {
+  const std::shared_ptr<const Tokenizer> given = train_tokenizer("char", "hello?");
+  const std::vector<std::string_view> texts{"he\u00e9l\u4e16", "\u00e9\U0001F600\xff"};
+  std::string note;
+  const auto grown = meet_texts(given, texts, "add", note);
+  CHECK(note == "3 characters are new to the model and added to its vocabulary: \"\u00e9\u4e16\U0001F600\"");
+  CHECK(grown->encode("hello?") == given->encode("hello?"));
+  CHECK(grown->encode("\u00e9\u4e16\U0001F600") == Ids{5, 6, 7});
+  CHECK(meet_texts(grown, texts, "add", note) == grown);
+  CHECK(tokenizer_from_json(grown->to_json())->hash() == grown->hash());
+  // The rules are for later texts, too, and travel with the file.
+  const auto dropping = meet_texts(given, texts, "drop", note);
+  CHECK(note == "3 characters are new to the model and left out: \"\u00e9\u4e16\U0001F600\"");
+  const auto again = tokenizer_from_json(dropping->to_json());
+  CHECK(again->hash() == dropping->hash());
+  CHECK(again->hash() != given->hash());
+  CHECK(again->encode("\u00e9hx") == given->encode("h"));
+  const std::vector<Piece> pieces = again->pieces("\u00e9hxe");
+  REQUIRE(pieces.size() == 2);
+  CHECK(pieces[0].source == "\u00e9h");
+  CHECK(pieces[1].source == "xe");
+  CHECK(fails(ErrorCode::input, {"not valid UTF-8"}, [&] { again->encode("h\xff"); }));
+  const auto replacing = meet_texts(given, texts, "replace", note);
+  CHECK(note == "3 characters are new to the model and replaced by ?: \"\u00e9\u4e16\U0001F600\"");
+  CHECK(tokenizer_from_json(replacing->to_json())->encode("\u00e9h") == given->encode("?h"));
+  CHECK(tokenizer_from_json(*tokenizers::huggingface_text(*replacing))->hash() == replacing->hash());
+  CHECK(tokenizer_from_json(*tokenizers::huggingface_text(*dropping))->hash() == given->hash());
+  const std::shared_ptr<const Tokenizer> modern = train_tokenizer("char", "a?\ufffd"),
+                                         plain = train_tokenizer("char", "a");
+  CHECK(meet_texts(modern, texts, "replace", note)->encode("x") == modern->encode("\ufffd"));
+  CHECK(fails(ErrorCode::usage, {"neither U+FFFD nor '?'"},
+              [&] { meet_texts(plain, texts, "replace", note); }));
+  CHECK(meet_texts(dropping, texts, "error", note)->hash() == given->hash());
+  const std::shared_ptr<const Tokenizer> bytes = train_tokenizer("byte", "");
+  CHECK(meet_texts(bytes, texts, "add", note) == bytes);
+  CHECK(fails(ErrorCode::input, {"become \"x\", which is not in the vocabulary"}, [&] {
+    tokenizer_from_json(
+        R"({"format":"hewn-tokenizer","version":1,"kind":"char","vocab":["a"],"unknown":"x"})");
+  }));
 }
 
 TEST_CASE("the byte tokenizer preserves all bytes", "[tokenizer]") {
