@@ -108,14 +108,14 @@ Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
     x = embedding_in_blocks(*wte_->blocks, tokens);
     if (wpe_.exists()) x = add(x, wpe_.rows_of(tokens, options, type));
   } else if (!wpe_.exists()) {
-    x = embedding(wte_->value, tokens, type);
+    x = embedding(value_of(*wte_), tokens, type);
   } else if (!config().concatenates() && options.caches.empty() && !options.positions.defined()) {
     const int64_t start = options.cache ? options.cache->length() : 0;
-    x = embedding(wte_->value, wpe_.rows(), tokens, start,
+    x = embedding(value_of(*wte_), wpe_.rows(), tokens, start,
                   type);  // both look-ups and the sum in one operation
   } else {
     const Tensor position = wpe_.rows_of(tokens, options, type);
-    x = embedding(wte_->value, tokens, type);
+    x = embedding(value_of(*wte_), tokens, type);
     x = config().concatenates() ? concat({x, position}, 2) : add(x, position);
   }
   return DropoutLayer(config().dropout, DropoutPlace::embeddings)(x, options.step_state);
@@ -165,7 +165,7 @@ Tensor Gpt::rows_for_head(const Tensor& tokens, const Tensor& targets, const For
 // x head^T
 Tensor Gpt::times_head(const Tensor& x) const {
   if (head().blocks) return linear_in_blocks(x, *head().blocks, Tensor());
-  return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
+  return linear(x, value_of(head()), Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
 }
 
 // -log P of each target, from the logits of a chunk of rows at a time, with a head in blocks.
@@ -191,7 +191,7 @@ Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptio
   const Scope scope("head");
   const Tensor wanted = targets.viewed({targets.numel()});
   if (head().blocks) return mean_of_kept(losses_in_blocks(x, wanted), wanted);
-  return linear_cross_entropy(x, head().value, Tensor(), wanted, {.weight_bf16 = bf16_of(head())});
+  return linear_cross_entropy(x, value_of(head()), Tensor(), wanted, {.weight_bf16 = bf16_of(head())});
 }
 
 Tensor Gpt::target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
@@ -199,7 +199,7 @@ Tensor Gpt::target_losses(const Tensor& tokens, const Tensor& targets, const For
   const Scope scope("head");
   const Tensor wanted = targets.viewed({targets.numel()});
   return reshape(head().blocks ? losses_in_blocks(x, wanted)
-                               : linear_cross_entropy_rows(x, head().value, Tensor(), wanted,
+                               : linear_cross_entropy_rows(x, value_of(head()), Tensor(), wanted,
                                                            {.weight_bf16 = bf16_of(head())}),
                  {targets.dim(0), targets.dim(1)});
 }

@@ -69,7 +69,19 @@ Tensor elements_of(const Slab& slab, DType dtype) {
   return Tensor::over(slab.storage(), dtype, {static_cast<int64_t>(slab.bytes() / size_of(dtype))});
 }
 
+Tensor value_of(const Parameter& p) {
+  if (!p.new_rows) return p.value;
+  return concat({p.value.sliced(0, 0, p.new_rows->first), p.new_rows->values->value}, 0);
+}
+
+void take_new_rows(Parameter& p) {
+  if (!p.new_rows) return;
+  Tensor& rows = p.new_rows->values->value;
+  rows.copy_from(p.value.sliced(0, p.new_rows->first, rows.dim(0)));
+}
+
 Tensor bf16_of(Parameter& p) {
+  if (p.new_rows && p.value_bf16.defined()) return as_type(value_of(p), DType::bf16);
   const uint64_t version = p.value.storage()->version;
   if (p.value_bf16.defined() && p.bf16_version != version) {
     copy_into(p.value_bf16, p.value, Write::set);

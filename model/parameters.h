@@ -39,6 +39,12 @@ struct Adapter {
   uint32_t site = 0;  ///< the number of its dropout in the model
 };
 
+/// The last rows of a table, which train although the table does not: those of new tokens.
+struct NewRows {
+  int64_t first = 0;
+  Parameter* values = nullptr;  ///< [rows, C]
+};
+
 /// What products with a matrix have read: sums over the rows of their inputs x.
 struct InputStatistics {
   int64_t rows = 0;
@@ -59,8 +65,10 @@ struct Parameter {
   bool takes_adapter = false;  ///< whether the layer of this matrix applies an adapter
   /// Whether only products read the matrix: in mixed precision, nothing but the update reads more than the bf16 copy.
   bool only_multiplied = false;
-  bool of_adapter = false;  ///< a matrix of an adapter, which files of the model's weights do not contain
+  /// A matrix of an adapter, or new rows: files of the model's weights do not contain it as such.
+  bool of_adapter = false;
   std::optional<Adapter> adapter = {};
+  std::optional<NewRows> new_rows = {};  ///< instead of the value's last rows
   bool trains = true;  ///< false: keeps its value, has no gradient, is not a leaf; set before `allocate`
   Tensor value;        ///< a leaf of the tape, once allocated with gradients
   Tensor value_bf16;   ///< a matrix in mixed precision: the value as bf16, see bf16_of
@@ -83,10 +91,16 @@ struct ParameterSlab {
   Tensor values_bf16;
 };
 
+/// Sets new rows, if there are any, to the last rows of the value.
+void take_new_rows(Parameter& p);
+
 /// All elements of a slab as a vector, gaps included.
 Tensor elements_of(const Slab& slab, DType dtype);
 
-/// The bf16 copy of a matrix in mixed precision, updated if the value has changed since; else undefined.
+/// The value of a parameter, with its new rows if it has any.
+Tensor value_of(const Parameter& p);
+
+/// The same as bf16 in mixed precision, copied again if the value has changed since; else undefined.
 Tensor bf16_of(Parameter& p);
 
 class Parameters {

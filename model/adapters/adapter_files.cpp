@@ -50,7 +50,8 @@ class Reader {
       : config_(read_config(directory)),
         file_((fs::path(directory) / adapter_weights_file).string()),
         model_(model),
-        layers_(layers_by_name(model, true)) {}
+        layers_(layers_by_name(model, true)),
+        whole_(whole_by_name(model)) {}
 
   AdapterFiles read() {
     const Doing context("reading ", file_.path());
@@ -71,9 +72,9 @@ class Reader {
 
   void read_entry(const TensorEntry& a) {
     if (const std::string layer = layer_of_a(a.name); !layer.empty()) return read_layer(layer, a);
-    const bool ours = a.name.starts_with(prefix);
-    Parameter* const p = ours ? model_.parameters().find(a.name.substr(prefix.size())) : nullptr;
-    if (!p || p->name != score_name) return;
+    const auto found = whole_.find(a.name.starts_with(prefix) ? a.name.substr(prefix.size()) : "");
+    if (found == whole_.end()) return;
+    const Parameter* const p = found->second;
     used_.insert(a.name);
     const auto sizes = p->shape.sizes();
     if (!is_float(a.dtype) || !std::equal(sizes.begin(), sizes.end(), a.shape.begin(), a.shape.end()))
@@ -113,6 +114,7 @@ class Reader {
   SafetensorsFile file_;
   Model& model_;
   std::map<std::string, NamedColumns> layers_;
+  std::map<std::string, Parameter*> whole_;
   std::set<std::string, std::less<>> used_;
   Misfits misfits_;
   AdapterFiles files_;
@@ -207,13 +209,13 @@ std::vector<Outgoing> tensors_of(Model& model, const std::map<std::string, Named
     all.push_back({{.name = full + std::string(suffix_b), .dtype = type, .shape = {columns.width, rank}},
                    [&adapter, &columns, &model] { return columns_of_b(adapter, columns, model.config()); }});
   }
-  for (const Parameter& p : model.parameters().all()) {
-    if (!p.trains || p.of_adapter) continue;
-    const auto sizes = p.shape.sizes();
-    all.push_back({{.name = std::string(prefix) + p.name,
-                    .dtype = p.value.dtype(),
+  for (const auto& [name, p] : whole_by_name(model)) {
+    if (!p->trains && !p->new_rows) continue;
+    const auto sizes = p->shape.sizes();
+    all.push_back({{.name = std::string(prefix) + name,
+                    .dtype = p->value.dtype(),
                     .shape = {sizes.begin(), sizes.end()}},
-                   [&p] { return p.value.doubles(); }});
+                   [p = p] { return value_of(*p).doubles(); }});
   }
   return all;
 }
@@ -257,8 +259,11 @@ void load_adapter(const std::string& directory, Model& model) {
   }
   if (!parts.empty())
     fail(ErrorCode::input, "the file has an adapter of ", parts.begin()->first, ", the model none");
-  for (const WholeParameter& whole : files.whole)
-    upload(whole.values, model.parameters().find(whole.parameter)->value);
+  for (const WholeParameter& whole : files.whole) {
+    Parameter& p = *model.parameters().find(whole.parameter);
+    upload(whole.values, p.value);
+    take_new_rows(p);
+  }
 }
 
 WrittenAdapter write_adapter(const std::string& directory, Model& model, const std::string& base) {

@@ -27,7 +27,7 @@ struct LowRankChange {
   std::vector<double> b;  ///< [rank, width]
 };
 
-/// A parameter that the adapter holds as a whole: the head of a classifier.
+/// A parameter that the adapter holds as a whole: the head of a classifier, or a table of tokens, some of which are new.
 struct WholeParameter {
   std::string parameter;
   std::vector<double> values;

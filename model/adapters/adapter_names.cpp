@@ -1,5 +1,6 @@
 #include "model/adapters/adapter_names.h"
 
+#include "model/gpt.h"
 #include "model/weights/huggingface/huggingface_names.h"
 
 namespace hewn {
@@ -36,6 +37,15 @@ std::map<std::string, NamedColumns> layers_by_name(Model& model, bool other_name
   add_layers(model, naming, "", layers);
   if (other_names) add_layers(model, naming, llama ? "model." : "transformer.", layers);
   return layers;
+}
+
+std::map<std::string, Parameter*> whole_by_name(Model& model) {
+  const Naming naming = has_llama_names(model.config()) ? llama_naming() : gpt2_naming();
+  std::map<std::string, Parameter*> all;
+  for (const char* name : {score_name, "transformer.wte.weight", "lm_head.weight"})
+    if (Parameter* const p = model.parameters().find(name))
+      all[naming.origin(*p, model.config()).parts[0].name] = p;
+  return all;
 }
 
 void reorder_rotary(std::vector<double>& values, const NamedColumns& columns, const ModelConfig& config,

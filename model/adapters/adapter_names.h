@@ -22,6 +22,9 @@ bool has_llama_names(const ModelConfig& config);
 /// also those in files of the transformer without its head: "layers.0.self_attn.q_proj".
 std::map<std::string, NamedColumns> layers_by_name(Model& declared, bool other_names);
 
+/// The parameters that an adapter may hold as a whole, by name: "score.weight", "model.embed_tokens.weight", "lm_head.weight".
+std::map<std::string, Parameter*> whole_by_name(Model& declared);
+
 /// Reorders the rotary pairs of queries or keys, [rows, width], from the halves of Hugging Face to the model's order,
 /// or the reverse.
 void reorder_rotary(std::vector<double>& values, const NamedColumns& columns, const ModelConfig& config,

@@ -64,6 +64,18 @@ void choose_adapters(Model& model, const LoraConfig& config) {
   train_only(model.parameters(), [](const Parameter& p) { return p.of_adapter || p.name == score_name; });
 }
 
+/// Declares the rows of new tokens in tables that do not train.
+void add_new_rows(Parameters& parameters, int64_t first) {
+  for (const char* name : {"transformer.wte.weight", "wte.weight", "lm_head.weight"}) {
+    Parameter* const table = parameters.find(name);
+    if (!table || table->trains) continue;
+    Parameter* const rows = parameters.add(join(table->name, ".new_rows"),
+                                           {table->shape[0] - first, table->shape[1]}, table->init);
+    rows->of_adapter = true;
+    table->new_rows = {.first = first, .values = rows};
+  }
+}
+
 }  // namespace
 
 void WhatTrains::check() const {
@@ -73,9 +85,11 @@ void WhatTrains::check() const {
 
 void choose_trained(Model& model, const WhatTrains& training) {
   training.check();
-  if (training.what == "head") return choose_head(model);
-  if (training.adapts()) return choose_adapters(model, training.lora);
-  if (const int64_t blocks = blocks_in(training.what); blocks > 0) return choose_last(model, blocks);
+  const int64_t blocks = blocks_in(training.what);
+  if (training.what == "head") choose_head(model);
+  if (training.adapts()) choose_adapters(model, training.lora);
+  if (blocks > 0) choose_last(model, blocks);
+  if (training.first_new > 0) add_new_rows(model.parameters(), training.first_new);
 }
 
 std::unique_ptr<Model> make_model(const ModelConfig& config, const WhatTrains& training, Device& device,

@@ -15,6 +15,9 @@ struct WhatTrains {
   /// lora: adapters, and a classifier's head.
   std::string what = "all";
   LoraConfig lora = {};
+  /// Tokens from this id on are new. Their rows train beside whatever else does, also in tables that otherwise keep their
+  /// values; 0: no token is.
+  int64_t first_new = 0;
 
   /// Throws usage for another word or a K that is not a number of at least 1.
   void check() const;

@@ -47,14 +47,14 @@ BigramLinear::BigramLinear(const ModelConfig& config)
 
 Tensor BigramLinear::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
   check_tokens(tokens, {});
-  const Tensor x = embedding(wte_->value, tokens.viewed({tokens.numel()}));
+  const Tensor x = embedding(value_of(*wte_), tokens.viewed({tokens.numel()}));
   return linear_cross_entropy(x, head_->value, bias_ ? bias_->value : Tensor(),
                               targets.viewed({targets.numel()}));
 }
 
 Tensor BigramLinear::target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
   check_tokens(tokens, {});
-  const Tensor x = embedding(wte_->value, tokens.viewed({tokens.numel()}));
+  const Tensor x = embedding(value_of(*wte_), tokens.viewed({tokens.numel()}));
   return reshape(linear_cross_entropy_rows(x, head_->value, bias_ ? bias_->value : Tensor(),
                                            targets.viewed({targets.numel()})),
                  {targets.dim(0), targets.dim(1)});
@@ -62,7 +62,7 @@ Tensor BigramLinear::target_losses(const Tensor& tokens, const Tensor& targets, 
 
 Tensor BigramLinear::logits(const Tensor& tokens, const ForwardOptions& options) {
   check_tokens(tokens, {});
-  return linear(embedding(wte_->value, last_tokens(tokens, options)), head_->value,
+  return linear(embedding(value_of(*wte_), last_tokens(tokens, options)), head_->value,
                 bias_ ? bias_->value : Tensor(), {.layout = Layout::out_in});
 }
 

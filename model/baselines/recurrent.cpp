@@ -118,7 +118,7 @@ Tensor Recurrent::apply(size_t number, const Tensor& x, const ForwardOptions& op
 
 Tensor Recurrent::trunk(const Tensor& tokens, const ForwardOptions& options) {
   check_tokens(tokens, options);
-  Tensor x = embedding(wte_->value, time_first(tokens));
+  Tensor x = embedding(value_of(*wte_), time_first(tokens));
   for (size_t i = 0; i < layers_.size(); ++i) {
     const auto layer = [this, i, options](const Tensor& input) { return apply(i, input, options); };
     x = options.recompute ? recomputed(x, layer) : layer(x);

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/io/path.h"
+#include "kernels/copy/op.h"
 #include "kernels/devices/devices.h"
 #include "model/gpt.h"
 #include "model/weights/gguf/gguf_model.h"
@@ -178,6 +179,17 @@ void load_trunk(const ForeignModel& base, Model& model) {
     Parameter* ours = model.parameters().find(theirs.name);
     if (!ours && theirs.name == "lm_head.weight") continue;  // a classifier has a head of its own
     require(ours != nullptr, "the model has no parameter ", theirs.name, ", but the base has");
+    const int64_t tokens = base.config.vocab_size, more = model.config().vocab_size;
+    if (tokens < more && theirs.shape[0] == tokens && ours->shape[0] == more) {
+      Parameter first = theirs;
+      first.value = ours->value.like(theirs.shape);
+      place_parameter(*base.tensors, base.naming, first, base.config);
+      Tensor part = ours->value;
+      for (int i = 0; i < theirs.shape.rank(); ++i) part = part.sliced(i, 0, theirs.shape[i]);
+      copy_into(part, first.value, Write::set);
+      ours->value.changed();
+      continue;
+    }
     require(ours->shape == theirs.shape || ours->name == "transformer.wpe.weight", "parameter ", ours->name,
             " is ", theirs.shape, " in the base; expected ", ours->shape);
     place_parameter(*base.tensors, base.naming, *ours, base.config);

@@ -60,8 +60,8 @@ std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device&
 void load_foreign(const ForeignModel& foreign, Model& model);
 
 /// Overwrites all parameters but those of adapters and the head of a classifier with those of `base`, a language
-/// model or a classifier whose configuration equals the model's in everything but its head and, where it is longer,
-/// its context. Throws like `load_foreign`.
+/// model or a classifier whose configuration equals the model's in everything but its head, its context, which may be
+/// longer, and its vocabulary, which may be the first part of the model's. Throws like `load_foreign`.
 void load_trunk(const ForeignModel& base, Model& model);
 
 }  // namespace hewn

@@ -130,8 +130,9 @@ FileSum save_weights(const std::string& path, const Model& model) {
   std::vector<uint8_t> host;
   for (const Parameter& p : model.parameters().all()) {
     if (p.of_adapter) continue;
-    host.resize(p.value.bytes());
-    p.value.device().download(host.data(), p.value.data(), host.size());
+    const Tensor value = value_of(p);
+    host.resize(value.bytes());
+    value.device().download(host.data(), value.data(), host.size());
     writer.append(p.name, host.data(), host.size());
   }
   for (const TensorEntry& table : tables) writer.append(table.name, table.data, table.bytes);
@@ -174,8 +175,11 @@ void load_weights(const std::string& path, Model& model) {
   const SafetensorsFile file(path);
   if (model.counted()) return take_tables(file, model);
   check_weights(file, model.parameters());
-  for (Parameter& p : model.parameters().all())
-    if (!p.of_adapter) upload_entry(file.at(p.name), p.value);
+  for (Parameter& p : model.parameters().all()) {
+    if (p.of_adapter) continue;
+    upload_entry(file.at(p.name), p.value);
+    take_new_rows(p);
+  }
 }
 
 }  // namespace hewn

@@ -75,6 +75,19 @@ HeldCheckpoint adapter_at(const std::string& path) {
   return checkpoint;
 }
 
+/// Gives the model the tokenizer of an adapted run, if that has more tokens than its own.
+void take_tokenizer(const fs::path& checkpoint, ForeignModel& model) {
+  const fs::path file = checkpoint.parent_path().parent_path() / "tokenizer.json";
+  if (!is_run(checkpoint) || !path_exists(file) || !model.tokenizer) return;
+  const std::shared_ptr<const Tokenizer> own = load_tokenizer(file.string());
+  const int32_t tokens = model.tokenizer->vocab_size();
+  for (int32_t id = 0; id < std::min(own->vocab_size(), tokens); ++id)
+    if (own->piece(id) != model.tokenizer->piece(id))
+      fail(ErrorCode::input, file.string(), ": token ", id,
+           " is not that of the model or of another adapter");
+  if (own->vocab_size() > tokens) model.tokenizer = own;
+}
+
 }  // namespace
 
 bool is_adapted(const std::string& checkpoint) { return holds_adapter(checkpoint); }
@@ -94,12 +107,18 @@ ForeignModel checkpoint_model(const std::string& checkpoint, const std::string& 
 }
 
 ForeignModel with_adapters(const ForeignModel& base, const std::vector<NamedAdapter>& adapters) {
-  const auto declared = declare_model(base.config);
+  std::vector<HeldCheckpoint> held;
+  ModelConfig config = base.config;
+  for (const NamedAdapter& adapter : adapters) {
+    held.push_back(adapter_at(adapter.path));
+    if (is_run(held.back().path))
+      config.vocab_size = std::max(config.vocab_size, checkpoint_config(held.back().path).vocab_size);
+  }
+  const auto declared = declare_model(config);
   std::vector<WeighedAdapter> all;
   std::optional<uint64_t> hash;
   for (const NamedAdapter& adapter : adapters) {
-    const HeldCheckpoint held = adapter_at(adapter.path);
-    const std::string& directory = held.path;
+    const std::string& directory = held[all.size()].path;
     if (path_exists(fs::path(directory) / Manifest::file_name)) {
       const BaseModel made_for = checkpoint_state(directory).base;
       if (!hash) hash = hash_of_weights(base);
@@ -109,7 +128,9 @@ ForeignModel with_adapters(const ForeignModel& base, const std::vector<NamedAdap
     }
     all.push_back({read_adapter(directory, *declared), adapter.weight});
   }
-  return merged(base, base.config, all);
+  ForeignModel model = merged(base, config, all);
+  for (const HeldCheckpoint& adapter : held) take_tokenizer(adapter.path, model);
+  return model;
 }
 
 }  // namespace hewn

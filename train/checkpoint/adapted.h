@@ -28,8 +28,9 @@ ForeignModel base_model(const std::string& checkpoint, const std::string& moved_
 ForeignModel checkpoint_model(const std::string& checkpoint, const std::string& moved_to = {});
 
 /// The model of a run, a checkpoint or another program with adapters merged into its weights, each the directory of an
-/// adapted run, one of its checkpoints or PEFT's files, with its factor. Throws ErrorCode::input if one was made for
-/// another model; for PEFT's files, only names and shapes can show that.
+/// adapted run, one of its checkpoints or PEFT's files, with its factor. If adapters hold rows of new tokens, the model
+/// has these too, and their tokenizer. Throws ErrorCode::input if one was made for another model, for PEFT's files, only
+/// names and shapes can show that, or if two have different tokens.
 struct NamedAdapter {
   std::string path;
   double weight = 1;

@@ -117,6 +117,7 @@ std::string to_json(const RunState& s) {
                               {"evals_without_better", s.evals_without_better},
                               {"seconds", s.seconds},
                               {"tokens", s.tokens}};
+  if (s.first_new_token > 0) json["first_new_token"] = s.first_new_token;
   if (s.base.hash != 0) json["base"] = {{"path", s.base.path}, {"hash", to_hex(s.base.hash)}};
   return exact_json_text(json, 2) + "\n";
 }
@@ -203,6 +204,7 @@ RunState run_state_from_json(const std::string& text) {
     if (json.contains("base"))
       s.base = {json["base"].at("path").get<std::string>(),
                 from_hex(json["base"].at("hash").get<std::string>())};
+    s.first_new_token = json.value("first_new_token", int64_t{0});
     if (s.step < 0) fail(ErrorCode::input, "step is ", s.step, "; expected 0 or more");
     return s;
   } catch (const nlohmann::json::exception& e) {

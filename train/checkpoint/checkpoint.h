@@ -39,6 +39,8 @@ struct RunState {
   double seconds = 0;   ///< of training so far
   int64_t tokens = 0;   ///< targets trained on so far
   BaseModel base = {};  ///< of an adapted run
+  /// Tokens from this id on are new to the weights that the run started from; 0: none are.
+  int64_t first_new_token = 0;
 };
 
 /// A state as JSON, which is that of a checkpoint's state.json, and its inverse. Throws ErrorCode::input if it is not one.
