@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "apps/cli/config_file.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/words.h"
@@ -50,6 +51,21 @@ size_t command_word(const std::vector<std::string>& words) {
   return i;
 }
 
+// Answers `hewn finetune RUN --dataset=FILE`, whose second word is none of its commands, with calls that work.
+[[noreturn]] void explain_finetune(const std::string& second, const std::vector<std::string>& words) {
+  const Words given = split_words(words, options_of(*find_command("train")));
+  const auto word = [&](const std::string& key, std::string value) {
+    for (const GivenOption& option : given.options)
+      if (option.name == key) value = option.value;
+    return " " + shell_word("--" + key + "=" + value);
+  };
+  const std::string run = shell_word("--init_from=" + second), out = word("out_dir", "tuned");
+  fail(ErrorCode::usage,
+       "`hewn finetune` is followed by what its rows are for: classify, instruct or prefer.",
+       "\nTo learn a text, type\nhewn train ", run, word("dataset", "FILE"), out,
+       "\nTo learn the labels of a table, type\nhewn finetune classify ", run, word("data", "FILE"), out);
+}
+
 // Removes the words of the command's name.
 void take_command(std::vector<std::string>& words, Call& call) {
   const size_t i = command_word(words);
@@ -61,6 +77,8 @@ void take_command(std::vector<std::string>& words, Call& call) {
   const std::string second = take_word(words, i);
   call.group = first;
   call.command = find_command(first + " " + second);
+  if (first == "finetune" && !second.empty() && !call.command && did_you_mean(second, seconds).empty())
+    explain_finetune(second, words);
   require(second.empty() || call.command, "unknown command '", first, " ", second, "'",
           did_you_mean(second, seconds), "\nSee `hewn ", first, " --help`.");
 }

@@ -49,6 +49,10 @@ TEST_CASE("every help lists its options and ends with examples") {
 TEST_CASE("unknown commands and options are refused with a suggestion") {
   CHECK_FAILS(hewn({"inof"}), 2, "did you mean 'info'?");
   CHECK_FAILS(hewn({"data", "corpsu"}), 2, "did you mean 'corpus'?");
+  CHECK_FAILS(hewn({"finetune", "clasify"}), 2, "did you mean 'classify'?");
+  const auto explained = hewn({"finetune", "out/my book", "--dataset=other.txt"});
+  CHECK_FAILS(explained, 2, "\nhewn train --init_from='out/my book' --dataset=other.txt --out_dir=tuned");
+  CHECK_FAILS(explained, 2, "\nhewn finetune classify --init_from='out/my book' --data=FILE --out_dir=tuned");
   // A name that begins with the word comes before one that is as near.
   CHECK_FAILS(hewn({"quantize", "out", "--format=q4_k", "--out=x.gguf"}), 2, "; did you mean 'q4_k_m'?");
   CHECK_FAILS(hewn({"entirely-unknown"}), 2, "unknown command 'entirely-unknown'\n");
