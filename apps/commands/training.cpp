@@ -196,6 +196,8 @@ int run_to_end(const TrainingRun& training) {
     return_to_best(training, outcome.state, log);
     last = training.at_end();
   }
+  if (!last.json.empty())
+    write_file_atomically(training.run.file("evaluation.json"), json_text(last.json, 2) + "\n");
   if (!last.text.empty()) log.line(last.text);
   if (training.settings.flag("json")) {
     Json json = summary(outcome);

@@ -14,8 +14,8 @@ namespace hewn::cli {
 /// The result of a run besides its steps.
 struct FinalReport {
   std::string text;  ///< lines for the log
-  nlohmann::ordered_json json =
-      nlohmann::ordered_json::object();  ///< an object whose members are added to the summary of --json
+  /// An object for evaluation.json, unless it is empty; its members are added to the summary of --json.
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
 };
 
 /// A run that is ready to be trained.

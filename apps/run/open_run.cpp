@@ -40,9 +40,13 @@ OpenRun open_own_run(const Settings& settings, const std::string& path, std::uni
                  .config = read_run_config(run)};
   opened.text_form = run_text_form(run, checkpoint, opened.tokenizer.get());
   const DType dtype = dtype_of(settings, opened.config);
-  opened.model = adapters_of(settings).empty()
-                     ? open_checkpoint(checkpoint, *opened.device, dtype, moved_base(settings))
-                     : load_foreign(open_merged(settings, checkpoint), *opened.device, dtype);
+  if (adapters_of(settings).empty()) {
+    opened.model = open_checkpoint(checkpoint, *opened.device, dtype, moved_base(settings));
+    return opened;
+  }
+  const ForeignModel model = open_merged(settings, checkpoint);
+  opened.tokenizer = model.tokenizer;
+  opened.model = load_foreign(model, *opened.device, dtype);
   return opened;
 }
 

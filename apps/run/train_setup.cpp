@@ -48,8 +48,11 @@ TrainSetup set_up_training(Settings& settings, const DatasetOpener& open, Ranks*
     make_paths_absolute(settings);
   }
   if (ranks) share_start(settings, start, *ranks);
-  const std::shared_ptr<const Dataset> data = open(data_options(settings), start.tokenizer);
+  DataOptions options = data_options(settings);
+  options.unknown = start.unknown(settings);
+  const std::shared_ptr<const Dataset> data = open(options, start.tokenizer);
   check_same_data(start, data->hash);
+  start.take(data->tokenizer);
 
   // An imported model may have room for more tokens than its tokenizer has.
   const ModelConfig architecture =
@@ -62,6 +65,7 @@ TrainSetup set_up_training(Settings& settings, const DatasetOpener& open, Ranks*
       settings.set({"max_iters", std::to_string(steps), settings.where("epochs")});
     config = train_config(settings, architecture);
   }
+  config.training.first_new = start.state.first_new_token;
   note_resolved(settings, config);
   BatchLoader loader = loader_of(settings, *data, config);
   check_validation(*data, config);

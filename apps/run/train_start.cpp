@@ -143,10 +143,27 @@ int64_t TrainStart::vocab_size() const {
 }
 
 void TrainStart::load_weights(Model& model) const {
-  if (foreign)
-    load_foreign(*foreign, model);
-  else if (!checkpoint.empty())
-    load_checkpoint(checkpoint, model, moved_base);
+  if (!checkpoint.empty() && model.counted())
+    load_checkpoint(checkpoint, model);
+  else if (foreign || !checkpoint.empty())
+    load_trunk(foreign ? *foreign : checkpoint_model(checkpoint, moved_base), model);
+}
+
+std::string TrainStart::unknown(const Settings& settings) const {
+  const bool of_char = tokenizer && tokenizer->kind() == "char";
+  // A configuration file is that of another run, where it may have an effect.
+  require(of_char || !settings.where("unknown").starts_with("--"), settings.where("unknown"),
+          ": has no effect: ",
+          tokenizer ? join("the tokenizer of the model is of kind ", tokenizer->kind(), " and reads any text")
+                    : "without init_from, the vocabulary is that of the data",
+          "; leave it out");
+  return of_char && !resumed ? settings.text("unknown") : "";
+}
+
+void TrainStart::take(std::shared_ptr<const Tokenizer> met) {
+  if (!resumed && tokenizer && met->vocab_size() > tokenizer->vocab_size())
+    state.first_new_token = tokenizer->vocab_size();
+  tokenizer = std::move(met);
 }
 
 void TrainStart::note_base(const TrainConfig& config) {

@@ -37,8 +37,15 @@ struct TrainStart {
   bool has_weights() const { return received ? received->has_weights : foreign || !checkpoint.empty(); }
   /// The vocabulary size of the weights; 0 for new ones.
   int64_t vocab_size() const;
-  /// Overwrites the parameters with the weights, if there are any; those of a base do not include adapters.
+  /// Overwrites the parameters with the weights, if there are any; those of a base do not include adapters. Those of
+  /// tokens that they lack keep their values.
   void load_weights(Model& model) const;
+  /// What the key `unknown` says about characters that the tokenizer lacks; "" if that remains as it is. Throws usage if
+  /// the key is given and has no effect.
+  std::string unknown(const Settings& settings) const;
+  /// Goes on with the tokenizer for the data, which may have more tokens, and notes the first of these in `state`.
+  void take(std::shared_ptr<const Tokenizer> met);
+
   /// If adapters are trained: notes in `state` which model they change, and its hash, or where that has moved. Throws
   /// usage if there are no weights to adapt.
   void note_base(const TrainConfig& config);

@@ -114,6 +114,8 @@ Dataset open_found(const Sources& sources, const DataOptions& options,
                    std::shared_ptr<const Tokenizer> tokenizer) {
   Dataset data;
   data.tokenizer = tokenizer != nullptr ? std::move(tokenizer) : choose_tokenizer(options, sources);
+  if (!options.unknown.empty())
+    data.tokenizer = meet_texts(data.tokenizer, texts_of(sources), options.unknown, data.note);
   for (const Source& source : sources.parts) {
     if (source.text) {
       add_text(data, *source.text, source.part.weight, sources.val ? 0 : options.val_fraction);

@@ -22,7 +22,8 @@ struct DataOptions {
   std::string tokenizer = {};
   /// Size of a vocabulary learned from the texts, as in TokenizerOptions; 0: the kind's default.
   int64_t vocab_size = 0;
-  int64_t tales = 20000;  ///< number of tales in `tales`
+  std::string unknown = {};  ///< what becomes of characters that it lacks, see `meet_texts`; "": an error
+  int64_t tales = 20000;     ///< number of tales in `tales`
   uint64_t tales_seed = 1;
 };
 
@@ -42,6 +43,7 @@ struct Dataset {
   std::vector<double> weights;    ///< of the training splits; val has its own or is one file
   std::vector<double> val_weights;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null for nanoGPT's files without tokenizer.json
+  std::string note;                            ///< about characters that it lacked, see `meet_texts`
   /// How a model trained on this data knows texts to begin and end; empty: the data does not say, as the tokenizer does.
   std::optional<TextForm> text_form;
   int64_t vocab_size = 0;

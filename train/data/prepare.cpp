@@ -131,11 +131,7 @@ PreparedData prepare_data(const DataOptions& options, const std::string& directo
 DataStats data_stats(const DataOptions& options) {
   DataStats stats;
   const Sources sources = open_sources(options);
-  std::vector<std::string_view> texts;
-  for (const Source& source : sources.parts) {
-    if (source.text) texts.push_back(source.text->text());
-  }
-  if (sources.val) texts.push_back(sources.val->text());
+  const std::vector<std::string_view> texts = texts_of(sources);
   count_text(texts, stats);
   const Dataset data = open_dataset(options);
   stats.train_tokens = data.train_tokens();

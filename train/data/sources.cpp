@@ -70,20 +70,26 @@ Sources open_sources(const DataOptions& options) {
   return sources;
 }
 
-std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, const Sources& sources) {
+std::vector<std::string_view> texts_of(const Sources& sources) {
   std::vector<std::string_view> texts;
+  for (const Source& source : sources.parts)
+    if (source.text) texts.push_back(source.text->text());
+  if (sources.val) texts.push_back(sources.val->text());
+  return texts;
+}
+
+std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, const Sources& sources) {
+  const std::vector<std::string_view> texts = texts_of(sources);
   std::string prepared;  // the first directory with a tokenizer
   bool bare = false;     // a directory without one
   for (const Source& source : sources.parts) {
-    if (source.text) {
-      texts.push_back(source.text->text());
-    } else if (const std::string own = source.files->path("tokenizer.json"); !path_exists(own)) {
+    if (source.text) continue;
+    const std::string own = source.files->path("tokenizer.json");
+    if (!path_exists(own))
       bare = true;
-    } else if (prepared.empty()) {
+    else if (prepared.empty())
       prepared = own;
-    }
   }
-  if (sources.val) texts.push_back(sources.val->text());
 
   const auto kinds = tokenizer_kinds();
   const bool by_kind = std::find(kinds.begin(), kinds.end(), options.tokenizer) != kinds.end();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "train/data/data.h"
@@ -28,6 +29,9 @@ struct Sources {
 
 /// Opens and checks existing sources. Throws like open_dataset.
 Sources open_sources(const DataOptions& options);
+
+/// The texts among them.
+std::vector<std::string_view> texts_of(const Sources& sources);
 
 /// The tokenizer of these sources: the one named in `options`, else that of the first directory with one,
 /// else the characters of all texts; null if there are only headerless files.

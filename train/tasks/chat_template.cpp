@@ -97,6 +97,13 @@ std::string ChatTemplate::user_content(std::string_view instruction, std::string
   return input.empty() ? std::string(instruction) : join(instruction, before_input, input);
 }
 
+std::vector<std::string_view> ChatTemplate::texts() const {
+  std::vector<std::string_view> texts;
+  for (const TemplatePart& part : template_parts)
+    if (part.text != &ChatTemplate::name) texts.push_back(this->*part.text);
+  return texts;
+}
+
 std::string ChatTemplate::jinja(bool begins) const {
   const std::string content = "message['content']";
   const auto is = [](Role role) { return join("message['role'] == '", name_of(role), "'"); };

@@ -39,6 +39,9 @@ struct ChatTemplate {
   /// An instruction and its input as the content of one message.
   std::string user_content(std::string_view instruction, std::string_view input) const;
 
+  /// Its texts.
+  std::vector<std::string_view> texts() const;
+
   /// The template as Jinja with the variables `messages`, `add_generation_prompt` and `eos_token`, as in
   /// tokenizer_config.json ("chat_template") and GGUF ("tokenizer.chat_template"); with `begins`, every talk
   /// begins with `bos_token`.

@@ -156,6 +156,13 @@ ClassData open_class_data(const ClassDataOptions& options) {
   return data;
 }
 
+std::vector<std::string_view> texts_of(const ClassData& data) {
+  std::vector<std::string_view> texts;
+  for (const auto* rows : {&data.train, &data.val, &data.test})
+    for (const ClassRow& row : *rows) texts.push_back(row.text);
+  return texts;
+}
+
 EncodedRows encode_rows(const std::vector<ClassRow>& rows, const TextReader& reader) {
   EncodedRows encoded;
   for (const ClassRow& row : rows) {

@@ -50,6 +50,9 @@ struct ClassData {
 /// than `most_labels` differ, a given label has no training row, or there are no rows to learn from.
 ClassData open_class_data(const ClassDataOptions& options);
 
+/// The texts of all rows.
+std::vector<std::string_view> texts_of(const ClassData& data);
+
 /// Texts as tokens, with counts of those that did not fit.
 struct EncodedRows {
   std::vector<LabelledText> texts;

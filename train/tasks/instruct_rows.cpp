@@ -84,6 +84,10 @@ TalkColumns find_talk_columns(const Table& table, const TalkColumns& given) {
        "--answer");
 }
 
+void add_texts(const Talk& talk, std::vector<std::string_view>& texts) {
+  for (const Message& message : talk.messages) texts.push_back(message.content);
+}
+
 Talk read_talk(const Table& table, int64_t row, const TalkColumns& columns, const ChatTemplate& chat) {
   Talk talk;
   if (const auto messages = columns.find("messages"); messages != columns.end()) {

@@ -31,6 +31,9 @@ struct Talk {
   std::span<const Message> prompt() const { return std::span(messages).first(messages.size() - 1); }
 };
 
+/// Adds the texts of all messages to a list.
+void add_texts(const Talk& talk, std::vector<std::string_view>& texts);
+
 /// Reads one row. Throws input, naming line and column, for missing values, messages that are not objects with
 /// "role" and "content", roles other than system (only first), user and assistant, a talk that does not end with
 /// the assistant, and an empty prompt or answer.

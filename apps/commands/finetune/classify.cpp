@@ -44,27 +44,6 @@ ClassTexts encode(const ClassData& data, const TextReader& reader, int64_t max_l
   return texts;
 }
 
-Task task_of(const Settings& settings, const ClassData& data, const FinetuneStart& start,
-             int64_t max_length) {
-  return {.kind = Task::Kind::classify,
-          .labels = data.labels,
-          .columns = {{"text", settings.text("text")}, {"label", settings.text("label")}},
-          .chat = {},
-          .position = settings.text("position"),
-          .mask = {},
-          .max_length = max_length,
-          .train = settings.takes("train") ? settings.text("train") : "all",
-          .base = start.base()};
-}
-
-/// Writes evaluation.json. The scores of the validation rows have been printed before.
-FinalReport final_report(const RunDirectory& run, const ClassScorer& scorer) {
-  FinalReport report = scorer.report(false);
-  if (!report.json.empty())
-    write_file_atomically(run.file("evaluation.json"), json_text(report.json, 2) + "\n");
-  return report;
-}
-
 }  // namespace
 
 int run_finetune_classify(const Settings& given) {
@@ -72,6 +51,7 @@ int run_finetune_classify(const Settings& given) {
   FinetuneStart start(settings);
   const ClassData data = open_class_data(class_data_options(settings, labels_of(start.train_start())));
   start.check_same_data(data.hash);
+  start.meet(settings, texts_of(data));
   ModelConfig architecture = start.base_config();
   architecture.n_labels = std::ssize(data.labels);
   parse_name(settings.text("position"), architecture.position);
@@ -88,8 +68,13 @@ int run_finetune_classify(const Settings& given) {
   const TrainConfig config = start.config(settings, architecture, batches, texts.longest());
 
   const std::string rows = split_text(data.train.size(), data.val.size(), data.test.size(), "rows");
-  const auto begun = start.begin(settings, config, data.hash, task_of(settings, data, start, max_length),
-                                 join(rows, "; ", data.labels.size(), " labels"));
+  const Task task{.kind = Task::Kind::classify,
+                  .labels = data.labels,
+                  .columns = {{"text", settings.text("text")}, {"label", settings.text("label")}},
+                  .position = settings.text("position"),
+                  .max_length = max_length};
+  const auto begun =
+      start.begin(settings, config, data.hash, task, join(rows, "; ", data.labels.size(), " labels"));
   if (!begun) return 0;
 
   const ClassScorer scorer(*begun->model, data, texts.val, texts.test);
@@ -106,7 +91,8 @@ int run_finetune_classify(const Settings& given) {
     };
   TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
   if (validate) training.report = [&] { return scores_text(latest, data.labels); };
-  training.at_end = [&] { return final_report(start.run(), scorer); };
+  // The scores of the validation rows have been printed before.
+  training.at_end = [&] { return scorer.report(false); };
   training.next = "classify";
   return run_to_end(training);
 }

@@ -62,18 +62,18 @@ FinetuneStart::FinetuneStart(Settings& settings) {
          ": has no checkpoint to resume; start again with --init_from=RUN and ", "--force");
 }
 
-ModelConfig FinetuneStart::base_config() const {
-  return start_.foreign ? start_.foreign->config : checkpoint_config(start_.checkpoint);
+void FinetuneStart::meet(const Settings& settings, const std::vector<std::string_view>& texts) {
+  const std::string unknown = start_.unknown(settings);
+  if (unknown.empty()) return;
+  std::string note;
+  start_.take(meet_texts(start_.tokenizer, texts, unknown, note));
+  if (!note.empty()) say("note: ", note);
 }
 
-std::optional<Task::Base> FinetuneStart::base() const {
-  if (start_.resumed) {
-    const auto task = read_task(start_.run->path());
-    return task ? task->base : std::nullopt;
-  }
-  return Task::Base{base_path(start_), start_.foreign
-                                           ? hash_of(*start_.foreign)
-                                           : to_hex(checkpoint_weights(start_.checkpoint).checksum)};
+ModelConfig FinetuneStart::base_config() const {
+  ModelConfig config = start_.foreign ? start_.foreign->config : checkpoint_config(start_.checkpoint);
+  config.vocab_size = std::max<int64_t>(config.vocab_size, start_.tokenizer->vocab_size());
+  return config;
 }
 
 ChatTemplate FinetuneStart::chat(Settings& settings) const {
@@ -114,6 +114,7 @@ TrainConfig FinetuneStart::config(Settings& settings, const ModelConfig& model, 
   if (!settings.given("eval_interval")) filled.set({"eval_interval", steps(per_epoch), "an epoch"});
   TrainConfig config = train_config(filled, model);
   config.max_length = longest;
+  config.training.first_new = start_.state.first_new_token;
   config.check();
   note_resolved(settings, config);
   return config;
@@ -126,20 +127,13 @@ void FinetuneStart::check_memory(const TrainConfig& config, Executor& device) {
   if (!device.gpu()) device.pool().keep_within(planned_bytes_);
 }
 
-void FinetuneStart::load_weights(Model& model) const {
-  const bool same_head = model.config().n_labels == base_config().n_labels;
-  if (start_.resumed || (same_head && !model.config().classifies())) return start_.load_weights(model);
-  if (start_.foreign) return load_trunk(*start_.foreign, model);
-  load_trunk(checkpoint_model(start_.checkpoint, start_.moved_base), model);
-}
-
 void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Trainer& trainer,
-                            uint64_t data_hash, const Task& task) {
+                            uint64_t data_hash, Task task) {
   trainer.graphs().use(settings.flag("cuda_graph"));
   if (start_.resumed)
     load_checkpoint(start_.checkpoint, trainer, start_.moved_base);
   else
-    load_weights(trainer.model());
+    start_.load_weights(trainer.model());
   start_.note_base(config);
   if (!start_.run)
     start_.run = std::make_unique<RunDirectory>(settings.text("out_dir"), settings.flag("force")
@@ -153,7 +147,13 @@ void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Train
     say("resume  from ", start_.checkpoint, ", step ", start_.state.step);
   else
     save_checkpoint(start_.run->path(), start_.state, trainer);
-  if (!start_.resumed) write_task(start_.run->path(), task);
+  if (!start_.resumed) {
+    task.train = config.training.what;
+    task.base = Task::Base{base_path(start_), start_.foreign
+                                                  ? hash_of(*start_.foreign)
+                                                  : to_hex(checkpoint_weights(start_.checkpoint).checksum)};
+    write_task(start_.run->path(), task);
+  }
   write_run_files(*start_.run, settings, data_hash, texts());
   if (start_.resumed && start_.state.step >= config.max_iters)
     say("note    max_iters = ", config.max_iters,
@@ -161,8 +161,7 @@ void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Train
 }
 
 std::unique_ptr<Finetuning> FinetuneStart::begin(Settings& settings, const TrainConfig& config,
-                                                 uint64_t data_hash, const Task& task,
-                                                 const std::string& rows) {
+                                                 uint64_t data_hash, Task task, const std::string& rows) {
   auto device = open_device(settings);
   check_memory(config, *device);
   auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
@@ -176,7 +175,7 @@ std::unique_ptr<Finetuning> FinetuneStart::begin(Settings& settings, const Train
     return nullptr;
   }
   auto begun = std::make_unique<Finetuning>(std::move(device), std::move(model), config);
-  prepare(settings, config, begun->trainer, data_hash, task);
+  prepare(settings, config, begun->trainer, data_hash, std::move(task));
   say_all(*begun->model);
   return begun;
 }

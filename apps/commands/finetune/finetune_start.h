@@ -36,11 +36,10 @@ class FinetuneStart {
   /// What the rows are read with.
   TextEncoder texts() const { return TextEncoder(tokenizer(), start_.text_form); }
   RunDirectory& run() const { return *start_.run; }
-  /// The configuration of the model that the weights come from.
+  /// Applies the key `unknown` to the texts of a new run: the tokenizer may then have more tokens. Prints which.
+  void meet(const Settings& settings, const std::vector<std::string_view>& texts);
+  /// The configuration of the model that the weights come from, with a row for each of the tokenizer's tokens.
   ModelConfig base_config() const;
-  /// The run or model that the weights come from, for task.json.
-  std::optional<Task::Base> base() const;
-
   /// The template of messages: that of the run that is resumed (a file may have changed), else the given one, else that
   /// of the run that the weights come from, else alpaca. Notes its name in the settings.
   ChatTemplate chat(Settings& settings) const;
@@ -54,18 +53,16 @@ class FinetuneStart {
   TrainConfig config(Settings& settings, const ModelConfig& model, const BatchSource& batches,
                      int64_t longest) const;
   /// Everything between the data and the first step: makes the model and its trainer, loads the weights (and, resumed,
-  /// the optimizer), creates the run directory unless it is resumed, and writes its files, with task.json, and a first
-  /// checkpoint. Prints `rows`, a line about the data, and lines about the model, the device, the planned memory and
+  /// the optimizer), creates the run directory unless it is resumed, and writes its files, with task.json, which also says
+  /// what trains and what the start was, and a first checkpoint. Prints `rows`, a line about the data, and lines about the model, the device, the planned memory and
   /// the steps. Returns null after a dry run, which only prints. Throws ErrorCode::memory if the run needs more than
   /// the device has.
   std::unique_ptr<Finetuning> begin(Settings& settings, const TrainConfig& config, uint64_t data_hash,
-                                    const Task& task, const std::string& rows);
+                                    Task task, const std::string& rows);
 
  private:
   void check_memory(const TrainConfig& config, Executor& device);
-  void load_weights(Model& model) const;
-  void prepare(Settings& settings, const TrainConfig& config, Trainer& trainer, uint64_t data_hash,
-               const Task& task);
+  void prepare(Settings& settings, const TrainConfig& config, Trainer& trainer, uint64_t data_hash, Task task);
   void say_what(const TrainConfig& config, const Model& model) const;
 
   TrainStart start_;

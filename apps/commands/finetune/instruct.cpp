@@ -19,19 +19,6 @@
 namespace hewn::cli {
 namespace {
 
-Task task_of(const Settings& settings, const TalkColumns& columns, const ChatTemplate& chat,
-             const FinetuneStart& start, const TrainConfig& config, int64_t max_length) {
-  return {.kind = Task::Kind::instruct,
-          .labels = {},
-          .columns = columns,
-          .chat = chat,
-          .position = {},
-          .mask = settings.text("mask"),
-          .max_length = max_length,
-          .train = config.training.what,
-          .base = start.base()};
-}
-
 // The rows of all sides, as tokens; says what did not fit.
 struct InstructRows {
   TalkRows train, val;
@@ -85,6 +72,10 @@ int run_finetune_instruct(const Settings& given) {
   const auto seed = static_cast<uint64_t>(settings.integer("seed"));
   const InstructData data = open_instruct_data(talk_files(settings), chat);
   start.check_same_data(data.hash);
+  std::vector<std::string_view> texts = chat.texts();
+  for (const auto* side : {&data.train, &data.val, &data.test})
+    for (const Talk& talk : *side) add_texts(talk, texts);
+  start.meet(settings, texts);
   const ModelConfig architecture = start.base_config();
   const int64_t max_length = start.max_length(settings, architecture);
   const TalkEncoder encoder(chat, start.texts());
@@ -96,8 +87,12 @@ int run_finetune_instruct(const Settings& given) {
   const RowBatches batches(rows.train.rows, settings.integer("batch_size"), seed);
   const TrainConfig config = start.config(settings, architecture, batches, rows.longest());
 
-  const auto begun = start.begin(settings, config, data.hash,
-                                 task_of(settings, data.columns, chat, start, config, max_length),
+  const Task task{.kind = Task::Kind::instruct,
+                  .columns = data.columns,
+                  .chat = chat,
+                  .mask = settings.text("mask"),
+                  .max_length = max_length};
+  const auto begun = start.begin(settings, config, data.hash, task,
                                  split_text(data.train.size(), data.val.size(), data.test.size(), "rows"));
   if (!begun) return 0;
 

@@ -70,19 +70,6 @@ void show_pairs(const Settings& settings, const Tokenizer& tokenizer, const Pref
   if (settings.flag("json")) print(json_text(list), "\n");
 }
 
-Task preference_task(const PreferenceData& data, const ChatTemplate& chat, const FinetuneStart& start,
-                     const TrainConfig& config, int64_t max_length) {
-  return {.kind = Task::Kind::prefer,
-          .labels = {},
-          .columns = data.columns,
-          .chat = chat,
-          .position = {},
-          .mask = {},
-          .max_length = max_length,
-          .train = config.training.what,
-          .base = start.base()};
-}
-
 // The log probabilities of the reference model, which is the model before the first step: those that the run has, or
 // computed now. Returns false if a signal stopped that.
 bool take_reference(const FinetuneStart& start, Model& model, PairSides& sides, int64_t batch_size) {
@@ -111,6 +98,10 @@ int run_finetune_prefer(const Settings& given) {
   const ChatTemplate chat = start.chat(settings);
   const PreferenceData data = open_preference_data(talk_files(settings), chat);
   start.check_same_data(data.hash);
+  std::vector<std::string_view> texts = chat.texts();
+  for (const auto* side : {&data.train, &data.val, &data.test})
+    for (const Preference& row : *side) add_texts(row.chosen, texts), add_texts(row.rejected, texts);
+  start.meet(settings, texts);
   const ModelConfig architecture = start.base_config();
   const int64_t max_length = start.max_length(settings, architecture);
   PreferenceRows rows(data, TalkEncoder(chat, start.texts()), max_length);
@@ -126,8 +117,10 @@ int run_finetune_prefer(const Settings& given) {
   TrainConfig config = start.config(settings, architecture, batches, longest);
   config.preference.on = true;
 
+  const Task task{
+      .kind = Task::Kind::prefer, .columns = data.columns, .chat = chat, .max_length = max_length};
   const auto begun =
-      start.begin(settings, config, data.hash, preference_task(data, chat, start, config, max_length),
+      start.begin(settings, config, data.hash, task,
                   split_text(sides.train.size(), sides.val.size(), sides.test.size(), "pairs"));
   if (!begun) return 0;
   Model& model = *begun->model;
@@ -147,12 +140,7 @@ int run_finetune_prefer(const Settings& given) {
                                     {"val_likelier", score->likelier()}}};
     };
   TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
-  training.at_end = [&] {
-    FinalReport report = preference_report(model, sides, batch_size, config.preference);
-    if (!report.json.empty())
-      write_file_atomically(start.run().file("evaluation.json"), json_text(report.json, 2) + "\n");
-    return report;
-  };
+  training.at_end = [&] { return preference_report(model, sides, batch_size, config.preference); };
   training.next = "chat";
   return run_to_end(training);
 }

@@ -103,8 +103,9 @@ SweepShape shape_of(const TrainSetup& setup, Settings settings, int threads) {
 DatasetOpener caching_opener() {
   return [opened = std::map<std::string, std::shared_ptr<const Dataset>>()](
              const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer) mutable {
-    const Json key = {options.dataset,   options.val,        real_text(options.val_fraction),
-                      options.tokenizer, options.vocab_size, tokenizer ? tokenizer->hash() : ""};
+    const Json key = {
+        options.dataset,   options.val,     real_text(options.val_fraction),   options.vocab_size,
+        options.tokenizer, options.unknown, tokenizer ? tokenizer->hash() : ""};
     auto& data = opened[exact_json_text(key)];
     if (!data) data = open_new_dataset(options, std::move(tokenizer));
     return data;
