@@ -33,6 +33,7 @@ TrainConfig config_of_run(const std::string& path, const std::vector<Assignment>
   for (const Assignment& change : changes) settings.set(change);
   if (bare) return train_config(settings, model_config(settings, data_sizes(settings)));
   TrainConfig config = train_config(settings, checkpoint_config(checkpoint));
+  config.training.first_new = checkpoint_state(checkpoint).first_new_token;
   if (const auto task = read_task(run))
     config.max_length = std::min(task->max_length, config.model.block_size);
   if (!settings.given("max_iters")) config.max_iters = checkpoint_state(checkpoint).step;

@@ -181,10 +181,9 @@ const Option data[] = {
               "tokenizer: char, byte, word, regex or bpe, learned from the text; or a file: "
               "tokenizer.json, or GPT-2's encoder.json or vocab.json next to its merges",
               "the dataset's own, else char")),
-    kept(choice(
-        "unknown", "add|drop|replace|error", "add", takes::train | takes::sweep | finetunes,
-        "with init_from, what becomes of characters that its tokenizer, of kind char, lacks: add them to the "
-        "vocabulary, drop them, replace them by U+FFFD or '?', or stop with an error")),
+    kept(choice("unknown", "add|drop|replace|error", "add", takes::train | takes::sweep | finetunes,
+                "characters that the tokenizer of init_from lacks, if it is of kind char: add them to the "
+                "vocabulary, drop them, replace them by U+FFFD or '?', or stop with an error")),
     choice("type", "char|byte|word|regex|bpe", "", takes::tokenizer_train, "kind of tokenizer to learn",
            "the value of tokenizer"),
     choice("tokenizer", "char|byte|word|regex|bpe", "char", takes::tokenizer_train,

@@ -149,19 +149,6 @@ void load_start(const TrainStart& start, Trainer& trainer) {
     broadcast_parameters(trainer.model().parameters(), *trainer.ranks());
 }
 
-// Opens the directory of a new run, and notes the run's state.
-void open_run_directory(Settings& settings, TrainSetup& setup) {
-  TrainStart& start = setup.start;
-  start.note_base(setup.config);
-  if (!start.run)
-    start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), settings.flag("force")
-                                                                             ? RunDirectory::Open::force
-                                                                             : RunDirectory::Open::fresh);
-  settings.set({"out_dir", start.run->path(), settings.where("out_dir")});
-  start.state.data_hash = setup.data->hash;
-  start.state.tokenizer_hash = setup.data->tokenizer ? from_hex(setup.data->tokenizer->hash()) : 0;
-}
-
 // Has NCCL add the gradients if the ranks use it, else MPI.
 void reduce_by_library(const Settings& settings, Ranks& ranks, const LibrarySum& sum) {
   require(ranks.nccl() || !has_rendezvous(settings), settings.where("reduce"),
@@ -201,7 +188,7 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
   Trainer trainer(*model, config, ranks);
   trainer.graphs().use(settings.flag("cuda_graph"));
   load_start(start, trainer);
-  if (first) open_run_directory(settings, setup);
+  if (first) start.open_run(settings, config, data.hash);
   // Weights from elsewhere are saved before the run can be resumed; it might otherwise resume without them.
   if (!start.resumed && start.has_weights())
     save_checkpoint(first ? start.run->path() : "", start.state, trainer);

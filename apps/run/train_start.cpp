@@ -181,6 +181,17 @@ void TrainStart::note_base(const TrainConfig& config) {
     state.base.path = absolute_path(base);
 }
 
+void TrainStart::open_run(Settings& settings, const TrainConfig& config, uint64_t data_hash) {
+  note_base(config);
+  if (!run)
+    run = std::make_unique<RunDirectory>(settings.text("out_dir"), settings.flag("force")
+                                                                       ? RunDirectory::Open::force
+                                                                       : RunDirectory::Open::fresh);
+  settings.set({"out_dir", run->path(), settings.where("out_dir")});
+  state.data_hash = data_hash;
+  state.tokenizer_hash = tokenizer ? from_hex(tokenizer->hash()) : 0;
+}
+
 TrainStart begin_training(Settings& settings) {
   TrainStart start;
   const std::string from = settings.text("init_from");

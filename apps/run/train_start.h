@@ -46,8 +46,11 @@ struct TrainStart {
   /// Goes on with the tokenizer for the data, which may have more tokens, and notes the first of these in `state`.
   void take(std::shared_ptr<const Tokenizer> met);
 
-  /// If adapters are trained: notes in `state` which model they change, and its hash, or where that has moved. Throws
-  /// usage if there are no weights to adapt.
+  /// Opens the directory of a new run, and notes the run's state: the hashes of data and tokenizer, and if adapters are
+  /// trained which model they change, and its hash, or where that has moved. Throws usage if there are no weights to adapt.
+  void open_run(Settings& settings, const TrainConfig& config, uint64_t data_hash);
+
+ private:
   void note_base(const TrainConfig& config);
 };
 

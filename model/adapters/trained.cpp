@@ -68,7 +68,7 @@ void choose_adapters(Model& model, const LoraConfig& config) {
 void add_new_rows(Parameters& parameters, int64_t first) {
   for (const char* name : {"transformer.wte.weight", "wte.weight", "lm_head.weight"}) {
     Parameter* const table = parameters.find(name);
-    if (!table || table->trains) continue;
+    if (!table || table->trains || first >= table->shape[0]) continue;
     Parameter* const rows = parameters.add(join(table->name, ".new_rows"),
                                            {table->shape[0] - first, table->shape[1]}, table->init);
     rows->of_adapter = true;

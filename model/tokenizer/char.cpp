@@ -138,15 +138,21 @@ std::shared_ptr<const Tokenizer> meet_texts(std::shared_ptr<const Tokenizer> giv
             "unknown = replace, but the vocabulary has neither U+FFFD nor '?', which would replace unknown "
             "characters; give drop or add");
   }
+  const std::string fate = !unknown           ? "added to its vocabulary"
+                           : unknown->empty() ? "left out"
+                                              : "replaced by " + *unknown;
   if (!lacking.empty() && rule != "error")
     note = join(lacking.size(), lacking.size() == 1 ? " character is" : " characters are",
-                " new to the model and ",
-                !unknown           ? "added to its vocabulary"
-                : unknown->empty() ? "left out"
-                                   : "replaced by " + *unknown,
-                ": ", tokenizers::sample_of(lacking));
+                " new to the model and ", fate, ": ", tokenizers::sample_of(lacking));
   if (vocab.size() == own->vocab().size() && rule == "add") return given;
   return std::make_shared<const CharTokenizer>(std::move(vocab), std::move(unknown));
+}
+
+bool extends(const Tokenizer& tokenizer, int64_t tokens, const std::string& hash) {
+  const auto* const own = dynamic_cast<const CharTokenizer*>(&tokenizer);
+  return own && tokens > 0 && tokens <= own->vocab_size() &&
+         to_hex(checksum(tokenizers::write_json(
+             own->kind(), std::span(own->vocab()).first(static_cast<size_t>(tokens))))) == hash;
 }
 
 }  // namespace hewn

@@ -129,6 +129,9 @@ std::shared_ptr<const Tokenizer> meet_texts(std::shared_ptr<const Tokenizer> tok
                                             std::span<const std::string_view> texts, std::string_view unknown,
                                             std::string& note);
 
+/// Whether the tokenizer of kind `char` with this hash and number of tokens has grown into this one.
+bool extends(const Tokenizer& tokenizer, int64_t tokens, const std::string& hash);
+
 /// The inverse of `to_json`. Throws ErrorCode::input, naming the mistake, for anything else.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 

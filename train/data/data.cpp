@@ -49,10 +49,10 @@ Split open_split(Dataset& data, const DataSetFiles& files, SplitSide side) {
   TokenFile file = open_token_files(listed);
   if (data.tokenizer != nullptr) {
     const bool known = file.info.tokenizer_hash != 0;
-    if (known && to_hex(file.info.tokenizer_hash) != data.tokenizer->hash()) {
-      fail(ErrorCode::input, path, ": was made with tokenizer ", to_hex(file.info.tokenizer_hash),
-           ", but tokenizer ", data.tokenizer->hash(),
-           " is in use; prepare the data with the latter, or start a new run");
+    const std::string hash = to_hex(file.info.tokenizer_hash);
+    if (known && hash != data.tokenizer->hash() && !extends(*data.tokenizer, file.info.vocab_size, hash)) {
+      fail(ErrorCode::input, path, ": was made with tokenizer ", hash, ", but tokenizer ",
+           data.tokenizer->hash(), " is in use; prepare the data with the latter, or start a new run");
     }
     if (file.info.vocab_size > data.tokenizer->vocab_size()) {
       fail(ErrorCode::input, path, ": contains token ids up to ", file.info.vocab_size - 1,

@@ -50,7 +50,7 @@ int run_finetune_classify(const Settings& given) {
   Settings settings = given;
   FinetuneStart start(settings);
   const ClassData data = open_class_data(class_data_options(settings, labels_of(start.train_start())));
-  start.check_same_data(data.hash);
+  check_same_data(start.train_start(), data.hash);
   start.meet(settings, texts_of(data));
   ModelConfig architecture = start.base_config();
   architecture.n_labels = std::ssize(data.labels);

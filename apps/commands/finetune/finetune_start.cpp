@@ -91,8 +91,6 @@ ChatTemplate FinetuneStart::chat(Settings& settings) const {
   return chat;
 }
 
-void FinetuneStart::check_same_data(uint64_t hash) const { cli::check_same_data(start_, hash); }
-
 int64_t FinetuneStart::max_length(const Settings& settings, const ModelConfig& model) const {
   if (!settings.has("max_length")) return model.block_size;
   const int64_t length = settings.integer("max_length");
@@ -128,32 +126,19 @@ void FinetuneStart::check_memory(const TrainConfig& config, Executor& device) {
 }
 
 void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Trainer& trainer,
-                            uint64_t data_hash, Task task) {
+                            uint64_t data_hash, const Task& task) {
   trainer.graphs().use(settings.flag("cuda_graph"));
   if (start_.resumed)
     load_checkpoint(start_.checkpoint, trainer, start_.moved_base);
   else
     start_.load_weights(trainer.model());
-  start_.note_base(config);
-  if (!start_.run)
-    start_.run = std::make_unique<RunDirectory>(settings.text("out_dir"), settings.flag("force")
-                                                                              ? RunDirectory::Open::force
-                                                                              : RunDirectory::Open::fresh);
-  settings.set({"out_dir", start_.run->path(), settings.where("out_dir")});
-  start_.state.data_hash = data_hash;
-  start_.state.tokenizer_hash = from_hex(start_.tokenizer->hash());
+  start_.open_run(settings, config, data_hash);
   // The weights are saved before the run can be resumed; it might otherwise resume without them.
   if (start_.resumed)
     say("resume  from ", start_.checkpoint, ", step ", start_.state.step);
   else
     save_checkpoint(start_.run->path(), start_.state, trainer);
-  if (!start_.resumed) {
-    task.train = config.training.what;
-    task.base = Task::Base{base_path(start_), start_.foreign
-                                                  ? hash_of(*start_.foreign)
-                                                  : to_hex(checkpoint_weights(start_.checkpoint).checksum)};
-    write_task(start_.run->path(), task);
-  }
+  if (!start_.resumed) write_task(start_.run->path(), task);
   write_run_files(*start_.run, settings, data_hash, texts());
   if (start_.resumed && start_.state.step >= config.max_iters)
     say("note    max_iters = ", config.max_iters,
@@ -175,7 +160,12 @@ std::unique_ptr<Finetuning> FinetuneStart::begin(Settings& settings, const Train
     return nullptr;
   }
   auto begun = std::make_unique<Finetuning>(std::move(device), std::move(model), config);
-  prepare(settings, config, begun->trainer, data_hash, std::move(task));
+  task.train = config.training.what;
+  if (!start_.resumed)
+    task.base = Task::Base{base_path(start_), start_.foreign
+                                                  ? hash_of(*start_.foreign)
+                                                  : to_hex(checkpoint_weights(start_.checkpoint).checksum)};
+  prepare(settings, config, begun->trainer, data_hash, task);
   say_all(*begun->model);
   return begun;
 }

@@ -44,8 +44,6 @@ class FinetuneStart {
   /// of the run that the weights come from, else alpaca. Notes its name in the settings.
   ChatTemplate chat(Settings& settings) const;
 
-  /// Refuses to resume a run with other data.
-  void check_same_data(uint64_t hash) const;
   /// The limit of a row's tokens: `max_length`, else the model's context. Throws usage if it is longer than that.
   int64_t max_length(const Settings& settings, const ModelConfig& model) const;
   /// The configuration for rows of at most `longest` tokens. Unless given, its number of steps follows from `epochs`,
@@ -62,7 +60,8 @@ class FinetuneStart {
 
  private:
   void check_memory(const TrainConfig& config, Executor& device);
-  void prepare(Settings& settings, const TrainConfig& config, Trainer& trainer, uint64_t data_hash, Task task);
+  void prepare(Settings& settings, const TrainConfig& config, Trainer& trainer, uint64_t data_hash,
+               const Task& task);
   void say_what(const TrainConfig& config, const Model& model) const;
 
   TrainStart start_;

@@ -71,7 +71,7 @@ int run_finetune_instruct(const Settings& given) {
   const ChatTemplate chat = start.chat(settings);
   const auto seed = static_cast<uint64_t>(settings.integer("seed"));
   const InstructData data = open_instruct_data(talk_files(settings), chat);
-  start.check_same_data(data.hash);
+  check_same_data(start.train_start(), data.hash);
   std::vector<std::string_view> texts = chat.texts();
   for (const auto* side : {&data.train, &data.val, &data.test})
     for (const Talk& talk : *side) add_texts(talk, texts);

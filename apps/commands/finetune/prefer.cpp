@@ -97,7 +97,7 @@ int run_finetune_prefer(const Settings& given) {
   FinetuneStart start(settings);
   const ChatTemplate chat = start.chat(settings);
   const PreferenceData data = open_preference_data(talk_files(settings), chat);
-  start.check_same_data(data.hash);
+  check_same_data(start.train_start(), data.hash);
   std::vector<std::string_view> texts = chat.texts();
   for (const auto* side : {&data.train, &data.val, &data.test})
     for (const Preference& row : *side) add_texts(row.chosen, texts), add_texts(row.rejected, texts);

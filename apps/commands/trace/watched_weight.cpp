@@ -150,8 +150,10 @@ void print_watched_weight(const Settings& settings) {
       "an element of a parameter; give it as transformer.h.0.mlp.c_fc.weight[3,7], or [3] for a vector");
   Settings train = training_settings(settings);
   const bool lesson = is_lesson(train.text("init_from"));
-  const TrainSetup setup = set_up_training(train, lesson ? open_without_documents : open_new_dataset);
-  const TrainConfig& config = setup.config;
+  TrainSetup setup = set_up_training(train, lesson ? open_without_documents : open_new_dataset);
+  TrainConfig& config = setup.config;
+  if (!setup.start.checkpoint.empty())
+    config.training.first_new = checkpoint_state(setup.start.checkpoint).first_new_token;
   require(config.model.arch != "ngram", settings.where("watch"), ": n-grams are counted, not trained");
   const auto device = open_device(train);
   check_memory(config, *device);

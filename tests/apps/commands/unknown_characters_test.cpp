@@ -133,6 +133,14 @@ TEST_CASE("unknown characters are left out, replaced or refused as the key says,
   CHECK_FAILS(book.train("replace", {"--unknown=replace", "--init_from=" + book.path("asks")}), 0,
               "2 characters are new to the model and replaced by ?: \"7\u00dc\"");
   CHECK_FAILS(hewn({"sample", book.path("replace"), "--start=a 7?", "--max_new_tokens=3"}), 0, "");
+  // Token files of the run go with a text whose characters come behind theirs, also when that is resumed.
+  CHECK_FAILS(hewn({"data", "prepare", (book.dir / "text.txt").string(), "--out_dir=" + book.path("tokens"),
+                    "--tokenizer=" + book.base + "/tokenizer.json"}),
+              0, "");
+  CHECK_FAILS(book.train("both", {"--dataset=" + book.path("tokens") + ":1," + book.other + ":1"}), 0,
+              "2 characters are new");
+  CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + book.path("both"), "--max_iters=5"}), 0,
+              "resume");
   // Where the key has no effect.
   CHECK_FAILS(hewn(small_train(book.dir, {"--out_dir=" + book.path("x"), "--unknown=drop"})), 2,
               "--unknown: has no effect: without init_from");
@@ -165,6 +173,8 @@ TEST_CASE("rows of new characters train beside adapters and are saved in them") 
   CHECK(moments.at("m." + new_rows).shape == std::vector<int64_t>{3, 16});
   book.check_resumed("tuned", "adapter_model.safetensors", lora);
   CHECK_FAILS(hewn({"verify", book.path("tuned"), "--merged"}), 0, "");
+  CHECK_FAILS(hewn({"plan", book.path("tuned"), "--device=cuda"}), 0, "");
+  CHECK_FAILS(hewn({"trace", book.path("tuned"), "--watch=" + new_rows + "[2,0]", "--iters=1"}), 0, "");
 
   // Merged, and as an adapter of the base, whose tokenizer has fewer tokens.
   const auto loss = [&](const std::vector<std::string>& of) {
