@@ -152,11 +152,11 @@ void TrainStart::load_weights(Model& model) const {
 std::string TrainStart::unknown(const Settings& settings) const {
   const bool of_char = tokenizer && tokenizer->kind() == "char";
   // A configuration file is that of another run, where it may have an effect.
-  require(of_char || !settings.where("unknown").starts_with("--"), settings.where("unknown"),
-          ": has no effect: ",
-          tokenizer ? join("the tokenizer of the model is of kind ", tokenizer->kind(), " and reads any text")
-                    : "without init_from, the vocabulary is that of the data",
-          "; leave it out");
+  if (!of_char && settings.where("unknown").starts_with("--"))
+    fail(ErrorCode::usage, settings.where("unknown"), ": has no effect: ",
+         tokenizer ? join("the tokenizer of the model is of kind ", tokenizer->kind(), " and reads any text")
+                   : "without init_from, the vocabulary is that of the data",
+         "; leave it out");
   return of_char && !resumed ? settings.text("unknown") : "";
 }
 
