@@ -276,7 +276,7 @@ constexpr Command command_table[] = {
      run_learn},
     {takes::data_prepare, "data prepare", "FILE...", "convert text files to train.bin and val.bin",
      "Reads the files as one text, trains the tokenizer on it, and writes train.bin, val.bin and "
-     "tokenizer.json to out_dir for `hewn train --dataset=out_dir`.",
+     "tokenizer.json to out_dir, which `hewn train --dataset=DIR` reads.",
      "hewn data prepare book.txt --out_dir=book-data\n"
      "hewn data prepare *.txt --tokenizer=word --vocab_size=8000 --out_dir=words\n"
      "hewn data prepare train.txt --val=validation.txt --tokenizer=byte\n"

@@ -59,7 +59,8 @@ int run_data_prepare(const Settings& settings) {
   say(directory, ": ", long_count(made.train_tokens), " tokens for training", in_files(made.train_files),
       ", ", long_count(made.val_tokens), " for validation", in_files(made.val_files), ", vocabulary of ",
       long_count(made.vocab_size), made.aligned ? ", aligned to documents" : "");
-  say_next(program(), " train ", shell_word("--dataset=" + directory));
+  say_next(program(), " train ", shell_word("--dataset=" + directory), " ",
+           shell_word("--out_dir=" + directory + "-run"));
   return 0;
 }
 

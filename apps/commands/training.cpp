@@ -154,6 +154,11 @@ void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t
   catch_signals();
   Json environment = Json::parse(version_json());
   environment["data_hash"] = to_hex(data_hash);
+  const std::string from = settings.text("init_from");
+  const std::string source = from == "resume"    ? started_from(run.path())
+                             : path_exists(from) ? absolute_path(from)
+                                                 : from;
+  if (source != "scratch" && !source.empty()) environment["init_from"] = source;
   write_file_atomically(run.file("env.json"), json_text(environment, 2) + "\n");
   // A resumed run keeps its files, which its checkpoints know: another version might write them differently.
   if (texts && !path_exists(run.file("tokenizer.json"))) texts->tokenizer().save(run.file("tokenizer.json"));

@@ -1,6 +1,7 @@
 #include "apps/run/open_run.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/config_file.h"
 #include "apps/cli/shell.h"
@@ -9,6 +10,7 @@
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/file.h"
 #include "core/io/lost_pages.h"
 #include "core/io/manifest.h"
 #include "core/io/path.h"
@@ -73,6 +75,20 @@ const Command& training_command(const std::string& run) {
   const Command* command = find_command(task ? join("finetune ", name_of(task->kind)) : "train");
   if (!command) fail(ErrorCode::input, run, "/task.json: this program cannot train a task of this kind");
   return *command;
+}
+
+std::string page_beside(const std::string& path, const std::string& name) {
+  return path_is_directory(path) && !is_foreign_model(path) ? (fs::path(run_of(path)) / name).string() : name;
+}
+
+std::string started_from(const std::string& run) {
+  const std::string path = run + "/env.json";
+  const std::string text = path_is_file(path) ? read_small_file(path, size_t{1} << 20) : "";
+  const auto environment = nlohmann::json::parse(text, nullptr, false);
+  if (environment.is_object() && environment.contains("init_from") && environment["init_from"].is_string())
+    return environment["init_from"];
+  const std::optional<Task> task = read_task(run);
+  return task && task->base ? task->base->path : "";
 }
 
 std::optional<Task> task_of_run(const OpenRun& run) {

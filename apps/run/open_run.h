@@ -41,6 +41,13 @@ Settings settings_of(const ModelConfig& model, const std::string& dtype, const s
 /// The command that trains a run: `train`, or the one that its task.json names.
 const Command& training_command(const std::string& run);
 
+/// Where a page about a run or model is written unless the user names a file: under this name in the directory of the run,
+/// or in the working directory if it is another program's model.
+std::string page_beside(const std::string& path, const std::string& name);
+
+/// The run or model from whose weights a run began; "" if it had random ones, or if nothing says so.
+std::string started_from(const std::string& run);
+
 /// What a fine-tuned run was trained for; nothing for other runs and models.
 std::optional<Task> task_of_run(const OpenRun& run);
 

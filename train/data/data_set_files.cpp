@@ -26,7 +26,8 @@ Manifest manifest_of(const std::string& directory) {
   } catch (const Error& error) {
     throw Error(error.code(), join(error.one_line(),
                                    "; if this file is not of the data set, move it elsewhere; otherwise "
-                                   "remove it and prepare the data again with `hewn data prepare --force`"));
+                                   "remove it and ",
+                                   prepare_again));
   }
 }
 
@@ -44,8 +45,7 @@ std::vector<std::string> names_of(const Manifest& manifest) {
 
 /// Throws unless the files have the sizes, and the small ones the checksums, that the manifest states.
 void check(const DataSetFiles& files, const std::string& directory, const Manifest& manifest) {
-  const std::string list = files.path(Manifest::file_name),
-                    remedy = "; prepare the data again with `hewn data prepare --force`";
+  const std::string list = files.path(Manifest::file_name), remedy = join("; ", prepare_again);
   for (const auto& [name, expected] : manifest.files()) {
     const std::string path = files.path(name);
     std::error_code error;
@@ -63,9 +63,7 @@ void check(const DataSetFiles& files, const std::string& directory, const Manife
   for (const std::string& name : data_files_in(directory, ErrorCode::input))
     if (!files.sum(name))
       fail(ErrorCode::input, files.path(name), ": ", list,
-           " does not list it, so it belongs to another data set; move it elsewhere, or prepare the data "
-           "again with "
-           "`hewn data prepare --force`");
+           " does not list it, so it belongs to another data set; move it elsewhere, or ", prepare_again);
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
   }
   require(!bare, "dataset \"", options.dataset,
           "\": mixes text with token files that have no tokenizer.json; give the tokenizer that made them "
-          "with --tokenizer=FILE");
+          "with --tokenizer=PATH");
   const Doing making("learning the tokenizer from ", options.dataset,
                      sources.val ? " and " + options.val : "");
   return train_tokenizer(by_kind ? options.tokenizer : "char", texts, {.vocab_size = options.vocab_size});

@@ -90,9 +90,8 @@ int64_t largest_id(const Tokens& tokens, int64_t vocab_size, const std::string& 
 void require_expected(const std::string& path, bool is_expected) {
   if (is_expected) return;
   fail(ErrorCode::input, path,
-       ": belongs to another data set than the files beside it (MANIFEST lists another checksum); prepare "
-       "the data "
-       "again with `hewn data prepare --force`");
+       ": belongs to another data set than the files beside it (MANIFEST lists another checksum); ",
+       prepare_again);
 }
 
 TokenFile open_headerless(MappedFile file) {
@@ -248,8 +247,7 @@ TokenFile open_token_file(const std::string& path, const std::optional<FileSum>&
   }
 
   const auto damaged = [&](const auto&... what) {
-    fail(ErrorCode::input, path, ": the token file is damaged: ", what...,
-         "; make it again with `hewn data prepare`");
+    fail(ErrorCode::input, path, ": the token file is damaged: ", what..., "; ", prepare_again);
   };
   if (!has_header) damaged("the header is overwritten");
   if (bytes.size() < 2 * block_bytes || !has_trailer)

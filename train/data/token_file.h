@@ -24,6 +24,10 @@ struct TokenFileInfo {
   std::optional<double> neg_log_prob = {};  ///< exact -log P of the text in nats, if its source knows it
 };
 
+/// What errors about damaged files of a data set advise.
+inline constexpr const char* prepare_again =
+    "prepare the data again with `hewn data prepare --force FILE... --out_dir=DIR`";
+
 /// The place of a file in a sequence that is divided into several (train/data/token_shards.h).
 struct ShardPlace {
   uint32_t number = 0;    ///< counted from 0

@@ -6,7 +6,9 @@ namespace hewn::cli::keys {
 
 std::vector<Option> report_options() {
   return {
-      text("out", "FILE", "report.html", takes::report, "HTML page to write; an existing file is replaced"),
+      text("out", "FILE", "", takes::report, "HTML page to write; an existing file is replaced",
+           "RUN/report.html, of a sweep SWEEP/runs.html; of several runs and other programs' models, "
+           "report.html here"),
       text("text", "TEXT", "", takes::report,
            "text that the first run's model reads, for its attention, lens and gradient",
            "the beginning of its validation text"),

@@ -42,9 +42,10 @@ std::vector<Option> trace_options() {
            "with --json, report how close each kernel comes to the roofline of this machine, which is "
            "measured first"),
       flag("dot", "false", takes::trace, "print the graph in Graphviz's language"),
-      text("out", "FILE", "", takes::trace,
-           "write an HTML page, on which a browser steps through the trace; an existing file is replaced",
-           "none"),
+      flag("page", "false", takes::trace,
+           "write an HTML page, on which a browser steps through the trace; an existing file is replaced"),
+      text("out", "FILE", "", takes::trace, "write this page to FILE",
+           "with --page, RUN/trace.html; without a run, trace.html here"),
       integer("values", "4096", 0, 1 << 24, takes::trace,
               "keep the elements of tensors of at most N elements; of larger ones, keep statistics only"),
   };

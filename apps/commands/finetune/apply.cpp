@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
@@ -98,9 +99,9 @@ std::vector<std::string> numbered_labels(const OpenRun& run) {
 
 OpenClassifier open_classifier(OpenRun& run, const std::optional<Task>& task) {
   const ModelConfig& config = run.model->config();
-  require(config.classifies(), run.run,
-          " is a language model, not a classifier; train one with `hewn finetune ",
-          "classify --init_from=", run.run, "`");
+  require(config.classifies(), run.run, " is a language model, not a classifier; train one with `", program(),
+          " finetune classify ", shell_word("--init_from=" + run.run), " --data=TABLE ",
+          shell_word("--out_dir=" + run.run + "-labels"), "`");
   require(run.tokenizer != nullptr, run.run, " cannot read text: ", run.no_tokenizer);
   if (!task) return {run, numbered_labels(run), config.block_size};
   if (std::ssize(task->labels) != config.n_labels)

@@ -54,7 +54,7 @@ FinetuneStart::FinetuneStart(Settings& settings) {
   if (start_.text_form) start_.text_form = form_of_rows(*start_.text_form);
   if (!start_.resumed) require_storable({"init_from", base_path(start_), settings.where("init_from")});
   require(settings.has("data"),
-          "no rows were given; add --data=FILE, a table in CSV, TSV, JSON or JSON Lines");
+          "no rows were given; add --data=TABLE, a file in CSV, TSV, JSON or JSON Lines");
   require(start_.tokenizer != nullptr, settings.where("init_from"), ": ", settings.text("init_from"),
           " has no tokenizer, so it cannot read text");
   if (start_.resumed && start_.checkpoint.empty())

@@ -124,8 +124,8 @@ std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, cons
 
 int eval_own_rows(const Settings& settings, const OpenRun& run, const Task& task) {
   for (const char* name : {"stride", "per_token"})
-    require(!settings.given(name), settings.where(name),
-            ": applies to a text; give one with --val=FILE, or leave it out");
+    require(!settings.given(name), settings.where(name), ": applies to a text; ",
+            task.kind == Task::Kind::classify ? "" : "give one with --val=FILE, or ", "leave it out");
   require(run.tokenizer != nullptr, run.run, " cannot read text: ", run.no_tokenizer);
   FinalReport report = task.kind == Task::Kind::classify   ? class_scores(run, task)
                        : task.kind == Task::Kind::instruct ? answer_losses(run, task)

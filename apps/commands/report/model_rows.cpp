@@ -118,7 +118,7 @@ void add_model_rows(Row& out, const Settings& settings, const std::string& path,
                   {"parameters", model.run.model->parameters().numel()},
                   {"dtype", name_of(model.run.model->parameters().product_dtype())}};
   if (model.config().classifies()) {
-    const std::string call = join(program(), " classify ", shell_word(path), " --text=TEXT");
+    const std::string call = join(program(), " classify ", shell_word(path), " 'A TEXT'");
     out["decoding"] = missing_row("a classifier writes no text; it labels texts", call);
   } else {
     out["decoding"] = row_or_reason([&] { return decoding_row(model, settings); });

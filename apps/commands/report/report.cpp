@@ -75,10 +75,13 @@ void add_reported(std::vector<ReportedRun>& runs, std::string path) {
   runs.push_back({.path = path, .name = path});
 }
 
+// The run that is reported if none is named.
+std::string default_run() { return std::string(find_option(*find_command("train"), "out_dir")->initial); }
+
 std::vector<ReportedRun> named_runs(const Settings& settings) {
   std::vector<ReportedRun> runs;
   if (settings.arguments.empty()) {
-    const std::string made(find_option(*find_command("train"), "out_dir")->initial);
+    const std::string made = default_run();
     require(looks_like_run(made), "no run was given; use `", program(), " report RUN...`; ./", made,
             ", where `hewn train` writes by default, is not a run");
     add_reported(runs, made);
@@ -161,6 +164,14 @@ void write_figures(const std::string& directory, const Row& report) {
   say("wrote ", figures.size(), " figures into ", directory);
 }
 
+std::string page_path(const Settings& settings) {
+  if (settings.has("out")) return settings.text("out");
+  if (settings.arguments.size() > 1) return "report.html";
+  const std::string named = settings.arguments.empty() ? default_run() : settings.arguments[0];
+  // SWEEP/report.html is what the sweep writes itself.
+  return page_beside(named, path_exists(named + "/sweep.json") ? "runs.html" : "report.html");
+}
+
 }  // namespace
 
 int run_report(const Settings& settings) {
@@ -174,7 +185,7 @@ int run_report(const Settings& settings) {
     print(json_text(report, 1), "\n");
     return 0;
   }
-  const std::string path = settings.text("out");
+  const std::string path = page_path(settings);
   const uint64_t bytes = write_report(path, title_of(runs), report);
   print("wrote ", path, ", ", bytes_text(static_cast<double>(bytes)), "\n");
   return 0;

@@ -86,6 +86,20 @@ std::string key_of(const std::string& run, std::string_view name) {
 
 Row json_file(const std::string& path) { return read_json(path, most_json_bytes); }
 
+// The command that repeats the training of a run, with this key and value added; "" if there is none: the run was not
+// trained here, or its training does not have the key.
+std::string again(const std::string& run, const std::string& suffix, std::string_view key = "",
+                  const std::string& more = "") {
+  if (!path_exists(metrics_of(run)) || !path_exists(run + "/config.toml")) return "";
+  const Command& command = training_command(run);
+  const bool steps = key_of(run, "arch") != "ngram";  // which has neither gradients nor a step to profile
+  if (!key.empty() && (!find_option(command, key) || !steps)) return "";
+  const std::string from = started_from(run);
+  return join(program(), " ", command.name, " ", shell_word(run + "/config.toml"),
+              from.empty() ? "" : " " + shell_word("--init_from=" + from), key.empty() ? "" : " --", key,
+              more, " ", shell_word("--out_dir=" + run + suffix));
+}
+
 // The beginning of a text, cut between characters.
 std::string beginning(const std::string& text) {
   if (text.size() <= most_text_bytes) return text;
@@ -155,10 +169,8 @@ Row depth_row(const std::string& run) {
     if (const auto at = metrics.parts.find(name); at != metrics.parts.end())
       out[name] = part_series_row(at->second);
   if (!out.empty()) return out;
-  return missing_row(
-      "the run did not log gradients and updates by depth; they are logged at each validation",
-      join(program(), " train ", shell_word(run + "/config.toml"), " --log_grad_norms --log_update_ratios ",
-           shell_word("--out_dir=" + run + "-depth")));
+  return missing_row("the run did not log gradients and updates by depth; they are logged at each validation",
+                     again(run, "-depth", "log_grad_norms", " --log_update_ratios"));
 }
 
 Row kept_texts_row(const std::string& run) {
@@ -169,9 +181,7 @@ Row kept_texts_row(const std::string& run) {
       if (name.starts_with("step-") && name.ends_with(".txt")) paths.push_back(entry);
     }
   if (paths.empty())
-    return missing_row("the run kept no samples",
-                       join(program(), " train ", shell_word(run + "/config.toml"), " --sample_interval=100 ",
-                            shell_word("--out_dir=" + run + "-samples")));
+    return missing_row("the run kept no samples", again(run, "-samples", "sample_interval", "=100"));
   std::sort(paths.begin(), paths.end(), [](const fs::path& a, const fs::path& b) {
     const std::string x = a.filename().string(), y = b.filename().string();
     return x.size() != y.size() ? x.size() < y.size() : x < y;
@@ -192,9 +202,7 @@ Row kept_texts_row(const std::string& run) {
 Row profile_row(const std::string& run) {
   const std::string path = run + "/profile.json";
   if (!path_exists(path))
-    return missing_row("the run has no profile.json",
-                       join(program(), " train ", shell_word(run + "/config.toml"),
-                            " --profile --max_iters=20 ", shell_word("--out_dir=" + run + "-profile")));
+    return missing_row("the run has no profile.json", again(run, "-profile", "profile", " --max_iters=20"));
   Row out = json_file(path);
   Row& kernels = out.at("kernels");
   const size_t all = kernels.size();
@@ -213,9 +221,7 @@ Row about_row(const std::string& run) {
   if (path_exists(run + "/env.json")) out["environment"] = json_file(run + "/env.json");
   if (out["config"].empty() && !out.contains("environment"))
     return missing_row("there is no config.toml and no env.json");
-  if (!out["config"].empty())
-    out["command"] = join(program(), " ", training_command(run).name, " ", shell_word(run + "/config.toml"),
-                          " ", shell_word("--out_dir=" + run + "-again"));
+  if (const std::string command = again(run, "-again"); !command.empty()) out["command"] = command;
   return out;
 }
 
@@ -236,13 +242,14 @@ Row results_row(const std::string& run) {
     }
     out["scores"] = {{"scores", scores}, {"without", without}};
   }
-  if (out.empty())
-    return missing_row(
-        "the run is not fine-tuned and was not judged; these rows are task.json, evaluation.json and "
-        "scores.jsonl",
-        join(program(), " finetune classify ", shell_word("--init_from=" + run),
-             " --data=TABLE --text=COLUMN --label=COLUMN"));
-  return out;
+  if (!out.empty()) return out;
+  const std::string arch = key_of(run, "arch"),
+                    command = join(program(), " finetune classify ", shell_word("--init_from=" + run),
+                                   " --data=TABLE ", shell_word("--out_dir=" + run + "-labels"));
+  return missing_row(
+      "the run is not fine-tuned and was not judged; these rows are task.json, evaluation.json and "
+      "scores.jsonl",
+      arch.empty() || arch == "gpt" ? command : "");
 }
 
 }  // namespace hewn::cli

@@ -27,10 +27,8 @@ struct ReferenceLosses {
   std::vector<std::string> notes = {};  ///< why one is missing
   std::vector<int32_t> text = {};  ///< the first tokens of the validation text, for pictures of the model
 };
-/// Those of a run on text. Takes about a second for the built-in corpus; the bigram loss is left out, with a note,
-/// where it would take more than a few seconds.
-void add_data_losses(ReferenceLosses& losses, const Dataset& data, int64_t block_size);
-/// Those of a run, read from its files and its dataset.
+/// Those of a run, read from its files and its dataset; the bigram loss is left out, with a note, where it would take
+/// more than a few seconds.
 ReferenceLosses reference_losses(const std::string& run);
 
 /// Losses by step, with the lines of `losses`.

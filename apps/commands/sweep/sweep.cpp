@@ -1,5 +1,6 @@
 // hewn sweep: trains a run for every combination of a grid and every seed, and ranks them.
 
+#include <filesystem>
 #include <optional>
 
 #include "apps/cli/shell.h"
@@ -12,9 +13,20 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
+#include "train/checkpoint/layout.h"
 
 namespace hewn::cli {
 namespace {
+
+// By default, a sweep of the configuration that a run keeps is in the run's directory.
+std::string directory_of(const Settings& settings) {
+  const std::filesystem::path config = settings.config, run = config.parent_path();
+  const bool of_run = config.filename() == configuration_file && path_exists(run / checkpoints_directory);
+  const bool chosen = settings.given("out_dir") && !settings.where("out_dir").starts_with(settings.config);
+  std::string directory = of_run && !chosen ? (run / "sweep").string() : settings.text("out_dir");
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  return directory;
+}
 
 // Refuses a directory that holds something else.
 void require_sweep_or_nothing(const std::string& directory) {
@@ -66,8 +78,7 @@ int conclude_sweep(const Settings& settings, const std::string& directory, const
 int run_sweep(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key; give a key with its values as --grid=n_layer=2,4");
-  std::string directory = settings.text("out_dir");
-  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  const std::string directory = directory_of(settings);
   require_storable({"out_dir", directory, settings.where("out_dir")});
   require_sweep_or_nothing(directory);
   const bool dry_run = settings.flag("dry_run");

@@ -32,10 +32,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t most_page_bytes = 16'000'000;  // of data: what browsers open without delay
 
-// The page of --out.
-void write_page(const Settings& settings, const std::string& title, const Json& json) {
-  const std::string data = json_text(json), path = settings.text("out");
-  require(data.size() <= most_page_bytes, settings.where("out"), ": the page would hold ", data.size(),
+bool wants_page(const Settings& settings) { return settings.flag("page") || settings.has("out"); }
+
+// The page of --page and --out.
+void write_page(const Settings& settings, const std::string& title, const Json& json,
+                const std::string& beside) {
+  const std::string data = json_text(json);
+  const std::string path = settings.has("out") ? settings.text("out") : page_beside(beside, "trace.html");
+  require(data.size() <= most_page_bytes, path, ": the page would hold ", data.size(),
           " bytes of data, more than ", most_page_bytes,
           "; keep the elements of smaller tensors only, with a ", "lower --values (now ",
           settings.integer("values"), ")");
@@ -148,8 +152,8 @@ int run_model_trace(const Settings& settings) {
     print_backward_steps(traced.trace, {});
   } else if (settings.flag("json")) {
     print(json_text(model_json(traced), 2), "\n");
-  } else if (settings.has("out")) {
-    write_page(settings, "Trace of " + traced.opened.name, model_json(traced));
+  } else if (wants_page(settings)) {
+    write_page(settings, "Trace of " + traced.opened.name, model_json(traced), traced.opened.name);
   } else if (settings.flag("dot")) {
     print(dot_text(traced.trace, {}));
   } else {
@@ -173,8 +177,9 @@ void check_output(const Settings& settings) {
     require(first.empty(), first, " and ", format, " are different output formats; give one of them");
     first = format;
   }
-  require(!settings.has("out") || first.empty(), settings.where("out"), ": out writes a page, and ", first,
-          " prints another format; give one of them");
+  const char* page = settings.has("out") ? "out" : "page";
+  require(!wants_page(settings) || first.empty(), settings.where(page), ": ", page, " writes a page, and ",
+          first, " prints another format; give one of them");
 }
 
 }  // namespace
@@ -206,8 +211,8 @@ int run_trace(const Settings& settings) {
     print_backward_steps(traced.trace, traced.names);
   } else if (settings.flag("json")) {
     print(json_text(formula_json(formula, traced), 2), "\n");
-  } else if (settings.has("out")) {
-    write_page(settings, "Trace of a formula", formula_json(formula, traced));
+  } else if (wants_page(settings)) {
+    write_page(settings, "Trace of a formula", formula_json(formula, traced), "");
   } else if (settings.flag("dot")) {
     print(dot_text(traced.trace, traced.names));
   } else {

@@ -15,7 +15,7 @@ function drawEmbeddings(run) {
     row.left_out > 0 && element('p', {class: 'muted'}, `The first ${row.tokens.length} tokens of the vocabulary; ${row.left_out} are left out.`),
     element('div', {class: 'charts'},
             planeElement('Principal components', row, row.pca, `first component${share(0)}`, `second component${share(1)}`),
-            row.tsne.missing ? missingElement(row.tsne) :
+            row.tsne.missing ? element('p', {class: 'missing'}, `Not shown: ${row.tsne.missing}.`) :
                                planeElement(`t-SNE, perplexity ${numberText(row.tsne.perplexity, 3)}, divergence ${numberText(row.tsne.divergence, 3)} nats`, row, row.tsne, 'no unit', 'no unit'))
   ];
 }

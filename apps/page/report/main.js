@@ -24,24 +24,43 @@ const pictures = [
   {id: 'about', title: 'Configuration, machine, command', draw: drawAbout, about: ''},
 ];
 
-// A file of another form than expected must not hide the other pictures.
-function drawRow(picture, row, run) {
-  if (row === undefined) return [element('p', {class: 'missing'}, 'Not in this report.')];
-  if (row.missing !== undefined && !picture.all) return [missingElement(row)];
-  try {
-    return picture.draw(run);
-  } catch (error) {
-    return [element('p', {class: 'missing'}, `Not shown: ${error.message}.`)];
+// Why a picture is not shown: the reason and a command of its row; null if it can be drawn.
+function missingRow(picture, run) {
+  if (run[picture.id] === undefined) return {missing: 'not in this report'};
+  const rows = picture.all ? data.runs.map(r => r[picture.id]) : [run[picture.id]];
+  return rows.every(row => row.missing !== undefined) ? run[picture.id] : null;
+}
+
+// The pictures that are not shown, in one line that opens: a reason that several share is given once.
+function leftOutElement(left) {
+  const shared = new Map();
+  for (const {title, row} of left) {
+    const key = `${row.missing}\n${row.command || ''}`;
+    shared.set(key, {row, titles: [...(shared.get(key)?.titles ?? []), title]});
   }
+  return element('details', {class: 'missing'}, element('summary', {}, `Not shown: ${left.map(l => l.title).join('; ')}`),
+                 element('ul', {}, [...shared.values()].map(({row, titles}) => element('li', {}, `${titles.join('; ')}: ${row.missing}.`,
+                   row.command && [' To see it: ', element('code', {}, row.command)]))));
 }
 
 function drawPictures(run) {
-  document.querySelector('main').replaceChildren(...pictures.map(p => {
-    const row = run[p.id];
-    const content = drawRow(p, row, run);
-    return element('section', {id: p.id, 'aria-labelledby': `title-${p.id}`},
-                   element('h2', {id: `title-${p.id}`}, p.title), p.about && element('p', {class: 'about'}, p.about), content);
-  }));
+  const left = [], drawn = [];
+  for (const p of pictures) {
+    let row = missingRow(p, run), content;
+    try {
+      content = row || p.draw(run);
+    } catch (error) {  // a file of another form than expected must not hide the other pictures
+      row = {missing: error.message};
+    }
+    if (row)
+      left.push({title: p.title, row});
+    else
+      drawn.push({...p, content});
+  }
+  document.querySelector('main').replaceChildren(...drawn.map(p =>
+    element('section', {id: p.id, 'aria-labelledby': `title-${p.id}`}, element('h2', {id: `title-${p.id}`}, p.title),
+            p.about && element('p', {class: 'about'}, p.about), p.content)), left.length > 0 ? leftOutElement(left) : '');
+  document.querySelector('#links').replaceChildren(...drawn.map(p => element('a', {href: `#${p.id}`}, p.title)));
 }
 
 function runChoice() {
@@ -56,6 +75,6 @@ document.body.append(
             element('div', {}, element('h1', {}, document.title),
                     element('p', {class: 'muted'}, `${countText(data.runs.length, 'run')}; hewn ${data.program}`)),
             themeButton()),
-    element('nav', {'aria-label': 'Pictures'}, runChoice(), pictures.map(p => element('a', {href: `#${p.id}`}, p.title))),
+    element('nav', {'aria-label': 'Pictures'}, runChoice(), element('span', {id: 'links'})),
     element('main'));
 drawPictures(data.runs[0]);

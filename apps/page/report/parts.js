@@ -1,4 +1,4 @@
-// Parts that several pictures consist of: texts of tokens, tables, rows without data, colours of the theme.
+// Parts that several pictures consist of: texts of tokens, tables, colours of the theme.
 
 // White space and control characters as signs, so that every token can be seen.
 function tokenText(text) {
@@ -11,12 +11,6 @@ function tokenText(text) {
 const tokenElement = text => element('bdi', {class: 'token'}, tokenText(text));
 
 const percentText = p => p === null || p === undefined ? 'NaN' : `${numberText(100 * p, 3)}%`;
-
-// A row without data: the reason, and the command that would give it.
-function missingElement(row) {
-  return element('div', {class: 'missing'}, element('p', {}, 'Not shown: ', row.missing, '.'),
-                 row.command && element('p', {}, 'To see it: ', element('code', {}, row.command)));
-}
 
 // A table; numbers are aligned to the right. Columns are headings.
 function tableElement(columns, rows) {

@@ -6,7 +6,6 @@ const runName = (run, name) => data.runs.length > 1 ? `${run.name}: ${name}` : n
 // Losses of all runs, with the lines of the run that is chosen.
 function drawLosses(chosen) {
   const shown = data.runs.filter(run => !run.losses.missing);
-  if (!shown.length) return [missingElement(chosen.losses)];
   const series = [], others = new Map();
   shown.forEach((run, r) => {
     for (const [name, values] of Object.entries(run.losses.series)) {
@@ -35,9 +34,8 @@ function drawLosses(chosen) {
   ];
 }
 
-function drawSchedule(chosen) {
+function drawSchedule() {
   const shown = data.runs.filter(run => !run.schedule.missing);
-  if (!shown.length) return [missingElement(chosen.schedule)];
   const titles = {learning_rate: 'Learning rate', grad_norm: 'Gradient norm, before clipping', clip_factor: 'Clip factor', tokens_per_s: 'Tokens per second'};
   return [element('div', {class: 'charts'}, Object.entries(titles).map(([name, title]) => {
     const series = shown.filter(run => run.schedule[name]).map((run, r) => ({

@@ -44,7 +44,7 @@ TEST_CASE("a hint is a command for the shell: the program as it was called, word
   fs::copy(dir / "text.txt", dir / "my text.txt");
   const auto prepared =
       hewn({"data", "prepare", "my text.txt", "--out_dir=my data"}, {.directory = dir.path().string()});
-  CHECK(contains(prepared.err, "\nnext: hewn train --dataset='my data'\n"));
+  CHECK(contains(prepared.err, "\nnext: hewn train --dataset='my data' --out_dir='my data-run'\n"));
 }
 
 TEST_CASE("on a terminal the result is printed before the hint") {
