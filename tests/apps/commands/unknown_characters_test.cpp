@@ -173,6 +173,7 @@ TEST_CASE("rows of new characters train beside adapters and are saved in them") 
   CHECK(moments.at("m." + new_rows).shape == std::vector<int64_t>{3, 16});
   book.check_resumed("tuned", "adapter_model.safetensors", lora);
   CHECK_FAILS(hewn({"verify", book.path("tuned"), "--merged"}), 0, "");
+  if (tie == "false") return;  // what follows is the same
   CHECK_FAILS(hewn({"plan", book.path("tuned"), "--device=cuda"}), 0, "");
   CHECK_FAILS(hewn({"trace", book.path("tuned"), "--watch=" + new_rows + "[2,0]", "--iters=1"}), 0, "");
 
