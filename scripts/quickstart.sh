@@ -70,26 +70,20 @@ else
 fi
 config=configs/quickstart.toml
 
-# A tale is one line; of other text, the first lines are shown.
-show() {
-  if [ -n "$text" ]; then
-    "$hewn" sample "$1" --max_new_tokens=300 --quiet
-  else
-    for seed in 1 2 3; do "$hewn" sample "$1" --seed=$seed --max_new_tokens=150 --quiet | head -n 1; done
-  fi
-}
+samples=(--num_samples=3)
+[ -z "$text" ] || samples=(--max_new_tokens=300)
 
 say "2. Samples of the untrained model:"
 untrained=$(mktemp -d)
 trap 'rm -rf "$untrained"' EXIT
 "$hewn" train "$config" "${data[@]}" --max_iters=0 --decay_lr=false --out_dir="$untrained/run" --quiet
-show "$untrained/run"
+"$hewn" sample "$untrained/run" "${samples[@]}"
 
 say "3. Training (about a minute):"
 "$hewn" train "$config" "${data[@]}" --out_dir="$run" --force
 
-say "4. Samples of the trained model:"
-show "$run"
+say "4. Samples of the trained model, by $hewn sample $run ${samples[*]}:"
+"$hewn" sample "$run" "${samples[@]}"
 
 say "5. Evaluation:"
 "$hewn" eval "$run"
@@ -109,7 +103,9 @@ else
 fi
 say "What to try next:"
 cat <<EOF
-$other  $hewn sample $run --start='YOUR WORDS' --temperature=0.5
+$other  $hewn sample $run ${samples[*]} --seed=2
+      more text
+  $hewn sample $run --start='YOUR WORDS' --temperature=0.5
       continue your words
   $hewn train $longer
       a larger model, about ten minutes

@@ -38,26 +38,29 @@ class ScoredWindows {
     if (split.separator) {
       for (size_t i = 0; i + 1 < split.documents.size(); ++i)
         add(split.documents[i], split.documents[i + 1], options.stride);
-    } else if (first_) {
-      add(0, n, options.stride);
-    } else if (options.stride > 0) {
-      if (n < 2)
-        fail(ErrorCode::input, split.name, ": has ", n,
-             " tokens; expected at least 2, since the first is never scored");
-      add(1, n, options.stride);
+    } else if (first_ || options.stride > 0) {
+      add(first_ ? 0 : 1, n, options.stride);
     } else {
       add(1, 1 + Windows(split, T_, T_).count() * T_, 0);
     }
     if (places_.empty())
-      fail(ErrorCode::input, split.name, ": contains no text to score; give more, or another val_fraction");
+      fail(ErrorCode::input, split.name, ": has ", n, n == 1 ? " token" : " tokens",
+           ", none of which is scored; expected at least 2");
   }
 
   int64_t count() const { return std::ssize(places_); }
 
-  void copy(int64_t window, int32_t* tokens, int32_t* targets) const {
+  /// The number of tokens of a window.
+  int64_t length(int64_t window) const {
     const Place& place = places_[static_cast<size_t>(window)];
-    std::fill(tokens, tokens + T_, first_.value_or(0));
-    std::fill(targets, targets + T_, ignored_target);
+    return place.end - place.begin;
+  }
+
+  /// Writes a window as T tokens and targets.
+  void copy(int64_t window, int64_t T, int32_t* tokens, int32_t* targets) const {
+    const Place& place = places_[static_cast<size_t>(window)];
+    std::fill(tokens, tokens + T, first_.value_or(0));
+    std::fill(targets, targets + T, ignored_target);
     if (!first_) split_.tokens.copy(place.begin - 1, 1, tokens);
     split_.tokens.copy(place.begin, place.end - 1 - place.begin, tokens + 1);
     split_.tokens.copy(place.fresh, place.end - place.fresh, targets + (place.fresh - place.begin));
@@ -88,16 +91,18 @@ class ScoredWindows {
 int64_t each_batch(const ModelConfig& model, const Split& split, const EvalOptions& options,
                    const std::function<void(const Batch&)>& body) {
   const ScoredWindows windows(split, options);
-  const int64_t T = options.block_size, row_bytes = T * model.outputs() * int64_t{sizeof(float)};
-  const int64_t most =
-      std::max<int64_t>(1, std::min(tokens_at_a_time / T, logits_bytes_at_a_time / row_bytes));
+  const int64_t row_bytes = options.block_size * model.outputs() * int64_t{sizeof(float)};
+  const int64_t most = options.unpadded ? 1
+                                        : std::max<int64_t>(1, std::min(tokens_at_a_time / options.block_size,
+                                                                        logits_bytes_at_a_time / row_bytes));
   for (int64_t first = 0; first < windows.count(); first += most) {
+    const int64_t T = options.unpadded ? windows.length(first) : options.block_size;
     Batch batch{
         .rows = std::min(most, windows.count() - first), .block_size = T, .tokens = {}, .targets = {}};
     batch.tokens.resize(static_cast<size_t>(batch.rows * T));
     batch.targets.resize(batch.tokens.size());
     for (int64_t row = 0; row < batch.rows; ++row)
-      windows.copy(first + row, batch.tokens.data() + row * T, batch.targets.data() + row * T);
+      windows.copy(first + row, T, batch.tokens.data() + row * T, batch.targets.data() + row * T);
     body(batch);
   }
   return windows.count();

@@ -33,6 +33,7 @@ struct EvalOptions {
   /// stride tokens of context once the text is long enough. Where a token precedes every text (`Split::begin`), it is
   /// the first of each window, and no token of the text is omitted. Each document of aligned data is a text of its own.
   int64_t stride = 0;
+  bool unpadded = false;                              ///< batches of one window each, no longer than its text
   std::function<void(const ScoredToken&)> each = {};  ///< called for every token that counts, in order
 };
 

@@ -58,8 +58,9 @@ constexpr Command command_table[] = {
      run_chat},
     {takes::eval, "eval", "[RUN [RUN2]]", "score a model on its validation split, any text, or tasks",
      "Prints the loss in nats per token over the whole validation split, the perplexity, the bits per byte "
-     "and how often the next token was the most likely one. Windows of block_size do not overlap; where "
-     "the data is aligned to documents, each document has its own window. With --stride, windows overlap "
+     "and how often the next token was the most likely one. Windows of block_size do not overlap. A model "
+     "that was trained on documents in windows of their own reads each document so; where a token such as "
+     "<s> begins every text, each window begins with it. With --stride, windows overlap "
      "and every token is scored once, with as much context as possible. Bits per byte compare models with "
      "different tokenizers. Where the corpus has a known exact -log P, that floor is printed too. With "
      "--tasks, "
@@ -151,7 +152,8 @@ constexpr Command command_table[] = {
      run_plan},
     {takes::info, "info", "[RUN|FILE]", "describe a run, a model, a tokenizer, a data file or this machine",
      "Without an argument, describes the machine: its instruction sets, its devices, and the kernels that "
-     "this build has for every operation.",
+     "this build has for every operation. Of a run or model, `texts` lists the tokens that begin and end a "
+     "text.",
      "hewn info\n"
      "hewn info out\n"
      "hewn info out/checkpoints/best/model.safetensors\n"
@@ -160,7 +162,7 @@ constexpr Command command_table[] = {
      run_info},
     {takes::verify, "verify", "[RUN]", "verify a run's checksums, resuming, texts, threads, ranks or devices",
      "Checks every file of every checkpoint of RUN against its checksum, and whether the run's "
-     "configuration, tokenizer, "
+     "configuration, tokenizer, form of texts, "
      "task and metrics are those of its checkpoints; without RUN, of the run in ./out. Names the files that "
      "it cannot "
      "check. "

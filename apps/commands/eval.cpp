@@ -40,7 +40,7 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
 /// Replaces training's error, which asks for a longer text or a smaller block_size; scoring needs neither.
 void require_whole_windows(const Dataset& data, int64_t block_size) {
   for (const Split& split : data.val)
-    if (!split.separator && !split.begin && split.tokens.size() <= block_size)
+    if (!split.begins() && split.tokens.size() <= block_size)
       fail(ErrorCode::input, split.name, ": has ", split.tokens.size(), " tokens, fewer than the ",
            block_size + 1, " of a whole window; give --stride=", block_size, " to score shorter texts");
 }

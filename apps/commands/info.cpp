@@ -127,10 +127,9 @@ Json about_checkpoint(const std::string& path) {
 
 /// How texts begin and end, by the text of the tokens.
 Json about_texts(const TextEncoder& texts) {
-  const auto piece = [&](int32_t id) { return std::string(texts.tokenizer().piece(id)); };
   Json out{{"begin", nullptr}, {"ends", Json::array()}, {"own_windows", texts.form().own_windows}};
-  if (texts.begin()) out["begin"] = piece(*texts.begin());
-  for (const int32_t id : texts.ends()) out["ends"].push_back(piece(id));
+  if (texts.begin()) out["begin"] = texts.tokenizer().piece(*texts.begin());
+  for (const int32_t id : texts.ends()) out["ends"].push_back(texts.tokenizer().piece(id));
   return out;
 }
 
@@ -142,7 +141,7 @@ Json about_run(const std::string& path) {
   out["read"] = find_checkpoint(path);
   const HeldCheckpoint last = hold_checkpoint(path, "last");
   if (const auto tokenizer = run_tokenizer(path, checkpoint_state(last.path).tokenizer_hash))
-    out["texts"] = about_texts(TextEncoder(*tokenizer, run_text_form(path, last.path, tokenizer.get())));
+    out["texts"] = about_texts(TextEncoder(*tokenizer, run_text_form(path, tokenizer.get())));
   out["last"] = about_checkpoint(last.path);
   return out;
 }

@@ -52,6 +52,8 @@ int verify_texts(const Settings& settings, const std::vector<int>& threads) {
       prompts = random_prompts(settings.integer("num_samples"),
                                std::min(longest_prompt, config.block_size - new_tokens), config.vocab_size,
                                static_cast<uint64_t>(settings.integer("seed")));
+      if (run.tokenizer && run.texts().begin())
+        for (std::vector<int32_t>& prompt : prompts) prompt[0] = *run.texts().begin();
     }
     for (const TextWay& way : ways_to(config, kv_of(settings))) {
       const auto sums = checksums_of_logits(*run.model, prompts, new_tokens, way, stop);

@@ -27,6 +27,8 @@ int main(int argc, char** argv) {
     std::cout << data.tokenizer->piece(token);
     return true;
   };
-  generate(*model, data.tokenizer->encode("\n"), {.max_new_tokens = 300, .temperature = 0.8}, write);
+  const TextEncoder texts = data.texts();
+  generate(*model, texts.opening(), {.max_new_tokens = 300, .temperature = 0.8, .stop_tokens = texts.ends()},
+           write);
   std::cout << std::endl;
 }

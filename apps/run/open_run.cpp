@@ -12,7 +12,6 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/lost_pages.h"
-#include "core/io/manifest.h"
 #include "core/io/path.h"
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/checkpoint/layout.h"
@@ -40,7 +39,7 @@ OpenRun open_own_run(const Settings& settings, const std::string& path, std::uni
                  .no_tokenizer = "the run has no tokenizer.json",
                  .model = nullptr,
                  .config = read_run_config(run)};
-  opened.text_form = run_text_form(run, checkpoint, opened.tokenizer.get());
+  opened.text_form = run_text_form(run, opened.tokenizer.get());
   const DType dtype = dtype_of(settings, opened.config);
   if (adapters_of(settings).empty()) {
     opened.model = open_checkpoint(checkpoint, *opened.device, dtype, moved_base(settings));
@@ -129,7 +128,7 @@ ForeignModel open_merged(const Settings& settings, const std::string& path) {
     const std::string& checkpoint = held.path;
     ForeignModel own = checkpoint_model(checkpoint, moved_base(settings));
     own.tokenizer = run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash);
-    own.text_form = run_text_form(run_of(checkpoint), checkpoint, own.tokenizer.get());
+    own.text_form = run_text_form(run_of(checkpoint), own.tokenizer.get());
     if (const auto task = read_task(run_of(checkpoint))) own.labels = task->labels;
     own.no_tokenizer = "the run was trained on token ids without a tokenizer";
     return own;
@@ -157,18 +156,16 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
   return tokenizer;
 }
 
-std::optional<TextForm> run_text_form(const std::string& run, const std::string& checkpoint,
-                                      const Tokenizer* tokenizer) {
+std::optional<TextForm> run_text_form(const std::string& run, const Tokenizer* tokenizer) {
   if (!tokenizer) return std::nullopt;
   const std::string path = run + "/" + text_form_file;
   if (path_exists(path)) {
     const Doing reading("reading ", path);
     return text_form_from_json(read_small_file(path, 1 << 20), tokenizer->vocab_size());
   }
-  if (!checkpoint.empty() && Manifest::read(checkpoint).files_of_run().contains(text_form_file))
-    fail(ErrorCode::input, path, " is missing; it says how the texts of the run begin and end");
   const Settings config = read_run_config(run);
-  const std::string dataset = config.takes("dataset") ? config.text("dataset") : "";
+  const std::string dataset =
+      config.takes("dataset") && config.given("dataset") ? config.text("dataset") : "";
   std::optional<int32_t> separator;
   if (dataset == "tales")
     separator = line_end_id(*tokenizer, dataset);

@@ -59,9 +59,8 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
 
 /// How texts begin and end in a run, from its texts.json. A run of an earlier version has none: then of a run on the
 /// built-in tales, or on token files that are still there and aligned to documents; else empty, as its tokenizer says.
-/// Throws ErrorCode::input if the file is damaged, or missing and listed by the checkpoint.
-std::optional<TextForm> run_text_form(const std::string& run, const std::string& checkpoint,
-                                      const Tokenizer* tokenizer);
+/// Throws ErrorCode::input if the file is damaged.
+std::optional<TextForm> run_text_form(const std::string& run, const Tokenizer* tokenizer);
 
 /// The run that a command reads: its argument, else --out_dir, else ./out if that is a run, since `hewn
 /// train` creates it there. Throws usage if two are given, or none and ./out is not a run.

@@ -219,7 +219,7 @@ TrainStart begin_training(Settings& settings) {
   state.seed = static_cast<uint64_t>(settings.integer("seed"));
   if (!start.checkpoint.empty()) state = checkpoint_state(start.checkpoint);
   start.tokenizer = run_tokenizer(run, state.tokenizer_hash);
-  start.text_form = run_text_form(run, start.checkpoint, start.tokenizer.get());
+  start.text_form = run_text_form(run, start.tokenizer.get());
   check_tokenizer(settings, start, old, "the run in " + run);
   if (start.resumed) start.state = state;
   return start;

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/kv_cache.h"
+#include "model/texts/texts.h"
 
 namespace hewn {
 namespace {
@@ -39,10 +40,7 @@ std::vector<double> Context::given_out(std::vector<double> logits, int64_t rows)
 
 void Context::push(const std::vector<int32_t>& tokens) {
   if (static_cast<int64_t>(tokens_[0].size()) == limit_) {
-    for (std::vector<int32_t>& sequence : tokens_) {
-      const int64_t front = kept_ > 1 && sequence[0] == begin_ ? 1 : 0;
-      sequence.erase(sequence.begin() + front, sequence.end() - (kept_ - front));
-    }
+    for (std::vector<int32_t>& sequence : tokens_) keep_newest(sequence, kept_, begin_);
     seen_ = 0;
     slid_ = true;
     if (cache_) cache_->clear();

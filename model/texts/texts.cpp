@@ -81,16 +81,20 @@ TextForm text_form_from_json(std::string_view text, int32_t vocab_size) {
     json.at("ends").get_to(form.ends);
     json.at("own_windows").get_to(form.own_windows);
     std::vector<int32_t> all = form.ends;
-    if (form.begin) all.push_back(*form.begin);
+    if (form.own_windows || form.begin) all.push_back(form.begin.value_or(-1));
     for (const int32_t id : all)
       if (id < 0 || id >= vocab_size)
         fail(ErrorCode::input, "token ", id, " is not in the vocabulary; expected 0 to ", vocab_size - 1);
-    if (form.own_windows && !form.begin)
-      fail(ErrorCode::input, "documents have windows of their own, but no token begins them");
     return form;
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorCode::input, "this does not say how texts begin and end: ", json_reason(error));
   }
+}
+
+void keep_newest(std::vector<int32_t>& tokens, int64_t kept, const std::optional<int32_t>& begin) {
+  if (std::ssize(tokens) <= kept) return;
+  const int64_t front = kept > 1 && tokens[0] == begin ? 1 : 0;
+  tokens.erase(tokens.begin() + front, tokens.end() - (kept - front));
 }
 
 std::vector<int32_t> TextEncoder::opening() const {
@@ -102,15 +106,15 @@ std::vector<int32_t> TextEncoder::opening() const {
   return {0};
 }
 
-std::vector<int32_t> TextEncoder::prompt(std::string_view text) const {
-  std::vector<int32_t> ids = begun(text, Specials::allowed);
-  return ids.empty() ? opening() : ids;
-}
-
-std::vector<int32_t> TextEncoder::begun(std::string_view text, Specials specials) const {
+std::vector<int32_t> TextEncoder::text(std::string_view text, Specials specials) const {
   std::vector<int32_t> ids = tokenizer_->encode(text, specials);
   if (form_.begin && (ids.empty() || ids[0] != *form_.begin)) ids.insert(ids.begin(), *form_.begin);
   return ids;
+}
+
+std::vector<int32_t> TextEncoder::prompt(std::string_view given) const {
+  std::vector<int32_t> ids = text(given, Specials::allowed);
+  return ids.empty() ? opening() : ids;
 }
 
 void TextEncoder::each_piece(std::string_view data,

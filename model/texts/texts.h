@@ -41,6 +41,9 @@ TextForm form_of_rows(TextForm base);
 std::string to_json(const TextForm& form);
 TextForm text_form_from_json(std::string_view json, int32_t vocab_size);
 
+/// Drops all but the newest `kept` tokens of a text. If it begins with `begin`, that remains at its front, as one of them.
+void keep_newest(std::vector<int32_t>& tokens, int64_t kept, const std::optional<int32_t>& begin);
+
 /// Converts texts to the tokens that a model reads, in the form of its texts. The tokenizer must outlive it. Functions
 /// that encode throw ErrorCode::input for text that the tokenizer cannot express.
 class TextEncoder {
@@ -56,8 +59,8 @@ class TextEncoder {
 
   /// What precedes a text that the model is to write from its beginning: the begin token, else a newline, else token 0.
   std::vector<int32_t> opening() const;
-  /// A text after the begin token, which is not added if the text begins with it. Special tokens in it are ordinary text.
-  std::vector<int32_t> text(std::string_view text) const { return begun(text, Specials::as_text); }
+  /// A text after the begin token, which is not added if the text begins with it.
+  std::vector<int32_t> text(std::string_view text, Specials specials = Specials::as_text) const;
   /// The same for a text that the model is to continue: it may contain special tokens. At least one token: that of an
   /// empty text is `opening`.
   std::vector<int32_t> prompt(std::string_view text) const;
@@ -70,8 +73,6 @@ class TextEncoder {
   void each_piece(std::string_view data, const std::function<void(const std::vector<int32_t>&)>& take) const;
 
  private:
-  std::vector<int32_t> begun(std::string_view text, Specials specials) const;
-
   const Tokenizer* tokenizer_;
   TextForm form_;
 };

@@ -149,22 +149,6 @@ ModelConfig recast_config(const ModelConfig& config, const ExportOptions& option
   return as;
 }
 
-TextEnds text_ends(const ForeignModel& model) {
-  TextEnds ends;
-  if (!model.tokenizer) return ends;
-  const auto special_of = [&](int32_t id) -> const Special* {
-    for (const Special& special : model.tokenizer->specials())
-      if (special.id == id) return &special;
-    return nullptr;
-  };
-  const TextForm form = model.texts().form();
-  if (!form.ends.empty()) {
-    ends.end = special_of(form.ends.front());
-    ends.begin = special_of(form.begin.value_or(form.ends.front()));
-  }
-  return ends;
-}
-
 Exported write_own(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
   ModelConfig as = model.config;
   if (options.block_size > 0) as.block_size = options.block_size;

@@ -42,12 +42,4 @@ Family family_of(const ModelConfig& config, Unsayable& unsayable);
 ModelConfig recast_config(const ModelConfig& config, const ExportOptions& options, Family family,
                           RotaryPairs pairs);
 
-/// The special tokens that begin and end a text in other programs, null if there are none: "<s>" and "</s>"
-/// for Llama's kind, "<|endoftext|>" for both in other kinds.
-struct TextEnds {
-  const Special* begin = nullptr;
-  const Special* end = nullptr;
-};
-TextEnds text_ends(const ForeignModel& model);
-
 }  // namespace hewn::exporting

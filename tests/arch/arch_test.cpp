@@ -76,6 +76,10 @@ TEST_CASE("paths and JSON are handled by functions whose errors are ours", "[arc
   CHECK(joined(unchecked_dumps(this_house())) == "");
 }
 
+TEST_CASE("one place knows how texts begin and end", "[arch]") {
+  CHECK(joined(texts_encoded_elsewhere(this_house())) == "");
+}
+
 TEST_CASE("the rules detect violations", "[arch]") {
   const auto core = file("core/a.h", {"#pragma once", "#include <vector>"});
   const auto up = file("core/b.h", {"# include \"model/m.h\""});
@@ -142,6 +146,12 @@ TEST_CASE("the rules detect violations", "[arch]") {
   CHECK(unchecked_dumps({file("apps/d.cpp", {"print(json.dump(2));", "json_text(json, 2);"})}).size() == 1);
   CHECK(unchecked_dumps({file("model/json.cpp", {"value.dump(2)"}), file("tests/d.cpp", {"j.dump()"})})
             .empty());
+  for (const char* call : {"run.tokenizer->encode(text);", "tokenizer_.encode(text, mode)",
+                           "t.encode_more(text)", "if (tokenizer.begin_token())"}) {
+    CHECK(texts_encoded_elsewhere({file("apps/t.cpp", {call})}).size() == 1);
+    CHECK(texts_encoded_elsewhere({file("model/texts/texts.cpp", {call}), file("tests/t.cpp", {call})})
+              .empty());
+  }
   CHECK(weak_symbols("0000 T f\n0010 W g\n0000 V DW.ref.__gxx_personality_v0\n0020 u h\n").size() == 2);
 }
 

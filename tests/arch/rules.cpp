@@ -392,6 +392,23 @@ Problems unchecked_dumps(const std::vector<SourceFile>& files) {
   return problems;
 }
 
+Problems texts_encoded_elsewhere(const std::vector<SourceFile>& files) {
+  Problems problems;
+  for (const auto& file : files) {
+    const auto in = [&](std::string_view place) { return file.path.starts_with(place); };
+    if (!layer(file.path) || in("model/texts/") || in("model/tokenizer/") || in("apps/commands/tokenizer"))
+      continue;
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      const std::string& line = file.lines[i];
+      if (line.find("feedback->encode(") != line.npos) continue;  // of weights
+      for (const char* call : {".encode(", "->encode(", "encode_more(", "begin_token("})
+        if (line.find(call) != line.npos)
+          problems.push_back(where(file, i + 1) + "encodes a text; use a TextEncoder, such as run.texts()");
+    }
+  }
+  return problems;
+}
+
 Problems weak_symbols(std::string_view nm_output) {
   Problems problems;
   std::istringstream lines{std::string(nm_output)};

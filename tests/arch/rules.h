@@ -61,6 +61,10 @@ Problems throwing_path_calls(const std::vector<SourceFile>& files);
 /// JSON is written only by the functions of model/json.h: the library's `dump` throws on text that is not UTF-8.
 Problems unchecked_dumps(const std::vector<SourceFile>& files);
 
+/// Text becomes tokens only through model/texts/texts.h, which knows how texts begin and end. `hewn tokenizer` is about
+/// tokenizers themselves.
+Problems texts_encoded_elsewhere(const std::vector<SourceFile>& files);
+
 /// The weak symbols in the output of `nm --defined-only`: the linker may pick such a one, compiled for a
 /// newer processor, for code that runs everywhere.
 Problems weak_symbols(std::string_view nm_output);

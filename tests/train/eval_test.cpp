@@ -2,6 +2,7 @@
 
 #include "train/eval.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/support/close.h"
@@ -143,6 +144,34 @@ TEST_CASE("eval: each document has its own window for any stride", "[eval]") {
     if (id == 0) context = {0};
   }
   for (const int64_t stride : {0, 2}) check_same(*model, data, {.block_size = 8, .stride = stride}, expected);
+}
+
+TEST_CASE("eval: the token that precedes every text begins each window, and all tokens are scored",
+          "[eval]") {
+  const auto model = sure_model(test::tiny_model());
+  test::Random random("texts");
+  const int32_t first = 7;
+  // Of documents, the first is longer than a window.
+  for (const bool documents : {false, true}) {
+    std::vector<int32_t> ids = random_ids(random, 21);
+    if (documents) std::replace(ids.begin(), ids.end(), first, first + 1), ids[18] = ids[20] = first;
+    Dataset data = dataset_of(ids);
+    data.score_as({.begin = first, .own_windows = documents});
+    for (const int64_t stride : {0, 3, 8}) {
+      std::vector<ScoredToken> expected;
+      const std::vector<std::pair<int64_t, int64_t>> texts =
+          documents ? std::vector<std::pair<int64_t, int64_t>>{{0, 19}, {19, 21}}
+                    : std::vector<std::pair<int64_t, int64_t>>{{0, 21}};
+      for (const auto& [begin, end] : texts)
+        for (int64_t window = begin, scored = begin; scored < end; window += stride == 0 ? 8 : stride)
+          for (; scored < std::min(window + 8, end); ++scored) {
+            std::vector<int32_t> context{first};
+            context.insert(context.end(), ids.begin() + window, ids.begin() + scored);
+            expected.push_back(score_of(*model, context, ids[static_cast<size_t>(scored)]));
+          }
+      check_same(*model, data, {.block_size = 8, .stride = stride}, expected);
+    }
+  }
 }
 
 TEST_CASE("eval: among equal logits the first is the most likely", "[eval]") {

@@ -7,6 +7,7 @@
 #include "core/tape.h"
 #include "model/generation/sampling.h"
 #include "model/weights/outgoing.h"
+#include "train/eval.h"
 #include "train/trainer.h"
 
 namespace hewn {
@@ -27,19 +28,33 @@ void draw_labels(Model& model, Batch& batch, Rng& random) {
   }
 }
 
+/// Up to `most` windows of the validation data, as the model knows texts.
+std::vector<Batch> windows_of(const Model& model, const Dataset& text, size_t most) {
+  const int64_t T = std::min(model.config().block_size, most_tokens);
+  std::vector<Batch> windows;
+  if (text.val.at(0).begins()) {
+    each_scored_batch(model.config(), text, {.block_size = T, .unpadded = true}, [&](const Batch& window) {
+      if (windows.size() < most) windows.push_back(window);
+    });
+    return windows;
+  }
+  const BatchLoader loader(text.val_splits(), {.batch_size = 1, .block_size = T});
+  windows.resize(std::min(most, static_cast<size_t>(loader.batch_count())));
+  for (size_t w = 0; w < windows.size(); ++w) loader.fill(static_cast<int64_t>(w), windows[w]);
+  return windows;
+}
+
 }  // namespace
 
 ForeignModel curvature(Model& model, const Dataset& text, int64_t windows, uint64_t seed) {
-  const int64_t T = std::min(model.config().block_size, most_tokens);
-  const BatchLoader loader(text.val_splits(), {.batch_size = 1, .block_size = T});
-  windows = std::min(windows, loader.batch_count());
+  std::vector<Batch> batches = windows_of(model, text, static_cast<size_t>(windows));
+  int64_t tokens = 0;
+  for (const Batch& batch : batches) tokens += batch.block_size;
   const auto sums = std::make_shared<std::vector<std::vector<float>>>();
   for (const Parameter& p : model.parameters().all())
     sums->emplace_back(static_cast<size_t>(p.shape.numel()), 0.0f);
   Rng random(seed);
-  for (int64_t w = 0; w < windows; ++w) {
-    Batch batch;
-    loader.fill(w, batch);
+  for (Batch& batch : batches) {
     check_batch(model, batch);
     draw_labels(model, batch, random);
     model.parameters().clear_grads();
@@ -48,9 +63,9 @@ ForeignModel curvature(Model& model, const Dataset& text, int64_t windows, uint6
     // sum of T expectations.
     tape.backward(model.loss(batch_tensor(model.device(), batch, batch.tokens),
                              batch_tensor(model.device(), batch, batch.targets)),
-                  {}, static_cast<double>(T));
+                  {}, static_cast<double>(batch.block_size));
     model.parameters().complete_grads();
-    const auto share = 1 / static_cast<float>(T * windows);
+    const auto share = 1 / static_cast<float>(tokens);
     for (size_t i = 0; i < sums->size(); ++i) {
       const auto* const g = static_cast<const float*>(grad_of(model.parameters().all()[i].value).data());
       std::vector<float>& sum = (*sums)[i];

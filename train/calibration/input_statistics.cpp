@@ -51,7 +51,9 @@ ReadInputs read_inputs(Model& model, const Dataset& text, int64_t tokens, bool w
   const NoGrad none;
   const CountedInputs counted(model, with_products);
   int64_t read = 0;
-  each_scored_batch(model.config(), text, {.block_size = model.config().block_size}, [&](const Batch& batch) {
+  const EvalOptions options{.block_size = model.config().block_size,
+                            .unpadded = !text.val.empty() && text.val[0].begins()};
+  each_scored_batch(model.config(), text, options, [&](const Batch& batch) {
     if (read >= tokens) return;
     check_batch(model, batch);
     model.logits(batch_tensor(model.device(), batch, batch.tokens), {.last_only = true});

@@ -11,6 +11,7 @@
 #include "core/io/manifest.h"
 #include "core/io/path.h"
 #include "model/adapters/adapter_files.h"
+#include "model/texts/texts.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/layout.h"
@@ -131,10 +132,12 @@ Choice choose_in_run(const fs::path& run, const std::string& given, const std::s
 Choice choose(const std::string& given, const std::string& which) {
   const fs::path path = without_slash(given);
   if (!path_exists(path))
-    fail(ErrorCode::input, given, " does not exist: no run (the --out_dir of a training), checkpoint or file of a model",
+    fail(ErrorCode::input, given,
+         " does not exist: no run (the --out_dir of a training), checkpoint or file of a model",
          fetch_hint(given));
   if (!path_is_directory(path))
-    fail(ErrorCode::input, given, " is not a run or checkpoint directory (the --out_dir of a training)", import_hint);
+    fail(ErrorCode::input, given, " is not a run or checkpoint directory (the --out_dir of a training)",
+         import_hint);
   if (has_manifest(path)) {
     const fs::path checkpoint = followed(path);
     return {run_with(checkpoint), checkpoint, ""};
@@ -157,7 +160,9 @@ std::string advice_for(const Choice& damaged) {
 void check_run(const Choice& choice) {
   const Manifest manifest = Manifest::read(choice.path.string());
   for (const auto& [name, sum] : manifest.files_of_run()) {
-    if (!path_exists(choice.run / name) || name.ends_with(".jsonl")) continue;
+    const bool needed =
+        name == text_form_file;  // without it, the run would pass for one of an earlier version
+    if ((!needed && !path_exists(choice.run / name)) || name.ends_with(".jsonl")) continue;
     if (sum_file((choice.run / name).string()) != sum)
       fail(ErrorCode::input, (choice.run / name).string(), " is not the file that the run had when it saved ",
            choice.path.string(), ": its checksum differs; restore it from a copy");

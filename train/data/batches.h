@@ -24,6 +24,8 @@ struct Split {
   uint64_t text_bytes = 0;             ///< length of the text; 0: unknown
   std::optional<double> neg_log_prob;  ///< exact -log P of the text in nats, if its source knows it
 
+  /// Whether a token precedes the text in each window that is scored.
+  bool begins() const { return separator || begin; }
   /// Fills `documents` by finding separators; a last document without a separator is kept as it is.
   void find_documents();
   /// Tokens in the longest document with its separator, which is the required block_size; 0 if not aligned.

@@ -289,13 +289,12 @@ TokenFile open_token_file(const std::string& path, const std::optional<FileSum>&
 
 std::optional<int32_t> separator_of(const std::string& path) {
   const MappedFile file(path);
-  const std::string_view bytes = file.text().substr(0, block_bytes);
-  if (bytes.size() < block_bytes || !bytes.starts_with(header_magic) ||
+  const std::string_view bytes = file.text();
+  if (bytes.size() < 2 * block_bytes || !bytes.starts_with(header_magic) ||
       checksum(bytes.substr(0, header_sum_at)) != get<uint64_t>(bytes, header_sum_at))
     return std::nullopt;
-  const auto header = get<Header>(bytes, 8);
-  if (header.version != version || header.separator < 0) return std::nullopt;
-  return header.separator;
+  const int32_t separator = get<Header>(bytes, 8).separator;
+  return separator < 0 ? std::nullopt : std::optional(separator);
 }
 
 // ---- writing --------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ class TalkEncoder {
   /// The prompt for the next answer. Its tokens are a prefix of those of the talk with any answer.
   std::vector<int32_t> prompt(std::span<const Message> messages) const;
 
+  const TextEncoder& texts() const { return texts_; }
   /// What ends an answer: tokens, and texts if the end is no single token.
   const std::vector<int32_t>& end_tokens() const { return end_tokens_; }
   const std::vector<std::string>& end_texts() const { return end_texts_; }

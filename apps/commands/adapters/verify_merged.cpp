@@ -44,7 +44,7 @@ struct AdaptedRun {
     load_adapter(of, *trained);
     merged = load_foreign(to_export, *device);
     to_export.tokenizer = tokenizer;
-    to_export.text_form = run_text_form(run_of(of), of, tokenizer.get());
+    to_export.text_form = run_text_form(run_of(of), tokenizer.get());
   }
 };
 

@@ -107,8 +107,8 @@ int run_finetune_instruct(const Settings& given) {
     };
   const auto answer = [&] {
     if (!data.test.empty())
-      write_responses(start.run().file("responses.json"), *begun->model, start.tokenizer(), encoder,
-                      data.test, settings.integer("max_new_tokens"));
+      write_responses(start.run().file("responses.json"), *begun->model, encoder, data.test,
+                      settings.integer("max_new_tokens"));
   };
   TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
   training.on_sample = [&](int64_t) { answer(); };

@@ -9,9 +9,10 @@
 
 namespace hewn::cli {
 
-bool write_responses(const std::string& path, Model& model, const Tokenizer& tokenizer,
-                     const TalkEncoder& encoder, const std::vector<Talk>& talks, int64_t max_new_tokens) {
+bool write_responses(const std::string& path, Model& model, const TalkEncoder& encoder,
+                     const std::vector<Talk>& talks, int64_t max_new_tokens) {
   constexpr size_t at_once = 16;
+  const Tokenizer& tokenizer = encoder.texts().tokenizer();
   std::vector<GenerateRequest> requests;
   std::vector<TextFlow> answers;
   for (const Talk& talk : talks) {
@@ -21,7 +22,7 @@ bool write_responses(const std::string& path, Model& model, const Tokenizer& tok
   generate(model, requests,
            {.max_new_tokens = max_new_tokens,
             .temperature = 0,
-            .context = {.vocab_size = tokenizer.vocab_size()},
+            .context = {.vocab_size = tokenizer.vocab_size(), .begin = encoder.texts().begin()},
             .stop_tokens = encoder.end_tokens()},
            at_once,
            {.token =

@@ -11,7 +11,7 @@ namespace hewn::cli {
 
 /// Answers each talk up to its last answer, with the most likely tokens, and writes a list of {"instruction", "input",
 /// "output", "response"} atomically to `path`. Returns false, and writes nothing, if a signal stopped it.
-bool write_responses(const std::string& path, Model& model, const Tokenizer& tokenizer,
-                     const TalkEncoder& encoder, const std::vector<Talk>& talks, int64_t max_new_tokens);
+bool write_responses(const std::string& path, Model& model, const TalkEncoder& encoder,
+                     const std::vector<Talk>& talks, int64_t max_new_tokens);
 
 }  // namespace hewn::cli

@@ -34,9 +34,7 @@ std::optional<double> LikelihoodJudge::score(const std::string& prompt, const st
   const std::vector<int32_t> answer = run_.texts().more(response);
   if (answer.empty()) return std::nullopt;
   tokens.insert(tokens.end(), answer.begin(), answer.end());
-  const auto window = static_cast<size_t>(run_.model->config().block_size) + 1;
-  if (tokens.size() > window)
-    tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(window));
+  keep_newest(tokens, run_.model->config().block_size + 1, run_.texts().begin());
   const auto T = static_cast<int64_t>(tokens.size()) - 1;
   Batch batch{.rows = 1,
               .block_size = T,

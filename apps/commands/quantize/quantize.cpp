@@ -50,7 +50,7 @@ class Calibration {
             ": the model cannot read text: ", model.no_tokenizer);
     require_language_model(model.config, named_run(settings));
     data_ = open_validation(text, model.tokenizer, model.text_form);
-    if (data_.val_tokens() <= model.config.block_size)
+    if (!data_.val[0].begins() && data_.val_tokens() <= model.config.block_size)
       fail(ErrorCode::input, text, ": has ", data_.val_tokens(), " tokens, fewer than the ",
            model.config.block_size + 1, " of a whole window; give a longer text");
   }

@@ -57,12 +57,16 @@ void choose_text(InspectedModel& model, const Settings& settings, const std::vec
   } else {
     GenerateOptions options{
         .max_new_tokens = static_cast<int64_t>(most) - 1, .temperature = 0.8, .seed = model.seed};
-    if (model.tokenizer()) options.context.vocab_size = model.tokenizer()->vocab_size();
-    model.tokens = model.tokenizer() ? model.run.texts().opening() : std::vector<int32_t>{0};
+    std::vector<int32_t> ends;
+    model.tokens = {0};
+    if (model.tokenizer()) {
+      options.context.vocab_size = model.tokenizer()->vocab_size();
+      model.tokens = model.run.texts().opening(), ends = model.run.texts().ends();
+    }
     const std::vector<int32_t> first = model.tokens;
     generate(*model.run.model, first, options, [&](int32_t id) {
       model.tokens.push_back(id);
-      return true;
+      return std::find(ends.begin(), ends.end(), id) == ends.end();
     });
     model.of_text = "a text that the model wrote";
   }

@@ -69,9 +69,11 @@ void add_data_losses(ReferenceLosses& losses, const std::string& run, const Data
     losses.notes.emplace_back("there is no validation data, so there is no bigram loss");
     return;
   }
-  const Tokens& tokens = data.val[0].tokens;
-  losses.text.resize(static_cast<size_t>(std::min(tokens.size(), most_shown_tokens)));
-  tokens.copy(0, std::ssize(losses.text), losses.text.data());
+  const Split& val = data.val[0];
+  losses.text.resize(static_cast<size_t>(
+      std::min(val.separator ? val.documents.at(1) : val.tokens.size(), most_shown_tokens)));
+  val.tokens.copy(0, std::ssize(losses.text), losses.text.data());
+  if (val.separator) losses.text.insert(losses.text.begin(), *val.separator);
   const double probabilities = static_cast<double>(data.val_tokens()) * static_cast<double>(data.vocab_size);
   if (data.train_tokens() > most_counted || probabilities > most_probabilities) {
     losses.notes.push_back(join("bigrams are not counted in a report of ", long_count(data.train_tokens()),

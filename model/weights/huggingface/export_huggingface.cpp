@@ -98,7 +98,7 @@ Ordered transformers_llama(const ModelConfig& c) {
 
 /// Adds the labels of a classifier, and the token with which transformers pads texts: it finds the last real
 /// token as the last one that is not this.
-void add_labels(const ForeignModel& model, const TextEnds& ends, Ordered& config) {
+void add_labels(const ForeignModel& model, Ordered& config) {
   Ordered names = Ordered::object(), numbers = Ordered::object();
   for (int64_t i = 0; i < model.config.n_labels; ++i) {
     const auto at = static_cast<size_t>(i);
@@ -108,22 +108,22 @@ void add_labels(const ForeignModel& model, const TextEnds& ends, Ordered& config
   }
   config["id2label"] = names;
   config["label2id"] = numbers;
-  config["pad_token_id"] = ends.end ? Ordered(ends.end->id) : Ordered(nullptr);
+  config["pad_token_id"] = config["eos_token_id"];
 }
 
-Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, const TextEnds& ends) {
+Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, const TextForm& form) {
   Ordered config = family == Family::gpt2 ? transformers_gpt2(c) : transformers_llama(c);
   config["tie_word_embeddings"] = c.tie;
-  const auto id = [](const Special* special) { return special ? Ordered(special->id) : Ordered(nullptr); };
-  config["bos_token_id"] = id(ends.begin);
-  config["eos_token_id"] = id(ends.end);
+  const Ordered end = form.ends.empty() ? Ordered(nullptr) : Ordered(form.ends.front());
+  config["bos_token_id"] = form.begin ? Ordered(*form.begin) : end;
+  config["eos_token_id"] = end;
   config["dtype"] = dtype == DType::f16 ? "float16" : dtype == DType::bf16 ? "bfloat16" : "float32";
   return config;
 }
 
-/// Writes tokenizer.json and tokenizer_config.json. Returns a note with the reason if there are none, else "".
-std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& model, const ModelConfig& as,
-                            const std::string& chat_template) {
+/// Writes tokenizer.json and tokenizer_config.json for a model with this configuration. Returns a note with the reason if there are none, else "".
+std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& model, const Ordered& of_model,
+                            int64_t block_size, const std::string& chat_template) {
   if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;
   const auto file = huggingface_tokenizer(*model.tokenizer);
   if (!file)
@@ -131,11 +131,11 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
            std::string(model.tokenizer->kind());
   write_file_atomically(directory.file("tokenizer.json"), *file + "\n");
   Ordered config{{"tokenizer_class", "PreTrainedTokenizerFast"},
-                 {"model_max_length", as.block_size},
+                 {"model_max_length", block_size},
                  {"clean_up_tokenization_spaces", false}};
-  const TextEnds ends = text_ends(model);
-  if (ends.begin) config["bos_token"] = ends.begin->text;
-  if (ends.end) config["eos_token"] = ends.end->text;
+  for (const auto& [name, id] : {std::pair("bos_token", "bos_token_id"), {"eos_token", "eos_token_id"}})
+    for (const Special& special : model.tokenizer->specials())
+      if (of_model[id] == special.id) config[name] = special.text;
   if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
     config["unk_token"] = "<|unk|>";
   if (!chat_template.empty()) config["chat_template"] = chat_template;
@@ -157,9 +157,9 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   unsayable.check();
   Exported done;
   NewDirectory directory(path);
-  const TextEnds ends = text_ends(model);
-  Ordered config = transformers_config(as, family, options.dtype, ends);
-  if (as.classifies()) add_labels(model, ends, config);
+  Ordered config =
+      transformers_config(as, family, options.dtype, model.tokenizer ? model.texts().form() : TextForm());
+  if (as.classifies()) add_labels(model, config);
   write_file_atomically(directory.file("config.json"), exact_json_text(config, 2) + "\n");
   Outgoing outgoing(model, as, family == Family::gpt2 ? gpt2_naming() : llama_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
@@ -171,10 +171,11 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   writer.finish();
   if (family == Family::gpt2 && (!model.config.bias || !model.config.qkv_bias))
     done.notes.push_back("the format requires biases, which the model does not have; zeros are written");
-  if (as.classifies() && !ends.end)
+  if (as.classifies() && config["pad_token_id"].is_null())
     done.notes.push_back(
         "the tokenizer has no <|endoftext|> to pad with, so transformers must be given one text at a time");
-  if (std::string note = write_tokenizer(directory, model, as, options.chat_template); !note.empty())
+  if (std::string note = write_tokenizer(directory, model, config, as.block_size, options.chat_template);
+      !note.empty())
     done.notes.push_back(std::move(note));
   if (const std::string aside = directory.finish(); !aside.empty())
     done.notes.push_back("the existing directory was moved to " + aside);

@@ -97,6 +97,26 @@ TEST_CASE("generate: a full context continues from its newest half") {
   }
 }
 
+TEST_CASE("generate: the token that begins a text stays at the front of a full context") {
+  const auto model = tiny_model();
+  for (const Slide slide : {Slide::half, Slide::one}) {
+    const ContextOptions context{.slide = slide, .begin = 3};
+    std::vector<int32_t> kept{3, 1, 4, 1, 5, 9, 2, 6}, other{7, 1, 4, 1, 5, 9, 2, 6};
+    Context begun(*model, context), as_kept(*model), as_other(*model), other_begun(*model, context);
+    for (const int32_t id : kept) begun.push({id});
+    for (const int32_t id : other) other_begun.push({id});
+    for (Context* c : {&begun, &other_begun}) c->push({0});
+    for (const int32_t id : slide == Slide::half ? std::vector<int32_t>{3, 9, 2, 6, 0}
+                                                 : std::vector<int32_t>{3, 4, 1, 5, 9, 2, 6, 0})
+      as_kept.push({id});
+    for (const int32_t id : slide == Slide::half ? std::vector<int32_t>{5, 9, 2, 6, 0}
+                                                 : std::vector<int32_t>{1, 4, 1, 5, 9, 2, 6, 0})
+      as_other.push({id});
+    CHECK(begun.next_logits() == as_kept.next_logits());
+    CHECK(other_begun.next_logits() == as_other.next_logits());
+  }
+}
+
 TEST_CASE("generate: logits with the cache equal those of the whole context") {
   const bool llama = GENERATE(false, true);
   ModelConfig config = tiny_model()->config();

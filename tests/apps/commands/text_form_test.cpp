@@ -1,0 +1,124 @@
+// How texts begin and end: every command feeds a model text in the form of its training.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tests/apps/small_run.h"
+
+namespace hewn::test {
+namespace {
+
+using Json = nlohmann::json;
+
+/// `hewn train` of a tiny model on 60 tales, or on `dataset`; the run is dir/run.
+ProcessResult train_tales(const TempDir& dir, const std::string& dataset = "tales") {
+  return hewn({"train", "--dataset=" + dataset, "--tales=60", "--out_dir=" + (dir / "run").string(),
+               "--n_layer=1", "--n_head=1", "--n_embd=8", "--batch_size=2", "--max_iters=4",
+               "--warmup_iters=1", "--learning_rate=0.01", "--threads=1", "--eval_interval=4",
+               "--eval_iters=1"});
+}
+
+/// What `hewn` prints, which must succeed.
+std::string printed(const std::vector<std::string>& arguments) {
+  const ProcessResult r = hewn(arguments);
+  INFO(r.err);
+  REQUIRE(r.exit_code == 0);
+  return r.out;
+}
+
+/// The last lines of a text.
+std::string last_lines(const std::string& text, int lines) {
+  size_t at = text.size() - 1;
+  for (; lines > 0; --lines) at = text.rfind('\n', at - 1);
+  return text.substr(at + 1);
+}
+
+double loss_of(const std::vector<std::string>& arguments) {
+  return Json::parse(printed(arguments)).at("loss").get<double>();
+}
+
+}  // namespace
+
+TEST_CASE("a model of tales reads each text after a line end, and writes up to the next", "[texts]") {
+  const TempDir dir;
+  REQUIRE(train_tales(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), val = (dir / "val.txt").string();
+  // Its own validation documents, as a text, have the loss that they have as its data.
+  write_file(val, last_lines(printed({"data", "corpus", "--tales=60", "--seed=1"}), 6));
+  CHECK(loss_of({"eval", run, "--json"}) == loss_of({"eval", run, "--json", "--val=" + val}));
+  CHECK(contains(printed({"eval", run, "--val=" + val}), "floor"));
+  const std::string tokens = printed({"eval", run, "--val=" + val, "--per_token", "-q"});
+  CHECK(std::count(tokens.begin(), tokens.end(), '\n') == std::ssize(read_file(val)));
+  // The line end before a text is not added twice.
+  const auto records = [&](const std::string& start) {
+    return printed({"sample", run, "--start=" + start, "--max_new_tokens=3", "--logprobs"});
+  };
+  CHECK(records("Tilo") == records("\nTilo"));
+  const std::string one = printed({"sample", run}), some = printed({"sample", run, "--documents=3"}),
+                    both = printed({"sample", run, "--num_samples=2"});
+  CHECK(std::count(one.begin(), one.end(), '\n') == 1);
+  CHECK(std::count(some.begin(), some.end(), '\n') == 3);
+  CHECK(some.starts_with(one));
+  CHECK(both.starts_with(one + "---------------\n"));
+  CHECK(Json::parse(printed({"info", run, "--json"})).at("texts") ==
+        Json{{"begin", "\n"}, {"ends", {"\n"}}, {"own_windows", true}});
+  // A document that is longer than a window is scored in several, each of which begins like a text.
+  write_file(val, std::string(500, 'a'));
+  CHECK(Json::parse(printed({"eval", run, "--val=" + val, "--json"})).at("tokens") == 500);
+  CHECK(contains(printed({"trace", run, "--text=Tilo"}), "tokens 5"));
+}
+
+TEST_CASE("a run of an earlier version knows the form of its texts from its data", "[texts]") {
+  const TempDir dir;
+  const std::string data = (dir / "data").string(), corpus = (dir / "tales.txt").string();
+  write_file(corpus, printed({"data", "corpus", "--tales=60", "--seed=1"}));
+  printed({"data", "prepare", corpus, "--out_dir=" + data});
+  for (const std::string& dataset : {std::string("tales"), data}) {
+    REQUIRE(train_tales(dir, dataset).exit_code == 0);
+    const std::string run = (dir / "run").string();
+    const std::string text = printed({"sample", run, "--start=Tilo"});
+    make_old_run(run, [](std::string&) {});
+    std::filesystem::remove(dir / "run/texts.json");
+    CHECK(printed({"sample", run, "--start=Tilo"}) == text);
+    if (dataset == data) {
+      std::filesystem::remove_all(data);  // then nothing says so
+      CHECK(contains(printed({"info", run, "--json"}), "\"begin\": null"));
+    }
+    std::filesystem::remove_all(dir / "run");
+  }
+}
+
+TEST_CASE("texts.json belongs to the run's checkpoints", "[texts]") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir)).exit_code == 0);
+  const std::string run = (dir / "run").string();
+  CHECK_FAILS(hewn({"sample", run, "--documents=2"}), 2, "nothing ends a text of");
+  CHECK_FAILS(hewn({"sample", run, "--documents=2", "--beam=2"}), 2, "does not apply to beam search");
+  std::string form = read_file(dir / "run/texts.json");
+  CHECK(form == R"({"format":"hewn-texts","version":1,"begin":null,"ends":[],"own_windows":false})"
+                "\n");
+  write_file(dir / "run/texts.json", form + " ");
+  CHECK_FAILS(hewn({"sample", run}), 3, "texts.json is not the file that the run had");
+  std::filesystem::remove(dir / "run/texts.json");
+  CHECK_FAILS(hewn({"sample", run}), 3, "texts.json");
+}
+
+TEST_CASE("a run begun from one of tales has the form of its own data", "[texts]") {
+  const TempDir dir;
+  REQUIRE(train_tales(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), text = (dir / "text.txt").string(),
+                    next = (dir / "next").string(), rows = (dir / "rows.csv").string();
+  write_file(text, std::string(400, 'a') + std::string(400, 'b'));
+  printed({"train", "--init_from=" + run, "--dataset=" + text, "--out_dir=" + next, "--max_iters=2",
+           "--warmup_iters=1", "--batch_size=1", "--threads=1"});
+  CHECK(contains(read_file(dir / "next/texts.json"), R"("begin":null,"ends":[],"own_windows":false)"));
+  std::string table = "text,label\n";
+  for (int i = 0; i < 20; ++i) table += i % 2 == 0 ? "good,yes\n" : "bad,no\n";
+  write_file(rows, table);
+  std::filesystem::remove_all(next);
+  printed({"finetune", "classify", "--init_from=" + run, "--data=" + rows, "--out_dir=" + next,
+           "--max_iters=2", "--threads=1"});
+  CHECK(contains(read_file(dir / "next/texts.json"), R"("begin":0,"ends":[],"own_windows":false)"));
+}
+
+}  // namespace hewn::test
