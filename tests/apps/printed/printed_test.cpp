@@ -33,7 +33,7 @@ constexpr const char* lacking[] = {"device cuda is not usable",
                                    "connect to",
                                    "srun: command not found",
                                    "mpirun: command not found",
-                                   "my_softmax.so is not a file",
+                                   ".so is not a file",
                                    "huge pages"};
 
 bool lacks_something(const ProcessResult& r) {

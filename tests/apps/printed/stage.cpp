@@ -49,7 +49,7 @@ void Stage::renew() {
 
 void Stage::make_room(const std::string& command) const {
   if (contains(command, "init_from=resume") || contains(command, "hewn sweep --out_dir=") ||
-      contains(command, "--dry_run"))
+      (contains(command, "hewn train") && contains(command, "--dry_run")))
     return;
   static const std::regex out("--out(?:_dir)?=((?!\\.\\.)[\\w.][^\\s'\"]*)");
   bool named = false;

@@ -172,6 +172,9 @@ TEST_CASE("report: adapters, and a classifier", "[report]") {
   CHECK(missing(classifier, "attention") == "");
   CHECK(contains(missing(classifier, "decoding"), "classifier"));
   CHECK(contains(classifier["decoding"]["command"], "classify"));
+  CHECK(contains(classifier["profile"]["command"],
+                 "hewn finetune classify " + kinds + "/config.toml --init_from=" + base));
+  CHECK(!classifier["texts"].contains("command"));  // it has no key sample_interval
   CHECK(contains(missing(classifier, "lens"), "classifier"));
 }
 
@@ -272,6 +275,56 @@ TEST_CASE("report: several runs, and those of a sweep", "[report]") {
   CHECK(swept["runs"][0]["name"] == "b");
   CHECK(swept["runs"][0]["results"]["sweep"]["loss"] == 1.5);
   CHECK(swept["runs"][1]["name"] == "a");
+}
+
+TEST_CASE("report: written into the directory of the run", "[report]") {
+  const TempDir dir;
+  CHECK_FAILS(hewn(small_train(dir, {"--max_iters=2", "--quiet"})), 0, "");
+  const auto wrote = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> call{"report", "--inspect=false"};
+    call.insert(call.end(), arguments.begin(), arguments.end());
+    const auto r = hewn(call, {.directory = dir.path().string()});
+    INFO(r.err);
+    CHECK(r.exit_code == 0);
+    const std::string page = r.out.substr(6, r.out.find(',') - 6);
+    CHECK(std::filesystem::remove(dir / page));
+    return page;
+  };
+  CHECK(wrote({"run"}) == "run/report.html");
+  CHECK(wrote({"run/"}) == "run/report.html");
+  CHECK(wrote({"run/checkpoints/best"}) == (dir / "run/report.html").string());
+  CHECK(wrote({"run", "--out=page.html"}) == "page.html");
+  CHECK(wrote({"run", "run"}) == "report.html");
+  std::filesystem::rename(dir / "run", dir / "out");
+  CHECK(wrote({}) == "out/report.html");
+  CHECK_FAILS(hewn({"export", (dir / "out").string(), "--format=hf", "--out=" + (dir / "model").string()}), 0,
+              "");
+  CHECK(wrote({"model"}) == "report.html");  // another program's
+  std::filesystem::create_directories(dir / "sweep/runs");
+  write_file(dir / "sweep/sweep.json", "{}");
+  write_file(dir / "sweep/results.jsonl", "");
+  std::filesystem::rename(dir / "out", dir / "sweep/runs/a");
+  CHECK(wrote({"sweep"}) == "sweep/runs.html");  // report.html is what `hewn sweep` writes
+}
+
+TEST_CASE("report: the command that trains a run again begins with the same weights", "[report]") {
+  const TempDir dir;
+  CHECK_FAILS(hewn(small_train(dir, {"--max_iters=2", "--quiet"})), 0, "");
+  const std::string base = (dir / "run").string(), next = (dir / "next").string();
+  const auto command = [](const std::string& run) {
+    return report_of({run, "--inspect=false"})["runs"][0]["about"]["command"].get<std::string>();
+  };
+  CHECK(command(base) == "hewn train " + base + "/config.toml --out_dir=" + base + "-again");
+  CHECK_FAILS(hewn({"train", "--init_from=" + base, "--dataset=" + (dir / "text.txt").string(),
+                    "--max_iters=2", "--threads=1", "--out_dir=" + next, "--quiet"}),
+              0, "");
+  const std::string from_base =
+      "hewn train " + next + "/config.toml --init_from=" + base + " --out_dir=" + next + "-again";
+  CHECK(command(next) == from_base);
+  CHECK_FAILS(
+      hewn({"train", "--init_from=resume", "--max_iters=3", "--threads=1", "--out_dir=" + next, "--quiet"}),
+      0, "");
+  CHECK(command(next) == from_base);
 }
 
 TEST_CASE("report: another program's model", "[report]") {

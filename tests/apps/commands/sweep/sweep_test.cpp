@@ -185,6 +185,24 @@ TEST_CASE("a directory with something else, or with another sweep at work, is re
   CHECK_FAILS(hewn({"sweep", "--out_dir=" + (dir / "sweep").string()}), 3, "sweep.json: is damaged");
 }
 
+TEST_CASE("a sweep of the configuration that a run keeps is in the run's directory") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir, {"--max_iters=2"})).exit_code == 0);
+  const ProcessOptions here{.directory = (dir / "run").string()};
+  for (const auto& [config, options] : {std::pair((dir / "run/config.toml").string(), ProcessOptions{}),
+                                        std::pair(std::string("config.toml"), here)}) {
+    const auto r = hewn({"sweep", config, "--grid=act=relu,silu"}, options);
+    INFO(r.err);
+    CHECK(r.exit_code == 0);
+    CHECK(fs::exists(dir / "run/sweep/runs/act=relu,seed=1337/checkpoints/best"));
+    fs::remove_all(dir / "run/sweep");
+  }
+  const std::string other = (dir / "other").string();
+  CHECK(hewn({"sweep", (dir / "run/config.toml").string(), "--grid=act=relu,silu", "--out_dir=" + other})
+            .exit_code == 0);
+  CHECK(fs::exists(other + "/results.jsonl"));
+}
+
 TEST_CASE("keys of the environment and of CONFIG.toml reach the runs once") {
   const TempDir dir;
   write_file(dir / "base.toml", "dropout = 0.5\nn_layer = 3\ngrid = \"\"\"\nn_layer=1,2\nact=relu\n\"\"\"\n");

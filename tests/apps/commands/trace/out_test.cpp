@@ -56,6 +56,10 @@ TEST_CASE("trace: --out writes a page that holds what --json prints", "[trace]")
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn(small_train(dir)), 0, "");
   check_page(dir, {"trace", run, "--text=the cat sat"});
+  CHECK_FAILS(hewn({"trace", run, "--text=the cat sat", "--page"}), 0, "");
+  CHECK(json::parse(data_of_page(read_file(dir / "run/trace.html")))["tokens"].size() == 11);
+  CHECK(hewn({"trace", "--expr=exp(w)", "w=1", "--page"}, {.directory = dir.path().string()})
+            .out.starts_with("wrote trace.html, "));
 }
 
 TEST_CASE("trace: --out with another format, or with too much data, is refused", "[trace]") {
@@ -63,6 +67,8 @@ TEST_CASE("trace: --out with another format, or with too much data, is refused",
   const std::string file = (dir / "trace.html").string(), out = "--out=" + file;
   CHECK_FAILS(hewn({"trace", "--expr=exp(w)", "w=1", out, "--json"}), 2,
               "out writes a page, and json prints another format");
+  CHECK_FAILS(hewn({"trace", "--expr=exp(w)", "w=1", "--page", "--json"}), 2,
+              "page writes a page, and json prints another format");
   CHECK_FAILS(hewn({"trace", "--expr=exp(w)", "w=1", out, "--dot"}), 2,
               "out writes a page, and dot prints another format");
   CHECK_FAILS(hewn({"trace", "--expr=exp(w)", "w=1", "--out=" + (dir / "none/trace.html").string()}), 1,

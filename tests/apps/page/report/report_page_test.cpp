@@ -124,6 +124,47 @@ TEST_CASE("report page: the script is JavaScript, and nothing ends the element w
   CHECK(checked.exit_code == 0);
 }
 
+TEST_CASE("report page: what is not shown is one line, and a reason is given once", "[page]") {
+  if (run_program({"node", "--version"}).exit_code != 0) return skip("node is not installed");
+  const auto shown = [](const json& runs) {
+    const auto part = [](const char* file) { return read_file(source_dir() / file) + "\n"; };
+    const TempDir dir;
+    write_file(dir / "page.js", part("tests/apps/page/report/folded_test.js") + part("apps/page/numbers.js") +
+                                    part("apps/page/page.js") + part("apps/page/report/main.js"));
+    const auto r = run_program({"node", (dir / "page.js").string(), json::object({{"runs", runs}}).dump()});
+    INFO(r.err);
+    REQUIRE(r.exit_code == 0);
+    return json::parse(r.out);
+  };
+  json run{{"name", "a"}}, other = run;
+  for (const char* row :
+       {"losses", "schedule", "depth", "texts", "decoding", "attention", "embeddings", "positions",
+        "activations", "lens", "gradient", "profile", "memory", "results", "about"}) {
+    run[row] = json::object();
+    other[row] = {{"missing", "gone"}};
+  }
+  for (const char* row : {"losses", "lens", "gradient"})
+    run[row] = {{"missing", "a classifier predicts labels"}};
+  run["profile"] = {{"missing", "not measured"}, {"command", "hewn train --profile"}};
+  const json alone = shown(json::array({run}));
+  CHECK(alone["sections"].size() == 10);
+  CHECK(alone["links"].size() == 10);
+  CHECK(alone["left"] ==
+        json({"Not shown: Losses; Embeddings of tokens; Logit lens; Gradient lens; Kernels"}));
+  REQUIRE(alone["reasons"].size() == 3);
+  CHECK(alone["reasons"][0] == "Losses; Logit lens; Gradient lens: a classifier predicts labels.");
+  CHECK(contains(alone["reasons"][1], "Embeddings of tokens: Cannot read"));
+  CHECK(alone["reasons"][2] == "Kernels: not measured. To see it: hewn train --profile");
+  // Curves are compared, so that one run suffices.
+  run["losses"] = json::object();
+  const json second = shown(json::array({other, run}));
+  CHECK(second["sections"] == json({"losses", "schedule"}));
+  CHECK(second["reasons"].size() == 1);
+  run["embeddings"] = {{"pca", {{"x", "drawn"}}}};
+  for (const char* row : {"lens", "gradient", "profile"}) run[row] = json::object();
+  CHECK(shown(json::array({run}))["left"].empty());
+}
+
 TEST_CASE("report page: in a browser", "[page]") {
   const std::string program = browser();
   if (program.empty()) return skip("Chromium is not installed");
@@ -135,8 +176,8 @@ TEST_CASE("report page: in a browser", "[page]") {
     const json seen = seen_in_browser(program, dir, read_file(file), width, dark);
     INFO(seen);
     CHECK(seen["problems"] == json::array());
-    CHECK(seen["sections"].size() == 15);
-    CHECK(seen["drawn"] == 15);
+    CHECK(seen["sections"].size() == 14);
+    CHECK(seen["drawn"] == 14);
     CHECK(seen["missing"] == 1);  // results: the run is not fine-tuned
     if (contains(read_file(file), "Chart.js v")) CHECK(seen["charts"] >= 10);  // in this build
     CHECK(seen["unnamed"] == 0);
