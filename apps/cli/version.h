@@ -5,7 +5,7 @@
 
 namespace hewn::cli {
 
-/// "0.2.0".
+/// "0.3.0".
 std::string version_number();
 /// The commit that was built, such as "440f9c8f4c1a", or "440f9c8f4c1a-dirty" if files had changed since, or
 /// "unknown" with the reason.
