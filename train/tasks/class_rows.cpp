@@ -87,11 +87,12 @@ void check_given_labels(const std::vector<std::string>& labels) {
 
 void divide(const LabelledTable& source, const ClassDataOptions& options, ClassData& data) {
   const std::vector<ClassRow> rows = source.rows(data.labels);
-  std::vector<int64_t> numbers;
+  std::vector<int64_t> numbers, first;
   for (const ClassRow& row : rows) numbers.push_back(row.label);
+  if (options.split_version == rows_together) first = kept_together("text", texts_of(rows), data.notes);
   const SplitShares shares =
       remaining_shares(parse_split(options.split), !options.val.empty(), !options.test.empty());
-  const RowSplit split = split_rows(numbers, shares, options.seed);
+  const RowSplit split = split_rows(numbers, shares, options.seed, first);
   const auto take = [&](const std::vector<int64_t>& chosen, std::vector<ClassRow>& to) {
     for (const int64_t i : chosen) to.push_back(rows[static_cast<size_t>(i)]);
   };
@@ -135,6 +136,12 @@ uint64_t hash_of_rows(const ClassData& data) {
 
 }  // namespace
 
+std::vector<std::string_view> texts_of(const std::vector<ClassRow>& rows) {
+  std::vector<std::string_view> texts;
+  for (const ClassRow& row : rows) texts.push_back(row.text);
+  return texts;
+}
+
 ClassData open_class_data(const ClassDataOptions& options) {
   ClassData data;
   LabelledTable source(options.data, options);
@@ -152,6 +159,8 @@ ClassData open_class_data(const ClassDataOptions& options) {
   read(options.val, data.val);
   read(options.test, data.test);
   check_rows(data);
+  note_overlap("text", "validation", texts_of(data.val), texts_of(data.train), data.notes);
+  note_overlap("text", "test", texts_of(data.test), texts_of(data.train), data.notes);
   data.hash = hash_of_rows(data);
   return data;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/tokenizer/tokenizer.h"
+#include "train/tables/splits.h"
 #include "train/tables/table.h"
 #include "train/tasks/classifier.h"
 #include "train/tasks/row_batches.h"
@@ -32,6 +33,7 @@ struct ClassDataOptions {
   std::string text = "text", label = "label";  ///< columns
   std::vector<std::string> labels = {};        ///< in their order; empty: those of `data`, sorted
   uint64_t seed = 1;
+  int64_t split_version = rows_together;  ///< `rows_apart` or `rows_together`
 };
 
 /// The rows of a classification task.
@@ -50,6 +52,8 @@ struct ClassData {
 /// than `most_labels` differ, a given label has no training row, or there are no rows to learn from.
 ClassData open_class_data(const ClassDataOptions& options);
 
+/// The texts of some rows.
+std::vector<std::string_view> texts_of(const std::vector<ClassRow>& rows);
 /// The texts of all rows.
 std::vector<std::string_view> texts_of(const ClassData& data);
 

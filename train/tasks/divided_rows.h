@@ -2,6 +2,7 @@
 // The rows of a data file, divided into training, validation and test rows.
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -19,18 +20,21 @@ struct DataFiles {
   std::string split = "70/10/20";  ///< of `data` (`parse_split`)
   TalkColumns columns = {};        ///< as given
   uint64_t seed = 1;               ///< of the split
+  int64_t split_version =
+      rows_together;  ///< `rows_apart` or `rows_together`; the text of a row is its prompt
 };
 
 template <class Row>
 struct DividedRows {
   TalkColumns columns;  ///< of `data`
   std::vector<Row> train, val, test;
-  uint64_t hash = 0;  ///< of all files and of the split
+  uint64_t hash = 0;               ///< of all files and of the split
+  std::vector<std::string> notes;  ///< peculiarities that users should know, one sentence each
 };
 
 /// Opens the tables and reads all rows. `find_columns(table, given)` returns the columns to read,
-/// `read(table, row, columns, line)` a row, whose line in the file is counted from 1. Throws like these, `Table` and
-/// `parse_split`.
+/// `read(table, row, columns, line)` a row, whose line in the file is counted from 1, and `prompt_text(row)` what the
+/// model is asked. Throws like these, `Table` and `parse_split`.
 template <class Row, class FindColumns, class Read>
 DividedRows<Row> divide_rows(const DataFiles& files, const FindColumns& find_columns, const Read& read) {
   const SplitShares shares =
@@ -50,10 +54,21 @@ DividedRows<Row> divide_rows(const DataFiles& files, const FindColumns& find_col
       rows.push_back(read(table, row, columns, lines[static_cast<size_t>(row)]));
     return rows;
   };
+  std::deque<std::string> prompts;
+  const auto prompts_of = [&](const std::vector<Row>& some) {
+    std::vector<std::string_view> texts;
+    for (const Row& row : some) texts.push_back(prompts.emplace_back(prompt_text(row)));
+    return texts;
+  };
   std::vector<Row> rows = rows_in(files.data, result.columns);
   count_in(files.split);
   count_in(std::to_string(files.seed));
-  const RowSplit split = split_rows(std::vector<int64_t>(rows.size(), 0), shares, files.seed);
+  std::vector<int64_t> first;
+  if (files.split_version == rows_together) {
+    first = kept_together("prompt", prompts_of(rows), result.notes);
+    count_in(std::to_string(files.split_version));
+  }
+  const RowSplit split = split_rows(std::vector<int64_t>(rows.size(), 0), shares, files.seed, first);
   const auto move_to = [&](const std::vector<int64_t>& numbers, std::vector<Row>& side) {
     for (const int64_t number : numbers) side.push_back(std::move(rows[static_cast<size_t>(number)]));
   };
@@ -63,6 +78,8 @@ DividedRows<Row> divide_rows(const DataFiles& files, const FindColumns& find_col
   TalkColumns of_other;
   if (!files.val.empty()) result.val = rows_in(files.val, of_other);
   if (!files.test.empty()) result.test = rows_in(files.test, of_other);
+  note_overlap("prompt", "validation", prompts_of(result.val), prompts_of(result.train), result.notes);
+  note_overlap("prompt", "test", prompts_of(result.test), prompts_of(result.train), result.notes);
   result.hash = sum.value();
   return result;
 }

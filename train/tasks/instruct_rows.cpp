@@ -88,6 +88,13 @@ void add_texts(const Talk& talk, std::vector<std::string_view>& texts) {
   for (const Message& message : talk.messages) texts.push_back(message.content);
 }
 
+std::string prompt_text(const Talk& talk) {
+  std::string text;
+  for (const Message& message : talk.prompt())
+    text += join(static_cast<int>(message.role), message.content, '\0');
+  return text;
+}
+
 Talk read_talk(const Table& table, int64_t row, const TalkColumns& columns, const ChatTemplate& chat) {
   Talk talk;
   if (const auto messages = columns.find("messages"); messages != columns.end()) {

@@ -34,6 +34,9 @@ struct Talk {
 /// Adds the texts of all messages to a list.
 void add_texts(const Talk& talk, std::vector<std::string_view>& texts);
 
+/// What the model is asked, up to the last answer: the roles and texts of all messages before it, as one text.
+std::string prompt_text(const Talk& talk);
+
 /// Reads one row. Throws input, naming line and column, for missing values, messages that are not objects with
 /// "role" and "content", roles other than system (only first), user and assistant, a talk that does not end with
 /// the assistant, and an empty prompt or answer.

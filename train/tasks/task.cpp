@@ -37,6 +37,9 @@ void check_task(const Task& task, const std::string& where) {
   check_choice(task.mask, "prompt", "none", "mask", where);
   if (task.max_length < 0)
     fail(ErrorCode::input, where, ": max_length is ", task.max_length, "; expected 0 or more");
+  if (task.split_version != rows_apart && task.split_version != rows_together)
+    fail(ErrorCode::input, where, ": split_version is ", task.split_version, "; expected ", rows_apart,
+         " or ", rows_together);
   if (task.kind != Task::Kind::classify) {
     if (!task.chat)
       fail(ErrorCode::input, where, ": a task of the kind ", name_of(task.kind), " needs a template");
@@ -64,6 +67,7 @@ Task parse_task(const nlohmann::json& json, const std::string& where) {
   task.mask = json.value("mask", "");
   task.max_length = json.value("max_length", int64_t{0});
   task.train = json.value("train", "");
+  task.split_version = json.value("split_version", rows_apart);
   if (json.contains("base"))
     task.base =
         Task::Base{json["base"].at("path").get<std::string>(), json["base"].at("hash").get<std::string>()};
@@ -88,6 +92,7 @@ std::string task_to_json(const Task& task) {
   if (!task.mask.empty()) json["mask"] = task.mask;
   if (task.max_length > 0) json["max_length"] = task.max_length;
   if (!task.train.empty()) json["train"] = task.train;
+  json["split_version"] = task.split_version;
   if (task.base) json["base"] = {{"path", task.base->path}, {"hash", task.base->hash}};
   return exact_json_text(json, 2) + "\n";
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "train/tables/splits.h"
 #include "train/tasks/chat_template.h"
 
 namespace hewn {
@@ -34,6 +35,7 @@ struct Task {
   int64_t max_length = 0;                 ///< longest row in tokens; 0: the model's context
   std::string train = {};                 ///< what trains: "all", "last:2", "head", "lora"
   std::optional<Base> base = {};
+  int64_t split_version = rows_together;  ///< how its rows were divided: `rows_apart` if the file has none
 
   bool operator==(const Task&) const = default;
   /// The most tokens of a row that a model with this context reads.

@@ -38,7 +38,7 @@ std::vector<Option> finetune_options() {
       kept(
           text("split", "A/B/C", "70/10/20", finetunes,
                "percentages of data for training, validation and test, drawn by seed, each with its share of "
-               "every label; A/B: training and test",
+               "every label, rows with the same text on the same side; A/B: training and test",
                "70/10/20; with val or test, these parts are not taken from data")),
       text("text", "COLUMN", "text", takes::finetune_classify,
            "column of the texts, by name or by number from 1"),

@@ -62,7 +62,10 @@ class OpenClassifier {
       auto results = label_log_probabilities(*run_.model, tokens);
       for (size_t i = first; i < end; ++i) {
         Labelling found{0, std::move(results[i - first])};
-        for (double& value : found.probabilities) value = std::exp(value);
+        for (double& value : found.probabilities) {
+          value = std::exp(value);
+          if (std::isnan(value)) fail(ErrorCode::numerical, "the model's probabilities are not finite");
+        }
         found.label = static_cast<size_t>(likeliest(found.probabilities));
         use(i, found);
       }

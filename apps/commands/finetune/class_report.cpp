@@ -12,12 +12,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t widest_matrix = 10;
 
-std::vector<std::string_view> texts_of(const std::vector<ClassRow>& rows) {
-  std::vector<std::string_view> texts;
-  for (const ClassRow& row : rows) texts.push_back(row.text);
-  return texts;
-}
-
 std::vector<int32_t> labels_of(const std::vector<ClassRow>& rows) {
   std::vector<int32_t> labels;
   for (const ClassRow& row : rows) labels.push_back(row.label);

@@ -2,8 +2,9 @@
 
 namespace hewn::cli {
 
-ClassDataOptions class_data_options(const Settings& settings, std::vector<std::string> labels) {
-  if (labels.empty() && settings.has("labels")) labels = split(settings.text("labels"), ',');
+ClassDataOptions class_data_options(const Settings& settings, const Task* task) {
+  std::vector<std::string> labels;
+  if (task || settings.has("labels")) labels = task ? task->labels : split(settings.text("labels"), ',');
   return {.data = settings.text("data"),
           .val = settings.text("val"),
           .test = settings.text("test"),
@@ -11,7 +12,8 @@ ClassDataOptions class_data_options(const Settings& settings, std::vector<std::s
           .text = settings.text("text"),
           .label = settings.text("label"),
           .labels = std::move(labels),
-          .seed = static_cast<uint64_t>(settings.integer("seed"))};
+          .seed = static_cast<uint64_t>(settings.integer("seed")),
+          .split_version = task ? task->split_version : rows_together};
 }
 
 ClassScorer::ClassScorer(Model& model, const ClassData& data, const EncodedRows& val, const EncodedRows& test)
@@ -27,6 +29,7 @@ std::optional<ClassScores> ClassScorer::scores(const std::string& name, const st
 FinalReport ClassScorer::report(bool val_as_text) const {
   FinalReport report;
   const auto add = [&](const ClassScores& scores, bool as_text) {
+    finite_loss(scores.model.loss, join("the ", scores.name, " rows"));
     report.json[scores.name] = scores_json(scores, data_.labels);
     if (as_text) report.text += (report.text.empty() ? "" : "\n") + scores_text(scores, data_.labels);
   };

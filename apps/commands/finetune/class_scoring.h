@@ -11,9 +11,9 @@
 
 namespace hewn::cli {
 
-/// The data that the keys of `hewn finetune classify` name, with these labels, or if there are none, with those that
-/// the keys give.
-ClassDataOptions class_data_options(const Settings& settings, std::vector<std::string> labels);
+/// The data that the keys of `hewn finetune classify` name, with the labels and the division of a run's task, or if it is
+/// null, with the labels that the keys give.
+ClassDataOptions class_data_options(const Settings& settings, const Task* task);
 
 class ClassScorer {
  public:

@@ -7,6 +7,7 @@
 #include "apps/commands/commands.h"
 #include "apps/commands/finetune/class_scoring.h"
 #include "apps/commands/finetune/finetune_start.h"
+#include "apps/commands/finetune/own_rows.h"
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
@@ -15,13 +16,6 @@
 
 namespace hewn::cli {
 namespace {
-
-// The labels of a run that goes on; empty: they follow from the data and the keys.
-std::vector<std::string> labels_of(const TrainStart& start) {
-  if (!start.resumed) return {};
-  const auto task = read_task(start.run->path());
-  return task ? task->labels : std::vector<std::string>();
-}
 
 /// The texts of a task as tokens.
 struct ClassTexts {
@@ -33,14 +27,12 @@ struct ClassTexts {
 ClassTexts encode(const ClassData& data, const TextReader& reader, int64_t max_length) {
   ClassTexts texts{encode_rows(data.train, reader), encode_rows(data.val, reader),
                    encode_rows(data.test, reader)};
-  for (const std::string& note : data.notes) say("note: ", note);
-  const auto note = [](int64_t count, const std::string& what) {
-    if (count > 0) say("note: ", long_count(count), count == 1 ? " text " : " texts ", what);
-  };
-  note(texts.train.cut + texts.val.cut + texts.test.cut,
-       join("of more than max_length = ", max_length, " tokens: only the last ", max_length, " are read"));
-  note(texts.train.empty + texts.val.empty + texts.test.empty,
-       "without a token: an end of text is read instead");
+  say_notes(data.notes);
+  say_count(
+      texts.train.cut + texts.val.cut + texts.test.cut,
+      join("of more than max_length = ", max_length, " tokens: only the last ", max_length, " are read"));
+  say_count(texts.train.empty + texts.val.empty + texts.test.empty,
+            "without a token: an end of text is read instead");
   return texts;
 }
 
@@ -49,7 +41,7 @@ ClassTexts encode(const ClassData& data, const TextReader& reader, int64_t max_l
 int run_finetune_classify(const Settings& given) {
   Settings settings = given;
   FinetuneStart start(settings);
-  const ClassData data = open_class_data(class_data_options(settings, labels_of(start.train_start())));
+  const ClassData data = open_class_data(class_data_options(settings, start.task()));
   check_same_data(start.train_start(), data.hash);
   start.meet(settings, texts_of(data));
   ModelConfig architecture = start.base_config();

@@ -59,7 +59,8 @@ FinetuneStart::FinetuneStart(Settings& settings) {
           " has no tokenizer, so it cannot read text");
   if (start_.resumed && start_.checkpoint.empty())
     fail(ErrorCode::input, start_.run->path(),
-         ": has no checkpoint to resume; start again with --init_from=RUN and ", "--force");
+         ": has no checkpoint to resume; start again with --init_from=RUN");
+  if (start_.resumed) task_ = read_task(start_.run->path());
 }
 
 void FinetuneStart::meet(const Settings& settings, const std::vector<std::string_view>& texts) {
@@ -77,15 +78,10 @@ ModelConfig FinetuneStart::base_config() const {
 }
 
 ChatTemplate FinetuneStart::chat(Settings& settings) const {
-  const auto of_run = [](const std::string& run) {
-    const auto task = read_task(run);
-    return task ? task->chat : std::nullopt;
-  };
-  if (start_.resumed)
-    if (const auto kept = of_run(start_.run->path())) return *kept;
+  if (task_ && task_->chat) return *task_->chat;
   if (settings.given("template")) return find_template(settings.text("template"));
-  const auto base = start_.foreign ? std::nullopt : of_run(run_of(start_.checkpoint));
-  const ChatTemplate chat = base ? *base : find_template("alpaca");
+  const auto base = start_.foreign ? std::nullopt : read_task(run_of(start_.checkpoint));
+  const ChatTemplate chat = base && base->chat ? *base->chat : find_template("alpaca");
   for (const std::string& name : split(template_names(), '|'))
     if (find_template(name) == chat) settings.set({"template", name, "the run in init_from"});
   return chat;
@@ -133,16 +129,11 @@ void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Train
   else
     start_.load_weights(trainer.model());
   start_.open_run(settings, config, data_hash);
-  // The weights are saved before the run can be resumed; it might otherwise resume without them.
+  write_run_files(*start_.run, settings, data_hash, texts(), start_.resumed ? nullptr : &task);
   if (start_.resumed)
-    say("resume  from ", start_.checkpoint, ", step ", start_.state.step);
+    start_.say_resumed(config);
   else
     save_checkpoint(start_.run->path(), start_.state, trainer);
-  if (!start_.resumed) write_task(start_.run->path(), task);
-  write_run_files(*start_.run, settings, data_hash, texts());
-  if (start_.resumed && start_.state.step >= config.max_iters)
-    say("note    max_iters = ", config.max_iters,
-        " is already reached; raise it with --max_iters=N to continue");
 }
 
 std::unique_ptr<Finetuning> FinetuneStart::begin(Settings& settings, const TrainConfig& config,

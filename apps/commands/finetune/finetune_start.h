@@ -40,6 +40,8 @@ class FinetuneStart {
   void meet(const Settings& settings, const std::vector<std::string_view>& texts);
   /// The configuration of the model that the weights come from, with a row for each of the tokenizer's tokens.
   ModelConfig base_config() const;
+  /// The task of the run that is resumed, whose labels, template and division of the rows hold; null for a new one.
+  const Task* task() const { return task_ ? &*task_ : nullptr; }
   /// The template of messages: that of the run that is resumed (a file may have changed), else the given one, else that
   /// of the run that the weights come from, else alpaca. Notes its name in the settings.
   ChatTemplate chat(Settings& settings) const;
@@ -65,6 +67,7 @@ class FinetuneStart {
   void say_what(const TrainConfig& config, const Model& model) const;
 
   TrainStart start_;
+  std::optional<Task> task_;
   size_t planned_bytes_ = 0;
 };
 

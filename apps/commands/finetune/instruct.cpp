@@ -26,12 +26,10 @@ struct InstructRows {
   InstructRows(const InstructData& data, const TalkEncoder& encoder, Mask mask, int64_t max_length)
       : train(training_rows(data.train, encoder, mask, max_length)),
         val(training_rows(data.val, encoder, mask, max_length)) {
-    const auto note = [](int64_t rows, const std::string& what) {
-      if (rows > 0) say("note: ", long_count(rows), rows == 1 ? " row " : " rows ", what);
-    };
-    note(train.shortened + val.shortened, join("cut after max_length = ", max_length, " tokens"));
-    note(train.dropped + val.dropped,
-         join("left out: the prompt alone takes max_length = ", max_length, " tokens"));
+    say_count(train.shortened + val.shortened, join("cut after max_length = ", max_length, " tokens"));
+    say_count(train.dropped + val.dropped,
+              join("left out: the prompt alone takes max_length = ", max_length, " tokens"));
+    say_notes(data.notes);
     if (train.rows.empty())
       fail(ErrorCode::input, "no row fits: every prompt takes max_length = ", max_length,
            " tokens or more; raise max_length, or use a model with a longer context");
@@ -70,7 +68,7 @@ int run_finetune_instruct(const Settings& given) {
   FinetuneStart start(settings);
   const ChatTemplate chat = start.chat(settings);
   const auto seed = static_cast<uint64_t>(settings.integer("seed"));
-  const InstructData data = open_instruct_data(talk_files(settings), chat);
+  const InstructData data = open_instruct_data(talk_files(settings, start.task()), chat);
   check_same_data(start.train_start(), data.hash);
   std::vector<std::string_view> texts = chat.texts();
   for (const auto* side : {&data.train, &data.val, &data.test})

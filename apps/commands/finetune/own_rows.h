@@ -10,8 +10,13 @@
 
 namespace hewn::cli {
 
-/// The files and columns that the keys of `hewn finetune instruct` or `prefer` name.
-DataFiles talk_files(const Settings& settings);
+/// The files and columns that the keys of `hewn finetune instruct` or `prefer` name, divided as the task of a run says, or
+/// if it is null, as a new one is.
+DataFiles talk_files(const Settings& settings, const Task* task);
+
+/// Prints what users should know about the rows: sentences, or how many of them, if any, are "cut".
+void say_notes(const std::vector<std::string>& notes);
+void say_count(int64_t rows, const std::string& what);
 
 /// What the key `mask` says.
 Mask mask_of(const Settings& settings);

@@ -31,14 +31,12 @@ struct PreferenceRows {
       : train(preference_pairs(data.train, encoder, max_length)),
         val(preference_pairs(data.val, encoder, max_length)),
         test(preference_pairs(data.test, encoder, max_length)) {
-    const auto note = [](int64_t rows, const std::string& what) {
-      if (rows > 0) say("note: ", long_count(rows), rows == 1 ? " row " : " rows ", what);
-    };
-    note(train.shortened + val.shortened + test.shortened,
-         join("with an answer cut after max_length = ", max_length, " tokens"));
-    note(train.dropped + val.dropped + test.dropped,
-         join("left out: nothing of an answer, or no difference, is within max_length = ", max_length,
-              " tokens"));
+    say_count(train.shortened + val.shortened + test.shortened,
+              join("with an answer cut after max_length = ", max_length, " tokens"));
+    say_count(train.dropped + val.dropped + test.dropped,
+              join("left out: nothing of an answer, or no difference, is within max_length = ", max_length,
+                   " tokens"));
+    say_notes(data.notes);
     if (train.pairs.empty())
       fail(ErrorCode::input, "no row fits: in every one, max_length = ", max_length,
            " tokens end before the answers or before they differ; raise max_length, or use a model with a "
@@ -96,7 +94,7 @@ int run_finetune_prefer(const Settings& given) {
   Settings settings = given;
   FinetuneStart start(settings);
   const ChatTemplate chat = start.chat(settings);
-  const PreferenceData data = open_preference_data(talk_files(settings), chat);
+  const PreferenceData data = open_preference_data(talk_files(settings, start.task()), chat);
   check_same_data(start.train_start(), data.hash);
   std::vector<std::string_view> texts = chat.texts();
   for (const auto* side : {&data.train, &data.val, &data.test})

@@ -34,6 +34,7 @@ FinalReport preference_report(Model& model, const PairSides& sides, int64_t batc
   for (const auto& [name, pairs] : {std::pair{"validation", &sides.val}, std::pair{"test", &sides.test}}) {
     if (pairs->empty()) continue;
     const PreferenceScore score = score_preferences(model, *pairs, batch_size, config);
+    finite_loss(score.loss, join("the ", name, " pairs"));
     report.text += (report.text.empty() ? "" : "\n") + preference_text(name, score);
     report.json[name] = preference_json(score);
   }

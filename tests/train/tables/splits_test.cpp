@@ -3,6 +3,7 @@
 #include "train/tables/splits.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
@@ -75,6 +76,80 @@ TEST_CASE("splits: depend on seed, labels and shares only") {
   // Another label does not change which rows of the first one are drawn.
   const RowSplit other = split_rows(labels_of({50, 40}), shares, 7), one = split_rows(labels, shares, 7);
   CHECK(std::equal(one.test.begin(), one.test.begin() + 5, other.test.begin()));
+}
+
+TEST_CASE("splits: rows of the same text are found by their bytes") {
+  const std::vector<std::string_view> texts{"b", "a", "b ", "b", "", "a", "B", "b"};
+  std::vector<std::string> notes;
+  CHECK(kept_together("text", texts, notes) == std::vector<int64_t>{0, 1, 2, 0, 4, 1, 6, 0});
+  CHECK(kept_together("prompt", std::vector<std::string_view>{"b", "b"}, notes) ==
+        std::vector<int64_t>{0, 0});
+  CHECK(kept_together("text", std::vector<std::string_view>{"b", "a"}, notes) == std::vector<int64_t>{0, 1});
+  CHECK(kept_together("text", {}, notes).empty());
+  note_overlap("text", "test", std::vector<std::string_view>{"a", "b", "a"}, {"c", "a"}, notes);
+  note_overlap("text", "validation", std::vector<std::string_view>{"x"}, {"c", "a"}, notes);
+  REQUIRE(notes.size() == 3);
+  CHECK(notes[0].starts_with("3 rows repeat the text of another row; rows with the same text are"));
+  CHECK(notes[1].starts_with("1 row repeats the prompt of another row; "));
+  CHECK(notes[2].starts_with("2 of 3 test rows have the same text as a training row"));
+}
+
+TEST_CASE("splits: rows of the same text stay together, and sides keep their shares") {
+  test::Random random("groups");
+  for (int round = 0; round < 200; ++round) {
+    const int64_t largest = random.integer(1, 6), kinds = random.integer(1, 4);
+    std::vector<int64_t> labels, first;
+    for (int64_t group = random.integer(20, 100); group > 0; --group) {
+      const int64_t head = std::ssize(labels), label = random.integer(0, kinds - 1);
+      for (int64_t size = random.integer(1, largest); size > 0; --size) {
+        const bool contradicts = random.integer(0, 20) == 0;
+        labels.push_back(contradicts ? random.integer(0, kinds - 1) : label);
+        first.push_back(head);
+      }
+    }
+    const uint64_t seed = random.bits();
+    const SplitShares shares{0.7, 0.1, 0.2};
+    const RowSplit split = split_rows(labels, shares, seed, first);
+    CHECK(split.test == split_rows(labels, shares, seed, first).test);
+    CHECK(split.train.size() + split.val.size() + split.test.size() == labels.size());
+    std::vector<int> side(labels.size(), 0);
+    for (const int64_t row : split.val) side[static_cast<size_t>(row)] = 1;
+    for (const int64_t row : split.test) side[static_cast<size_t>(row)] = 2;
+    for (size_t row = 0; row < labels.size(); ++row)
+      CHECK(side[row] == side[static_cast<size_t>(first[row])]);
+    const auto n = static_cast<double>(labels.size()), most = static_cast<double>(largest);
+    CHECK(std::abs(static_cast<double>(split.test.size()) - 0.2 * n) <=
+          most / 2 + static_cast<double>(kinds));
+    CHECK(std::abs(static_cast<double>(split.val.size()) - 0.1 * n) <= most / 2 + static_cast<double>(kinds));
+    for (const int64_t label : labels) CHECK(count_of(split.train, labels, label) > 0);
+    // Texts that all differ are divided as if nothing were known of them.
+    std::vector<int64_t> apart(labels.size());
+    std::iota(apart.begin(), apart.end(), int64_t{0});
+    CHECK(split_rows(labels, shares, seed, apart).test == split_rows(labels, shares, seed).test);
+    CHECK(split_rows(labels, shares, seed, apart).val == split_rows(labels, shares, seed).val);
+  }
+}
+
+TEST_CASE("splits: every label keeps a training row, even if all its texts have others, too") {
+  // Label 1 occurs only in texts whose first row has label 0.
+  const std::vector<int64_t> labels{0, 1, 1, 0, 0, 0, 2, 0}, first{0, 0, 0, 3, 4, 5, 6, 6};
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const RowSplit split = split_rows(labels, {0.3, 0.3, 0.4}, seed, first);
+    for (const int64_t label : {0, 1, 2}) CHECK(count_of(split.train, labels, label) > 0);
+  }
+}
+
+TEST_CASE("splits: sides get groups that are larger than their share if that comes as close") {
+  std::vector<int64_t> first;
+  for (int64_t row = 0; row < 50; ++row) first.push_back(row / 10 * 10);
+  const RowSplit split = split_rows(std::vector<int64_t>(50, 0), {0.7, 0.1, 0.2}, 1, first);
+  CHECK(split.val.size() == 10);  // none would be as far from 5
+  CHECK(split.test.size() == 10);
+  // Pairs of many labels, each of which should have one row of the test.
+  std::vector<int64_t> labels, pairs;
+  for (int64_t row = 0; row < 500; ++row)
+    labels.push_back(row / 5), pairs.push_back(row % 5 / 2 * 2 + row / 5 * 5);
+  CHECK(std::abs(std::ssize(split_rows(labels, {0.8, 0, 0.2}, 1, pairs).test) - 100) <= 1);
 }
 
 TEST_CASE("splits: sizes hold for random labels and shares") {

@@ -2,11 +2,12 @@
 
 #include "train/tasks/class_rows.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
-#include "tests/support/close.h"
 #include "tests/model/marked_bytes.h"
+#include "tests/support/close.h"
 #include "tests/train/tiny.h"
 #include "train/tasks/classifier.h"
 
@@ -75,6 +76,38 @@ TEST_CASE("class rows: labels have the order that is given, and files of their o
   data = files.open(rows_with({{"ham", 10}, {"spam", 10}}), options);
   CHECK(count_labels(data.train) == Labels{{0, 10}, {1, 10}});
   CHECK(count_labels(data.val) == Labels{{0, 2}});
+}
+
+TEST_CASE("class rows: a text is on one side only, unless the run divided its rows independently",
+          "[classify]") {
+  const Files files;
+  const std::string once = rows_with({{"ham", 40}, {"spam", 20}}).substr(std::string("label,text\n").size());
+  const std::string twice = "label,text\n" + once + once + "spam,ham text 3\n";
+  const auto in_common = [](const std::vector<ClassRow>& one, const std::vector<ClassRow>& other) {
+    return std::count_if(one.begin(), one.end(), [&](const ClassRow& row) {
+      return std::any_of(other.begin(), other.end(), [&](const ClassRow& o) { return o.text == row.text; });
+    });
+  };
+  const ClassData data = files.open(twice);
+  CHECK(in_common(data.test, data.train) + in_common(data.val, data.train) + in_common(data.test, data.val) ==
+        0);
+  CHECK(std::abs(std::ssize(data.test) - 24) <= 1);
+  CHECK(std::abs(std::ssize(data.val) - 12) <= 1);
+  REQUIRE(data.notes.size() == 1);
+  CHECK(data.notes[0].starts_with("61 rows repeat the text of another row; "));
+  const ClassData apart = files.open(twice, {.data = "", .split_version = rows_apart});
+  CHECK(apart.hash != data.hash);
+  const auto known = in_common(apart.test, apart.train);
+  CHECK(known > 0);
+  CHECK(apart.notes.back().starts_with(join(known, " of 24 test rows have the same text as a training row")));
+
+  const std::string others =
+      files.file("test.csv", "label,text\nham,ham text 1\nham,new\nspam,spam text 2\n");
+  const ClassData with = files.open("label,text\n" + once, {.data = "", .val = others, .test = others});
+  CHECK(with.test.size() == 3);  // as they are
+  REQUIRE(with.notes.size() == 2);
+  CHECK(with.notes[0].starts_with("2 of 3 validation rows have the same text as a training row"));
+  CHECK(with.notes[1].starts_with("2 of 3 test rows have the same text"));
 }
 
 TEST_CASE("class rows: mistakes are reported with file, line and what was expected", "[classify]") {

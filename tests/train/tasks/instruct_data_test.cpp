@@ -2,6 +2,7 @@
 
 #include "train/tasks/instruct_data.h"
 
+#include <map>
 #include <set>
 
 #include "tests/support/catch.h"
@@ -45,6 +46,33 @@ TEST_CASE("instruct data: is divided by seed, and other files replace its parts"
   other.columns = {{"prompt", "q"}, {"answer", "answer"}};
   CHECK(test::fails(ErrorCode::usage, {"rows.jsonl: has no column answer; its columns are q, a"},
                     [&] { open_instruct_data(other, chat); }));
+}
+
+TEST_CASE("instruct data: rows with the same prompt and input are on one side") {
+  const test::TempDir dir;
+  std::string rows = "instruction,input,output\n";
+  for (int i = 0; i < 60; ++i) rows += join("Say it.,word ", i % 20, ",answer ", i, "\n");
+  test::write_file(dir / "rows.csv", rows);
+  test::write_file(dir / "test.csv", "instruction,input,output\nSay it.,word 3,x\nSay it,word 3,x\n");
+  DataFiles options{.data = (dir / "rows.csv").string(), .val = "", .test = ""};
+  const ChatTemplate chat = find_template("alpaca");
+  const InstructData data = open_instruct_data(options, chat);
+  CHECK(data.test.size() == 12);
+  CHECK(data.val.size() == 6);
+  std::map<std::string, std::set<const void*>> sides;
+  for (const auto* side : {&data.train, &data.val, &data.test})
+    for (const Talk& talk : *side) sides[talk.input].insert(side);
+  CHECK(sides.size() == 20);
+  for (const auto& [input, on] : sides) CHECK(on.size() == 1);
+  REQUIRE(data.notes.size() == 1);
+  CHECK(data.notes[0].starts_with("40 rows repeat the prompt of another row; "));
+
+  options.split_version = rows_apart;
+  const InstructData apart = open_instruct_data(options, chat);
+  CHECK(apart.hash != data.hash);
+  CHECK(apart.notes.size() == 2);  // of the validation and of the test
+  options.test = (dir / "test.csv").string();
+  CHECK(open_instruct_data(options, chat).notes.back().starts_with("1 of 2 test rows has the same prompt"));
 }
 
 }  // namespace hewn

@@ -34,6 +34,12 @@ TEST_CASE("task: every member is written and read") {
       .kind = Task::Kind::instruct, .chat = find_template("chatml"), .mask = "none", .train = "lora"};
   CHECK(task_from_json(task_to_json(instruct), "t") == instruct);
   CHECK(!(task_from_json(task_to_json(instruct), "t") == classify));
+  // Runs of earlier versions divided equal texts independently.
+  CHECK(task_from_json(task_with(R"("kind": "classify", "labels": ["a", "b"])"), "t").split_version ==
+        rows_apart);
+  CHECK(classify.split_version == rows_together);
+  classify.split_version = rows_apart;
+  CHECK(task_from_json(task_to_json(classify), "t") == classify);
   CHECK(classify.longest_row(100) == 100);
   CHECK(classify.longest_row(300) == 120);
   CHECK(instruct.longest_row(300) == 300);
@@ -61,6 +67,8 @@ TEST_CASE("task: unknown kinds, versions and members of the wrong type are refus
                      {"position is \"first\"; expected last or mean"}));
   CHECK(refused_task(task_with(R"("kind": "classify", "labels": ["a", "b"], "max_length": -1)"),
                      {"max_length is -1"}));
+  CHECK(refused_task(task_with(R"("kind": "classify", "labels": ["a", "b"], "split_version": 3)"),
+                     {"split_version is 3; expected 1 or 2"}));
   CHECK(refused_task(task_with(R"("kind": "instruct")"), {"needs a template"}));
   CHECK(refused_task(task_with(R"("kind": "instruct", "template": {"before_user": 1})"),
                      {"the template's \"before_user\" is number; expected text"}));

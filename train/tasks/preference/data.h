@@ -14,6 +14,8 @@ struct Preference {
   Talk chosen, rejected;
 };
 
+inline std::string prompt_text(const Preference& preference) { return prompt_text(preference.chosen); }
+
 /// The columns "prompt", "input" (may be missing), "chosen" and "rejected" of a table. Those that are not given have
 /// these names, but without a column prompt it is instruction, with input beside it if there is one. Throws usage for
 /// columns that do not exist.

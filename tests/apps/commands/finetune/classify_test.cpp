@@ -28,7 +28,7 @@ struct Spam {
       const bool spam = i % 3 == 0;
       std::string text = spam ? "win " : "see ";
       for (int w = 0; w < i * 7 % 4; ++w) text += (i + w) % 5 < 2 ? "now " : "cat ";
-      rows += std::string(spam ? "spam," : "ham,") + text + "\n";
+      rows += std::string(spam ? "spam," : "ham,") + std::to_string(i) + " " + text + "\n";
     }
     table = path("spam.csv");
     write_file(table, rows + more_rows);
@@ -197,7 +197,7 @@ TEST_CASE("mistakes around classifiers are explained") {
   const Spam spam("ham,\nham," + std::string(1 << 20, 'a') + "\n");
   const auto trained = hewn(spam.command({"--max_iters=2"}));
   CHECK_FAILS(trained, 0, "of more than max_length = 24 tokens: only the last 24 are read");
-  CHECK(contains(trained.err, "1 text without a token"));
+  CHECK(contains(trained.err, "1 row without a token"));
   CHECK_FAILS(hewn({"sample", spam.run}), 2, "hewn classify");
   CHECK_FAILS(hewn({"eval", spam.run, "--val=" + spam.path("text.txt")}), 2, "hewn classify");
   CHECK_FAILS(hewn({"chat", spam.run}, {.input = "hello\n"}), 2, "hewn classify");

@@ -27,7 +27,9 @@ struct Instructions {
     json rows = json::array();
     const char* words[] = {"cat", "dog", "bird", "tree"};
     for (int i = 0; i < 40; ++i)
-      rows.push_back({{"instruction", "Say it."}, {"input", words[i % 4]}, {"output", words[i % 4]}});
+      rows.push_back({{"instruction", "Say it." + std::string(static_cast<size_t>(i / 4), '.')},
+                      {"input", words[i % 4]},
+                      {"output", words[i % 4]}});
     table = path("rows.json");
     write_file(table, rows.dump(1));
   }
@@ -62,7 +64,7 @@ TEST_CASE("finetune instruct: a model is trained, answers, and is exported with 
   REQUIRE(responses.size() == 8);
   int right = 0;
   for (const json& row : responses) {
-    CHECK(row["instruction"] == "Say it.");
+    CHECK(row["instruction"].get<std::string>().starts_with("Say it."));
     CHECK(row["input"] == row["output"]);
     right += row["response"] == row["output"];
   }

@@ -29,8 +29,8 @@ struct Preferences {
     std::string rows = "question,best,worst\n";
     const char* words[] = {"cat", "a dog", "the bird", "tree"};
     for (int i = 0; i < 40; ++i)
-      rows += std::string("Say ") + words[i % 4] + "," + words[i % 4] + ",not " +
-              words[(i + 1 + i / 4 % 3) % 4] + "\n";
+      rows += std::string("Say ") + words[i % 4] + std::string(static_cast<size_t>(i / 4), '.') + "," +
+              words[i % 4] + ",not " + words[(i + 1 + i / 4 % 3) % 4] + "\n";
     table = path("rows.csv");
     write_file(table, rows + more_rows);
   }

@@ -167,6 +167,12 @@ TEST_CASE("preference data: is divided by seed", "[preference]") {
   DataFiles other = files;
   other.seed = 2;
   CHECK(open_preference_data(other, plain()).hash != data.hash);
+  for (int i = 0; i < 20; ++i) rows += join("Q", i, ",perhaps,no ", i, "\n");
+  test::write_file(dir / "rows.csv", rows);
+  const PreferenceData twice = open_preference_data(files, plain());
+  CHECK(twice.test.size() == 8);
+  REQUIRE(twice.notes.size() == 1);  // no row of the test has the prompt of a training row
+  CHECK(twice.notes[0].starts_with("20 rows repeat the prompt of another row"));
 }
 
 }  // namespace hewn
