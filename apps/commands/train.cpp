@@ -188,23 +188,19 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
   Trainer trainer(*model, config, ranks);
   trainer.graphs().use(settings.flag("cuda_graph"));
   load_start(start, trainer);
-  if (first) start.open_run(settings, config, data.hash);
-  // Weights from elsewhere are saved before the run can be resumed; it might otherwise resume without them.
+  if (first) {
+    start.open_run(settings, config, data.hash);
+    say_what(config, data, *model);
+    if (model->counted() && !start.has_weights()) count_data(*model, data, start.state);
+    write_run_files(*start.run, settings, data.hash, setup.texts());
+  }
   if (!start.resumed && start.has_weights())
     save_checkpoint(first ? start.run->path() : "", start.state, trainer);
   if (ranks) say_ranks(*ranks, *device);
   if (!first)
     return follow_to_end(config, trainer, setup.loader, text_validator(data, config, ranks), start.state,
                          settings.flag("profile"));
-  say_what(config, data, *model);
-  if (model->counted() && !start.has_weights()) count_data(*model, data, start.state);
-  write_run_files(*start.run, settings, data.hash, setup.texts());
-  if (start.resumed)
-    say("resume  from ", start.checkpoint.empty() ? "the beginning (no checkpoint yet)" : start.checkpoint,
-        ", step ", start.state.step);
-  if (start.resumed && start.state.step >= config.max_iters && !model->counted())
-    say("note    max_iters = ", config.max_iters,
-        " is already reached; raise it with --max_iters=N to continue");
+  if (start.resumed) start.say_resumed(config);
   return train(settings, setup, trainer);
 }
 

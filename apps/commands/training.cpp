@@ -1,5 +1,6 @@
 #include "apps/commands/training.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -149,7 +150,7 @@ void say_model(const TrainConfig& config, const Model& model) {
 }
 
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
-                     const std::optional<TextEncoder>& texts) {
+                     const std::optional<TextEncoder>& texts, const Task* task) {
   // A signal from here on ends the run after its next step, with a checkpoint.
   catch_signals();
   Json environment = Json::parse(version_json());
@@ -164,7 +165,8 @@ void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t
   if (texts && !path_exists(run.file("tokenizer.json"))) texts->tokenizer().save(run.file("tokenizer.json"));
   if (texts && !path_exists(run.file(text_form_file)))
     write_file_atomically(run.file(text_form_file), to_json(texts->form()) + "\n");
-  // The last file, since a run that has it can be resumed.
+  if (task) write_task(run.path(), *task);
+  // The last file before the first checkpoint, since a run that has it can be resumed.
   write_file_atomically(run.file(configuration_file), sealed(settings.to_toml()));
 }
 
@@ -186,7 +188,7 @@ int run_to_end(const TrainingRun& training) {
   events.peak_tokens_per_s = peak_tokens_per_s(trainer.model(), config.dtype);
   events.on_sample = training.on_sample;
   events.on_evaluated = [&](const RunState& state, const std::vector<Metric>& metrics) {
-    if (training.report) log.line(training.report());
+    if (training.report && std::isfinite(*state.val_loss)) log.line(training.report());
     write_pictures(report, false, log);
     log.evaluated(state.val_loss, metrics, log.shows_samples() && training.sample ? training.sample() : "");
   };

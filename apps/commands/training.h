@@ -8,6 +8,7 @@
 
 #include "apps/cli/settings.h"
 #include "train/loop.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 
@@ -42,9 +43,9 @@ struct TrainingRun {
 void say_model(const TrainConfig& config, const Model& model);
 
 /// Writes the files of a run besides its checkpoints: config.toml, env.json and, of a run on texts, tokenizer.json and
-/// texts.json.
+/// texts.json; task.json unless it is null.
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
-                     const std::optional<TextEncoder>& texts);
+                     const std::optional<TextEncoder>& texts, const Task* task = nullptr);
 
 /// The call that goes on with a run.
 std::string resume_hint(const Settings& settings, const std::string& run);

@@ -1,5 +1,7 @@
 #include "apps/run/train_start.h"
 
+#include <utility>
+
 #include "apps/cli/terminal.h"
 #include "apps/run/files/trust.h"
 #include "apps/run/input.h"
@@ -7,6 +9,7 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/file.h"
 #include "core/io/manifest.h"
 #include "core/io/path.h"
 #include "train/checkpoint/adapted.h"
@@ -133,6 +136,15 @@ TrainStart begin_from_model(Settings& settings, const std::string& path) {
   return start;
 }
 
+// Goes on with a run that ended before its first checkpoint: from the beginning.
+TrainStart begin_again(Settings& settings, const std::string& run, const std::string& origin) {
+  check_command(settings, training_command(run), ModelConfig{}, run, true);
+  settings.fill(keys_of(read_run_config(run), false));
+  settings.set({"init_from", origin, run + "/env.json"});
+  say("note    the run in ", run, " has no checkpoint yet; it begins again from ", origin);
+  return begin_training(settings);
+}
+
 }  // namespace
 
 int64_t TrainStart::vocab_size() const {
@@ -183,13 +195,19 @@ void TrainStart::note_base(const TrainConfig& config) {
 
 void TrainStart::open_run(Settings& settings, const TrainConfig& config, uint64_t data_hash) {
   note_base(config);
-  if (!run)
-    run = std::make_unique<RunDirectory>(settings.text("out_dir"), settings.flag("force")
-                                                                       ? RunDirectory::Open::force
-                                                                       : RunDirectory::Open::fresh);
+  const auto how = settings.flag("force") ? RunDirectory::Open::force : RunDirectory::Open::fresh;
+  if (!run) run = std::make_unique<RunDirectory>(settings.text("out_dir"), how);
   settings.set({"out_dir", run->path(), settings.where("out_dir")});
   state.data_hash = data_hash;
   state.tokenizer_hash = tokenizer ? from_hex(tokenizer->hash()) : 0;
+}
+
+void TrainStart::say_resumed(const TrainConfig& config) const {
+  say("resume  from ", checkpoint.empty() ? "the beginning (no checkpoint yet)" : checkpoint, ", step ",
+      state.step);
+  if (state.step >= config.max_iters && config.model.arch != "ngram")
+    say("note    max_iters = ", config.max_iters,
+        " is already reached; raise it with --max_iters=N to continue");
 }
 
 TrainStart begin_training(Settings& settings) {
@@ -206,7 +224,9 @@ TrainStart begin_training(Settings& settings) {
     start.held = find_start(settings), start.checkpoint = start.held.path;
   else if (!list_checkpoints(start.run->path()).empty() || !incomplete_checkpoints(start.run->path()).empty())
     start.checkpoint = last_checkpoint(start.run->path());
-  // Otherwise the run was killed before its first checkpoint, and restarts from the beginning.
+  else if (const std::string origin = started_from(start.run->path()); !origin.empty())
+    return begin_again(settings, std::exchange(start.run, nullptr)->path(), origin);
+  // Otherwise the run, of new weights, was killed before its first checkpoint, and restarts from the beginning.
   const std::string run = start.resumed ? start.run->path() : run_of(start.checkpoint);
   if (start.resumed && !start.checkpoint.empty()) say_changes(run, start.checkpoint);
   if (!start.checkpoint.empty())

@@ -49,6 +49,8 @@ struct TrainStart {
   /// Opens the directory of a new run, and notes the run's state: the hashes of data and tokenizer, and if adapters are
   /// trained which model they change, and its hash, or where that has moved. Throws usage if there are no weights to adapt.
   void open_run(Settings& settings, const TrainConfig& config, uint64_t data_hash);
+  /// Prints where a resumed run goes on.
+  void say_resumed(const TrainConfig& config) const;
 
  private:
   void note_base(const TrainConfig& config);

@@ -40,12 +40,10 @@ Words with(Words words, const Words& more) {
 Workplace::Workplace() : work_(fs::canonical(dir_.path()) / "work") {
   fs::create_directory(work_);
   write_inputs(work_);
-  const std::string text = "--dataset=" + at("text.txt");
   for (const Words& words : std::vector<Words>{
            training("run", {"--max_iters=4", "--lr_decay_iters=6", "--keep=2", "--sample_interval=4"}),
            training("llama", {"--max_iters=1", "--pos=rope", "--norm=rmsnorm", "--act=swiglu"}),
-           {"train", "--init_from=" + at("run"), text, "--out_dir=" + at("tuned"), "--train=lora",
-            "--lora_rank=1", "--batch_size=2", "--max_iters=1", "--eval_iters=1", "--threads=1"},
+           adapting("tuned"),
            training("characters", {"--max_iters=4"}, {"--tokenizer=char"}),
            {"export", at("run"), "--format=hf", "--out=" + at("model")},
            {"data", "prepare", at("other.txt"), "--tokenizer=byte", "--out_dir=" + at("old_data")}}) {
@@ -68,6 +66,19 @@ Words Workplace::training(const std::string& out, const Words& more, const Words
               more);
 }
 
+Words Workplace::adapting(const std::string& out) const {
+  return {"train",
+          "--init_from=" + at("run"),
+          "--dataset=" + at("text.txt"),
+          "--train=lora",
+          "--out_dir=" + at(out),
+          "--lora_rank=1",
+          "--batch_size=2",
+          "--max_iters=1",
+          "--eval_iters=1",
+          "--threads=1"};
+}
+
 // One of two processes that train together.
 TriedCommand Workplace::training_as(int rank) const {
   const Words words = training("both", {"--max_iters=2", "--keep=1", "--gradient_accumulation_steps=2",
@@ -85,7 +96,7 @@ TriedCommand Workplace::training_as(int rank) const {
   return {.name = "train as rank " + std::to_string(rank),
           .arguments = words,
           .outputs = {"both"},
-          .afterwards = {resume, alone, with(alone, {"--force"})},
+          .afterwards = {resume, alone},
           .environment = environment(rank),
           .companion = {words, environment(1 - rank), "meet/hewn.run.0.rank-" + std::to_string(1 - rank)}};
 }
@@ -97,13 +108,14 @@ std::vector<TriedCommand> Workplace::commands() const {
   const auto begins = [&](const std::string& name, const std::string& out, const Words& first,
                           const Words& going_on) {
     const Words resume = with(going_on, {"--init_from=resume", "--out_dir=" + at(out), "--threads=1"});
-    all.push_back({name, first, {out}, {resume, first, forced(first)}});
+    all.push_back({name, first, {out}, {resume, first}});
   };
   /// A command that writes something of its own.
   const auto makes = [&](const std::string& name, const std::string& out, const Words& words) {
     all.push_back({name, words, {out}, {words, forced(words)}});
   };
   begins("train", "new", training("new", {"--max_iters=4", "--keep=1", "--sample_interval=2"}), {"train"});
+  begins("train lora", "adapted", adapting("adapted"), {"train"});
   const Words resume{"train", "--init_from=resume", "--out_dir=" + at("run"), "--max_iters=6", "--threads=1"};
   all.push_back({"resume", resume, {"run"}, {resume}, "run"});
   for (const int rank : {0, 1}) all.push_back(training_as(rank));
@@ -112,7 +124,8 @@ std::vector<TriedCommand> Workplace::commands() const {
   makes("data prepare --force", "old_data", with(prepare, {"--out_dir=" + at("old_data"), "--force"}));
   makes("data prepare --shard_tokens", "shards",
         with(prepare, {"--out_dir=" + at("shards"), "--shard_tokens=300"}));
-  makes("import", "imported", {"import", at("model"), "--out=" + at("imported")});
+  const Words import{"import", at("model"), "--out=" + at("imported")};
+  all.push_back({"import", import, {"imported"}, {import}});
   makes("export hf", "exported", {"export", at("run"), "--format=hf", "--out=" + at("exported")});
   makes("export safetensors", "run.safetensors",
         {"export", at("run"), "--format=safetensors", "--out=" + at("run.safetensors")});
@@ -130,7 +143,8 @@ std::vector<TriedCommand> Workplace::commands() const {
       {"finetune", "instruct", "--data=" + at("talks.json"), "--template=plain", "--init_from=" + at("run"),
        "--max_iters=2", "--batch_size=2", "--max_new_tokens=2", "--threads=1", "--out_dir=" + at("helper")},
       {"finetune", "instruct"});
-  makes("merge", "merged", {"merge", at("tuned"), "--out=" + at("merged")});
+  const Words merge{"merge", at("tuned"), "--out=" + at("merged")};
+  all.push_back({"merge", merge, {"merged"}, {merge}});
   makes("tokenizer train", "bpe.json",
         {"tokenizer", "train", at("text.txt"), "--type=bpe", "--vocab_size=260", "--out=" + at("bpe.json")});
   makes("judge", "scores.jsonl",

@@ -46,6 +46,8 @@ class Workplace {
   /// `hewn train` of a small run, with these keys added; the run is `out`.
   Words training(const std::string& out, const Words& more,
                  const Words& tokenizer = {"--tokenizer=bpe", "--vocab_size=262"}) const;
+  /// `hewn train` of an adapter for the run `run`; the adapted run is `out`.
+  Words adapting(const std::string& out) const;
   /// The commands that write files, and `sample`.
   std::vector<TriedCommand> commands() const;
 

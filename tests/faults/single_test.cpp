@@ -1,11 +1,13 @@
 // Single faults after which it is known what a program does, not only that nothing is lost.
 
+#include <algorithm>
 #include <cerrno>
 
 #include "tests/apps/hewn.h"
 #include "tests/faults/commands.h"
 #include "tests/faults/faults.h"
 #include "tests/faults/tree.h"
+#include "tests/support/random.h"
 
 namespace hewn::test {
 namespace {
@@ -39,6 +41,23 @@ class EachCall {
       check();
     }
     return failed;
+  }
+  /// Ends the command before some of its first calls of a kind, and begins it again with one of the calls that
+  /// users try: the same command, or the one that resumes. Calls `check` afterwards.
+  template <class Check>
+  void kill(Call call, const Check& check) {
+    Random random("moments");
+    for (int64_t number = random.integer(1, 3); number <= 12; number += full() ? 1 : 3) {
+      const Fault fault{call, number, Action::kill_before};
+      run(fault);
+      if (!faults_.met()) return;
+      std::vector<Words> again = command_.afterwards;
+      if (random.integer(0, 1) == 0) std::reverse(again.begin(), again.end());
+      for (const Words& words : again)
+        if (result.exit_code != 0) result = hewn(words);
+      INFO(text_of(fault) << " (" << faults_.met_by() << ")\n" << result.err);
+      check();
+    }
   }
   Outputs outputs() const { return outputs_of(workplace_.path(), command_.outputs); }
 
@@ -95,6 +114,19 @@ TEST_CASE("files are written where none can be locked") {
   INFO(train.result.err);
   CHECK(train.result.exit_code == 0);
   CHECK(difference(train.outputs(), train.expected) == "");
+}
+
+TEST_CASE("a run that is killed in its first moments can be begun again") {
+  if (!can_preload()) return;
+  const Workplace workplace;
+  for (const char* const name : {"train", "train lora", "finetune classify"}) {
+    EachCall begin(workplace, name);
+    for (const Call call : {Call::mkdir, Call::rename})
+      begin.kill(call, [&] {
+        CHECK(begin.result.exit_code == 0);
+        CHECK(difference(begin.outputs(), begin.expected) == "");
+      });
+  }
 }
 
 TEST_CASE("a run that cannot be locked is not begun") {

@@ -9,7 +9,10 @@
 #include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
+#include <string_view>
+#include <vector>
 
 #include "core/error.h"
 #include "core/io/directory.h"
@@ -17,6 +20,7 @@
 #include "core/io/path.h"
 #include "model/texts/texts.h"
 #include "train/checkpoint/layout.h"
+#include "train/tasks/task.h"
 
 namespace hewn {
 namespace fs = std::filesystem;
@@ -24,32 +28,46 @@ namespace {
 
 constexpr const char* lock_name = ".lock";
 
-// What a run writes before its configuration, with which it begins. Removed in this order: the last one tells whose the
-// others are.
-constexpr const char* first_files[] = {text_form_file, "tokenizer.json", "env.json"};
+constexpr const char* environment_file = "env.json";
 
-bool is_first_file(const std::string& name) {
-  return std::find(std::begin(first_files), std::end(first_files), name) != std::end(first_files);
+/// What Hewn writes in a run's directory before the first checkpoint is complete.
+constexpr std::string_view own_files[] = {environment_file, "tokenizer.json",   text_form_file,
+                                          task_file,        configuration_file, metrics_file,
+                                          "train.log",      "report.html"};
+/// How the names begin in a directory that it writes there; null for any other directory.
+const char* own_names_in(const std::string& directory) {
+  return directory == checkpoints_directory ? unfinished_prefix : directory == "samples" ? "step-" : nullptr;
 }
 
 /// Whether env.json is that of a run.
 bool has_environment(const fs::path& directory) {
-  if (!path_is_file(directory / "env.json")) return false;
-  const std::string text = read_small_file((directory / "env.json").string(), size_t{1} << 20);
+  if (!path_is_file(directory / environment_file)) return false;
+  const std::string text = read_small_file((directory / environment_file).string(), size_t{1} << 20);
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  return json.is_object() && json.contains("data_hash");
+  return json.is_object() && json.contains("compiled_isas");
 }
 
-/// Whether a directory holds more than what a process leaves that is killed before its run begins.
-bool holds_something(const fs::path& directory) {
-  bool has_first_files = false;
+/// What a process left that ended before its run had a complete checkpoint, the content of a directory before itself.
+/// Nothing if the directory holds anything else.
+std::optional<std::vector<fs::path>> leftovers_in(const fs::path& directory) {
+  std::vector<fs::path> found;
   for (const fs::path& entry : entries_of(directory)) {
     const std::string name = entry.filename().string();
     if (name == lock_name || is_temporary(name)) continue;
-    if (!is_first_file(name)) return true;
-    has_first_files = true;
+    if (const char* const own = own_names_in(name)) {
+      if (!path_is_directory(entry)) return std::nullopt;
+      for (const fs::path& inner : entries_of(entry)) {
+        const std::string inside = inner.filename().string();
+        if (!inside.starts_with(own) && !is_temporary(inside)) return std::nullopt;
+        found.push_back(inner);
+      }
+    } else if (std::find(std::begin(own_files), std::end(own_files), name) == std::end(own_files)) {
+      return std::nullopt;
+    }
+    found.push_back(entry);
   }
-  return has_first_files && !has_environment(directory);
+  if (!found.empty() && !has_environment(directory)) return std::nullopt;
+  return found;
 }
 
 /// Whether a run resumed from `step` keeps a line of its metrics; incomplete and foreign lines are dropped.
@@ -67,15 +85,11 @@ RunDirectory::RunDirectory(const std::string& path, Open how, const std::string&
   const bool exists = path_exists(path_, how == Open::resume ? ErrorCode::input : ErrorCode::failed);
   if (exists && !path_is_directory(path_))
     fail(ErrorCode::usage, option, " ", path_, " is a file, not a directory");
-  if (how == Open::resume && !(exists && holds_something(path_)))
-    fail(ErrorCode::input, "there is no run in ", path_, " to resume");
-  if (how == Open::fresh && exists && holds_something(path_))
-    fail(ErrorCode::usage, option, " ", path_, " is not empty; ",
-         option == "out_dir" && path_exists(path_ + "/" + configuration_file)
-             ? "resume it with --init_from=resume, "
-             : "",
-         "start over with --force (which keeps it under another name), or choose another --", option);
-  if (how == Open::force && exists && holds_something(path_)) {
+  const auto left = exists ? leftovers_in(path_) : std::vector<fs::path>();
+  if (how == Open::resume && left && !path_exists(file(configuration_file)))
+    fail(ErrorCode::input, "there is no run in ", path_, " to resume; repeat the command that begins it");
+  if (how == Open::fresh) require_new(option);
+  if (how == Open::force && !(left && left->empty())) {
     lock();  // fails if another process is writing there
     lock_.close();
     move_aside(path_);
@@ -83,9 +97,33 @@ RunDirectory::RunDirectory(const std::string& path, Open how, const std::string&
   make_directories(path_);
   lock();
   remove_temporary_files(path_);  // left by a killed process
+  if (how == Open::resume) return;
+  require_new(option);  // it may have become a run meanwhile
+  remove_leftovers();
+}
+
+void RunDirectory::require_new(const std::string& option) const {
+  if (!path_exists(path_) || leftovers_in(path_)) return;
+  fail(ErrorCode::usage, option, " ", path_, " is not empty; ",
+       option == "out_dir" && path_exists(file(configuration_file)) ? "resume it with --init_from=resume, "
+                                                                    : "",
+       "start over with --force (which keeps it under another name), or choose another --", option);
+}
+
+void RunDirectory::remove_leftovers() const {
   std::error_code error;
-  if (!holds_something(path_))
-    for (const char* const name : first_files) fs::remove(file(name), error);
+  for (const fs::path& path : leftovers_in(path_).value_or(std::vector<fs::path>())) {
+    if (path.filename().string().starts_with(unfinished_prefix)) fs::remove_all(path, error);
+    if (path.filename() != environment_file) fs::remove(path, error);
+  }
+  if (leftovers_in(path_)) fs::remove(file(environment_file), error);  // it tells whose the others are
+}
+
+void RunDirectory::discard() const {
+  remove_leftovers();
+  std::error_code error;
+  if (const auto left = leftovers_in(path_); left && left->empty()) fs::remove(file(lock_name), error);
+  fs::remove(path_, error);
 }
 
 void RunDirectory::lock() {

@@ -14,19 +14,22 @@ inline constexpr const char* metrics_file = "metrics.jsonl";  ///< in the run's 
 class RunDirectory {
  public:
   enum class Open : uint8_t {
-    fresh,   ///< must not exist, or be empty
+    fresh,  ///< must not exist, or hold no more than what a process left that ended before its first checkpoint
     force,   ///< existing files are moved to PATH.1, PATH.2 ..., never deleted
-    resume,  ///< must hold a run
+    resume,  ///< must hold a run, or the configuration of one
   };
 
-  /// Creates or opens the directory and locks it. What a run wrote that was killed before it began is removed. Throws
-  /// ErrorCode::usage if it is not empty and `how` is fresh, ErrorCode::input if it holds no run and `how` is resume,
-  /// ErrorCode::failed if another process uses it. `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
+  /// Creates or opens the directory and locks it. A directory in which no checkpoint was completed counts as new: unless
+  /// `how` is resume, what Hewn wrote there is removed. Throws ErrorCode::usage if there is anything else and `how` is
+  /// fresh, ErrorCode::input if there is no run and `how` is resume, ErrorCode::failed if another process uses it.
+  /// `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
   RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
   const std::string& path() const { return path_; }
+  /// Removes the directory if no checkpoint was completed, unless it holds something that Hewn did not write.
+  void discard() const;
   /// PATH/name
   std::string file(const std::string& name) const { return path_ + "/" + name; }
 
@@ -41,6 +44,8 @@ class RunDirectory {
 
  private:
   void lock();
+  void require_new(const std::string& option) const;
+  void remove_leftovers() const;
   void with_metrics(int flags, const std::function<int(int fd)>& work);
   std::string path_;
   Descriptor lock_;

@@ -38,10 +38,8 @@ Json origin_of(const Settings& settings, const std::string& path) {
 }
 
 // What a fine-tuned run knows of its task holds for the merged one.
-void copy_task(const std::string& path, const RunDirectory& run) {
-  if (is_foreign_model(path)) return;
-  const std::string task = run_of(path) + "/" + task_file;
-  if (path_exists(task)) write_file_atomically(run.file(task_file), read_small_file(task, 1 << 24));
+std::optional<Task> task_of(const std::string& path) {
+  return is_foreign_model(path) ? std::nullopt : read_task(run_of(path));
 }
 
 }  // namespace
@@ -57,8 +55,8 @@ int run_merge(const Settings& settings) {
   const RunDirectory run(settings.text("out"),
                          settings.flag("force") ? RunDirectory::Open::force : RunDirectory::Open::fresh,
                          "out");
-  copy_task(path, run);
-  const std::string checkpoint = write_whole_run(run, model, config, origin_of(settings, path));
+  const std::string checkpoint =
+      write_whole_run(run, model, config, origin_of(settings, path), task_of(path));
   const int64_t parameters = declare_model(model.config)->parameters().numel();
   if (settings.flag("json")) {
     print(json_text(Json{{"run", run.path()}, {"checkpoint", checkpoint}, {"parameters", parameters}}, 2),

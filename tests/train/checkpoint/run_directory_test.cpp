@@ -72,21 +72,22 @@ TEST_CASE("what a run left that was killed before it began is removed, and nothi
     test::write_file(path + "/tokenizer.json", "{}");
     test::write_file(path + "/env.json", environment);
   };
-  write_both(R"({"data_hash": "00"})");
+  const std::string own = R"({"compiled_isas": []})";
+  write_both(own);
   CHECK_ERROR(RunDirectory(path, Open::resume), ErrorCode::input, "no run");
   { const RunDirectory fresh(path, Open::fresh); }
   CHECK_FALSE(fs::exists(path + "/tokenizer.json"));
   CHECK_FALSE(fs::exists(path + "/env.json"));
-  write_both(R"({"data_hash": "00"})");
+  write_both(own);
   { const RunDirectory forced(path, Open::force); }
   CHECK_FALSE(fs::exists(path + "/env.json"));
-  CHECK_FALSE(fs::exists(path + ".1"));
+  CHECK(fs::exists(path + ".1/env.json"));  // --force removes nothing
 
   for (const char* const other : {"{}", "not JSON"}) {
     write_both(other);
     CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "is not empty");
   }
-  write_both(R"({"data_hash": "00"})");
+  write_both(own);
   test::write_file(path + "/config.toml", "");
   { const RunDirectory begun(path, Open::resume); }
   CHECK(fs::exists(path + "/tokenizer.json"));
@@ -94,6 +95,42 @@ TEST_CASE("what a run left that was killed before it began is removed, and nothi
   fs::remove(path + "/env.json");
   CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "is not empty");
   CHECK(fs::exists(path + "/tokenizer.json"));
+}
+
+TEST_CASE("a directory without a complete checkpoint counts as new, unless it holds something foreign",
+          "[run]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "run").string();
+  const auto write_all = [&] {
+    fs::remove_all(path);
+    fs::create_directories(path + "/checkpoints/.unfinished-step-000000");
+    fs::create_directory(path + "/samples");
+    test::write_file(path + "/env.json", R"({"compiled_isas": []})");
+    for (const char* const name : {"config.toml", "task.json", "metrics.jsonl", "train.log", "report.html",
+                                   "samples/step-000000.txt", "checkpoints/.unfinished-step-000000/MANIFEST"})
+      test::write_file(path + "/" + name, "x");
+  };
+  write_all();
+  { const RunDirectory begun(path, Open::resume); }  // of new weights, it begins again
+  CHECK(fs::exists(path + "/config.toml"));
+  { const RunDirectory fresh(path, Open::fresh); }
+  for (const auto& entry : fs::directory_iterator(path)) CHECK(entry.path().filename() == ".lock");
+  write_all();
+  RunDirectory(path, Open::resume).discard();
+  CHECK_FALSE(fs::exists(path));
+
+  for (const char* const foreign : {"notes.txt", "samples/mine.txt", "checkpoints/step-000005/MANIFEST",
+                                    "checkpoints/step-000005/model.safetensors", "checkpoints/best/MANIFEST",
+                                    "checkpoints/.unfinished.old-step-000005/MANIFEST"}) {
+    INFO(foreign);
+    write_all();
+    fs::create_directories((path + "/" + foreign).substr(0, (path + "/" + foreign).rfind('/')));
+    test::write_file(path + "/" + foreign, "y");
+    CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "is not empty; resume it with");
+    RunDirectory(path, Open::resume).discard();
+    CHECK(test::read_file(path + "/" + foreign) == "y");
+    CHECK(fs::exists(path + "/config.toml"));
+  }
 }
 
 TEST_CASE("a run in use is locked", "[run]") {
