@@ -7,6 +7,13 @@
 
 namespace hewn {
 
+/// The number, but a NaN without its sign, which means nothing and would be printed as "-nan". Everything that prints a
+/// number passes it through here.
+double printable(double x);
+
+/// A number with this many decimals; "nan", "inf" or "-inf" if it is not finite.
+std::string fixed(double x, int digits);
+
 /// Appends one part: text, a character, a number as an output stream would print it, a shape or a path.
 /// Output streams are not used because their header would add half a second to the compilation of every file
 /// that includes this one.

@@ -13,7 +13,7 @@ std::string number_text(double value) {
   if (std::floor(value) == value && std::abs(value) < 1e15)
     return std::to_string(static_cast<int64_t>(value));
   char buffer[40];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, printable(value));
   return error == std::errc() ? std::string(buffer, end) : "?";
 }
 

@@ -67,6 +67,8 @@ Divergence summary(std::vector<TokenDivergence>& tokens) {
     same += t.same_top;
   }
   d.same_top = static_cast<double>(same) / n;
+  finite_loss(d.loss_before, "the text under the model before");
+  finite_loss(d.loss_after, "the text under the model after");
   double squares = 0;
   for (const TokenDivergence& t : tokens) {
     const double off = t.after - t.before - (d.loss_after - d.loss_before);

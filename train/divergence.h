@@ -21,7 +21,8 @@ struct Divergence {
 };
 
 /// Scores all validation data with both models, in the windows of `options`. Throws usage unless they have the same
-/// vocabulary and the windows fit both; else like `evaluate`.
+/// vocabulary and the windows fit both; numerical like
+/// `finite_loss`; else like `each_scored_batch`.
 Divergence divergence(Model& before, Model& after, const Dataset& data, const EvalOptions& options);
 
 }  // namespace hewn

@@ -132,6 +132,13 @@ int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const E
   return windows;
 }
 
+double finite_loss(double loss, std::string_view of) {
+  if (!std::isfinite(loss))
+    fail(ErrorCode::numerical, "the loss of ", of, " is ", loss,
+         ": the model computes numbers that are not finite; use an earlier checkpoint of its run");
+  return loss;
+}
+
 double Evaluation::perplexity() const { return std::exp(loss); }
 
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options, Ranks* ranks) {
@@ -156,7 +163,7 @@ Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& option
   });
   const std::array<double, 3> sums = sums_of_batches<3>(mine, batches, ranks);
   result.tokens = static_cast<int64_t>(sums[2]);
-  result.loss = sums[0] / sums[2];
+  result.loss = finite_loss(sums[0] / sums[2], "the text");
   result.accuracy = sums[1] / sums[2];
   if (const auto bytes = data.val_bytes_per_token())
     result.bits_per_byte = result.loss / *bytes / std::numbers::ln2;

@@ -44,8 +44,12 @@ int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const E
                           const std::function<void(const Batch&)>& body);
 
 /// Scores all validation data. With several ranks, each computes every R-th batch, and all get the result, which has the
-/// bits of one process; `options.each` must be empty. Throws like `each_scored_batch`.
+/// bits of one process; `options.each` must be empty. Throws like `each_scored_batch` and `finite_loss`.
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options, Ranks* ranks = nullptr);
+
+/// The loss, which is that of a finished run. Throws ErrorCode::numerical if it is NaN or infinite; `of` names the text or
+/// rows.
+double finite_loss(double loss, std::string_view of);
 
 /// Whether to stop; asked between batches. Empty: never.
 using Stop = std::function<bool()>;

@@ -5,12 +5,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 #include <type_traits>
 
 #include "core/error.h"
 #include "core/io/lost_pages.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "kernels/contract/contract.h"
 #include "model/json.h"
 #include "train/checkpoint/find_checkpoint.h"
@@ -55,8 +55,7 @@ class Loop {
       if (late) take_all();
       const bool done = state_.step >= config_.max_iters;
       const bool due = done || late || state_.step % config_.eval_interval == 0;
-      if (due && state_.step != state_.evaluated_step && !evaluate_and_save(done || late))
-        return finish(StopReason::asked);
+      if (due && !is_evaluated() && !evaluate_and_save(done || late)) return finish(StopReason::asked);
       if (done) return finish(StopReason::max_iters);
       if (config_.patience > 0 && state_.evals_without_better >= config_.patience)
         return finish(StopReason::patience);
@@ -81,6 +80,11 @@ class Loop {
       trainer_.queue(batches_);
     }
     take(trainer_.read());
+  }
+
+  /// Whether this step needs no validation any more. A state has no loss if it was not finite.
+  bool is_evaluated() const {
+    return state_.step == state_.evaluated_step && (state_.val_loss || !validate_);
   }
 
   /// What rank 0 says.
@@ -132,10 +136,10 @@ class Loop {
   void take(const StepResult& result) {
     if (!result.finite) {
       draw(result.step);  // batches_ may hold those of the next step
-      stop_for_bad_numbers("step " + std::to_string(result.step) + ": loss " + std::to_string(result.loss) +
-                           ", gradient norm " + std::to_string(result.grad_norm) +
-                           ": not finite. First bad node: " + trainer_.first_bad_node(batches_) +
-                           ". The parameters were not changed");
+      stop_for_bad_numbers(join("step ", result.step, ": loss ", result.loss, ", gradient norm ",
+                                result.grad_norm, ": not finite. First bad node: ",
+                                trainer_.first_bad_node(batches_), ". The parameters were not changed"),
+                           state_.step);
     }
     ++state_.step;
     state_.tokens += result.tokens;
@@ -192,8 +196,8 @@ class Loop {
                                            config_.max_iters)});
   }
 
-  /// Validates. Saves a checkpoint if the loss improved, if all are saved, or at the end. Returns false if asked to stop
-  /// before the result was known: a resumed run validates again.
+  /// Validates. Saves a checkpoint if the loss improved, if all are saved, or at the end; throws if the loss is not
+  /// finite. Returns false if asked to stop before the result was known: a resumed run validates again.
   bool evaluate_and_save(bool last) {
     bool better = false;
     nlohmann::ordered_json line{{"step", state_.step}};
@@ -202,8 +206,7 @@ class Loop {
       if (!validation) return false;
       state_.val_loss = validation->loss;
       metrics_ = validation->metrics;
-      better = std::isfinite(*state_.val_loss) &&
-               (!state_.best_val_loss || *state_.val_loss < *state_.best_val_loss);
+      better = !state_.best_val_loss || *state_.val_loss < *state_.best_val_loss;
       if (better) {
         state_.best_val_loss = state_.val_loss;
         state_.best_step = state_.step;
@@ -213,6 +216,7 @@ class Loop {
       }
       line["val_loss"] = validation->loss;
       for (const Metric& metric : metrics_) line[metric.name] = metric.value;
+      if (!std::isfinite(validation->loss)) stop_for_bad_validation(line);
     }
     if (config_.log_grad_norms) {
       or_save([&] { draw(state_.step); });
@@ -234,13 +238,10 @@ class Loop {
   }
 
   std::string evaluation_message(bool better, bool saved) const {
-    std::ostringstream text;
-    text.precision(4);
-    text << std::fixed << "step " << state_.step;
-    if (state_.val_loss) text << ": val loss " << *state_.val_loss << (better ? " (best)" : "");
-    for (const Metric& metric : metrics_) text << ", " << metric.name << ' ' << metric.value;
-    if (saved) text << ", saved " << checkpoint_;
-    return text.str();
+    std::string text = join("step ", state_.step);
+    if (state_.val_loss) text += join(": val loss ", fixed(*state_.val_loss, 4), better ? " (best)" : "");
+    for (const Metric& metric : metrics_) text += join(", ", metric.name, " ", fixed(metric.value, 4));
+    return saved ? join(text, ", saved ", checkpoint_) : text;
   }
 
   void add_metrics(const nlohmann::ordered_json& line) {
@@ -249,7 +250,7 @@ class Loop {
 
   void save() {
     if (const std::string bad = trainer_.bad_parameter(); !bad.empty())
-      stop_for_bad_numbers("after step " + std::to_string(state_.step) + ": parameter " + bad);
+      stop_for_bad_numbers(join("after step ", state_.step, ": parameter ", bad), state_.step);
     state_.seconds = before_ + seconds_since(start_);
     if (run_) run_->sync_metrics();
     checkpoint_ = save_checkpoint(run_ ? run_->path() : "", state_, trainer_);
@@ -268,10 +269,23 @@ class Loop {
     return {.reason = reason, .state = state_, .checkpoint = checkpoint_};
   }
 
-  [[noreturn]] void stop_for_bad_numbers(const std::string& what) {
-    const auto saved = run_ ? list_checkpoints(run_->path()) : std::vector<CheckpointInfo>{};
+  /// Notes a validation with a loss that is not finite, which only a resumed run may replace.
+  [[noreturn]] void stop_for_bad_validation(const nlohmann::ordered_json& line) {
+    add_metrics(line);
+    if (events_.on_message) events_.on_message(evaluation_message(false, false));
+    if (events_.on_evaluated) events_.on_evaluated(state_, metrics_);
+    const std::string bad = trainer_.bad_parameter();
+    stop_for_bad_numbers(join("after step ", state_.step, ": the validation loss is ", *state_.val_loss,
+                              bad.empty() ? "" : ", parameter " + bad, ". The parameters are not saved"),
+                         state_.step - 1);
+  }
+
+  /// Checkpoints of later steps than `last_good` count as bad, too.
+  [[noreturn]] void stop_for_bad_numbers(const std::string& what, int64_t last_good) {
+    auto saved = run_ ? list_checkpoints(run_->path()) : std::vector<CheckpointInfo>{};
+    while (!saved.empty() && saved.back().step > last_good) saved.pop_back();
     fail(ErrorCode::numerical, what, ". ",
-         saved.empty() ? std::string("There is no checkpoint yet")
+         saved.empty() ? std::string("There is no good checkpoint")
                        : "The last good checkpoint is " + saved.back().path,
          "; try a smaller learning_rate, a longer warmup_iters or a grad_clip");
   }

@@ -53,8 +53,8 @@ struct Outcome {
 
 /// Rewinds the metrics to `state` and trains from there on the batches of `source`, validating with `validate`,
 /// which may be empty. A resumed run gives the same bits as one without interruption. Throws ErrorCode::numerical at the first step with a
-/// loss or gradients that are not finite, naming the step, the first bad node and the last good checkpoint;
-/// also instead of saving parameters that are not finite. Throws other errors between two steps, such as those of
+/// loss or gradients that are not finite, naming the step, the first bad node and the last good checkpoint; instead of
+/// saving parameters that are not finite; and after a validation whose loss is not finite, which saves nothing. Throws other errors between two steps, such as those of
 /// `check_mapped_files` and `keep_reserve`, after having saved the last completed step.
 ///
 /// If the trainer is that of one of several ranks, all of them call it. Rank 0 alone has the directory of the run and its

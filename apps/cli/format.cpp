@@ -4,8 +4,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <iomanip>
-#include <sstream>
 
 namespace hewn::cli {
 namespace {
@@ -61,14 +59,9 @@ std::string bytes_text(double bytes) {
 
 std::string number_text(double x, int digits) {
   std::array<char, 32> text{};
-  return {text.data(),
-          std::to_chars(text.data(), text.data() + text.size(), x, std::chars_format::general, digits).ptr};
-}
-
-std::string fixed(double x, int digits) {
-  std::ostringstream out;
-  out << std::fixed << std::setprecision(digits) << x;
-  return out.str();
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), printable(x),
+                                     std::chars_format::general, digits)
+                           .ptr};
 }
 
 std::string table_text(const std::vector<std::vector<std::string>>& rows) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/text.h"
+
 namespace hewn::cli {
 
 /// Seconds as "45s", "1m40s", "2h05m", "3d04h".
@@ -20,8 +22,6 @@ std::string long_count(int64_t n);
 std::string bytes_text(double bytes);
 /// A number with at most this many digits: "0.5", "1.25e-07".
 std::string number_text(double x, int digits = 6);
-/// A number with this many decimals.
-std::string fixed(double x, int digits);
 
 /// Aligns rows of cells in columns: the first column to the left, the others to the right; the first row
 /// is a heading.

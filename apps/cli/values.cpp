@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/cli/settings.h"
+#include "core/text.h"
 
 namespace hewn::cli {
 
@@ -21,9 +22,9 @@ bool parse_real(std::string_view text, double& value) {
 
 std::string real_text(double value) {
   char buffer[40];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, printable(value));
   std::string text(buffer, error == std::errc() ? end : buffer);
-  if (text.find_first_of(".e") == text.npos) text += ".0";
+  if (text.find_first_of(".en") == text.npos) text += ".0";
   return text;
 }
 

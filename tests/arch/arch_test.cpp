@@ -67,6 +67,8 @@ TEST_CASE("one file writes to the terminal", "[arch]") {
   CHECK(joined(unguarded_output(this_house())) == "");
 }
 
+TEST_CASE("no NaN is printed with a sign", "[arch]") { CHECK(joined(signed_nans(this_house())) == ""); }
+
 TEST_CASE("checks that hold build no text", "[arch]") {
   CHECK(joined(texts_built_for_nothing(this_house())) == "");
 }
@@ -152,6 +154,11 @@ TEST_CASE("the rules detect violations", "[arch]") {
     CHECK(texts_encoded_elsewhere({file("model/texts/texts.cpp", {call}), file("tests/t.cpp", {call})})
               .empty());
   }
+  CHECK(signed_nans({file("apps/n.cpp", {"std::snprintf(text, 9, \"%.4g\", x);"})}).size() == 1);
+  CHECK(signed_nans({file("train/n.cpp", {"out << std::setprecision(3) << x;"})}).size() == 1);
+  CHECK(signed_nans({file("model/n.cpp", {"std::to_chars(a, b, printable(x));"}),
+                     file("model/i.cpp", {"std::snprintf(text, 9, \"%03lld\", i);", "from_chars(a, b, x)"})})
+            .empty());
   CHECK(weak_symbols("0000 T f\n0010 W g\n0000 V DW.ref.__gxx_personality_v0\n0020 u h\n").size() == 2);
 }
 

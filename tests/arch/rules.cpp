@@ -409,6 +409,24 @@ Problems texts_encoded_elsewhere(const std::vector<SourceFile>& files) {
   return problems;
 }
 
+Problems signed_nans(const std::vector<SourceFile>& files) {
+  Problems problems;
+  for (const auto& file : files) {
+    if (!layer(file.path) || file.path.starts_with("kernels/") || !file.path.ends_with(".cpp")) continue;
+    size_t formats = 0;
+    bool passes = false;
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      const auto has = [&](const char* part) { return file.lines[i].find(part) != std::string::npos; };
+      const bool real = has("snprintf(") && (has("g\",") || has("f\",") || has("e\","));
+      if (real || has("to_chars(") || has("precision(")) formats = i + 1;
+      passes |= has("printable(");
+    }
+    if (formats > 0 && !passes)
+      problems.push_back(where(file, formats) + "could print \"-nan\"; use fixed, number_text or printable");
+  }
+  return problems;
+}
+
 Problems weak_symbols(std::string_view nm_output) {
   Problems problems;
   std::istringstream lines{std::string(nm_output)};

@@ -65,6 +65,10 @@ Problems unchecked_dumps(const std::vector<SourceFile>& files);
 /// tokenizers themselves.
 Problems texts_encoded_elsewhere(const std::vector<SourceFile>& files);
 
+/// Numbers become text by functions that pass them through `printable`, which takes the sign from a NaN: a file that
+/// formats numbers calls it.
+Problems signed_nans(const std::vector<SourceFile>& files);
+
 /// The weak symbols in the output of `nm --defined-only`: the linker may pick such a one, compiled for a
 /// newer processor, for code that runs everywhere.
 Problems weak_symbols(std::string_view nm_output);

@@ -1,8 +1,11 @@
 // What the loop asks of its batches, its validator and its listeners, what it tells them, and what it writes down.
 
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/io/manifest.h"
 #include "tests/support/gpu.h"
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"
@@ -210,6 +213,61 @@ TEST_CASE("a better loss lets the patience begin anew", "[loop]") {
     CHECK(outcome.state.step == (patience == 1 ? 1 : 4));
     CHECK(outcome.state.best_step == (patience == 1 ? 0 : 2));
   }
+}
+
+TEST_CASE("a validation loss that is not finite ends the run, and nothing is saved or removed for it",
+          "[loop]") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  for (const auto& [loss, shown] :
+       {std::pair{nan, "nan"}, {-nan, "nan"}, {infinity, "inf"}, {-infinity, "-inf"}})
+    for (const int64_t last_good : {2, 4}) {  // the next validations are after steps 4 and 5, the end
+      Run run;
+      run.config.keep = 1;
+      double good = 3;
+      bool spoilt = true;
+      run.validate = [&](Model&, const Stop&) {
+        const int64_t step = run.trainer->steps_done();
+        const bool bad = spoilt && step > last_good;
+        return Validation{.loss = bad ? loss : good -= 0.5, .metrics = {{"val_x", bad ? loss : 1}}};
+      };
+      const auto thrown = test::thrown_by([&] { run.go(); });
+      INFO(thrown.text);
+      CHECK(thrown.code == ErrorCode::numerical);
+      const int64_t bad = last_good == 2 ? 4 : 5;
+      CHECK(thrown.says(join("after step ", bad, ": the validation loss is ", shown, ".")));
+      CHECK(thrown.says(
+          join("The last good checkpoint is ", run.path(), "/checkpoints/step-00000", last_good)));
+      CHECK(run.messages.back() == join("step ", bad, ": val loss ", shown, ", val_x ", shown));
+      CHECK(run.saved() == std::vector<int64_t>{last_good});
+      for (const char* link : {"last", "best"})
+        CHECK(fs::read_symlink(run.path() + "/checkpoints/" + link) == join("step-00000", last_good));
+      CHECK(run.metrics().back().at("val_loss").is_null());
+      spoilt = false;
+      good += 0.5;
+      CHECK(run.go().state.step == 5);  // from the last good checkpoint
+      for (const nlohmann::json& line : run.metrics())
+        CHECK_FALSE((line.contains("val_loss") && line["val_loss"].is_null()));
+    }
+}
+
+TEST_CASE("a checkpoint whose own validation is not finite is not called good", "[loop]") {
+  Run run;
+  run.validate = [](Model&, const Stop&) { return Validation{.loss = 1, .metrics = {}}; };
+  run.go();
+  // As earlier versions saved it: evaluated, with a loss that JSON does not have.
+  RunState state = checkpoint_state(run.path() + "/checkpoints/step-000005");
+  state.val_loss.reset();
+  const std::string last = run.path() + "/checkpoints/step-000005";
+  Manifest manifest = Manifest::read(last);
+  manifest.add("state.json", write_file_atomically(last + "/state.json", to_json(state)));
+  manifest.write(last);
+  run.validate = [](Model&, const Stop&) { return Validation{.loss = std::nan(""), .metrics = {}}; };
+  const auto thrown = test::thrown_by([&] { run.go(); });
+  INFO(thrown.text);
+  CHECK(thrown.says("The last good checkpoint is " + run.path() + "/checkpoints/step-000004"));
+  Run none;
+  none.validate = run.validate;
+  CHECK(test::thrown_by([&] { none.go(); }).says("There is no good checkpoint"));
 }
 
 TEST_CASE("no step is saved twice, and the first one is saved, too", "[loop]") {

@@ -139,9 +139,7 @@ Row InspectedModel::token(int32_t id) const { return {{"id", id}, {"text", piece
 
 Row short_number(double x) {
   if (!std::isfinite(x)) return nullptr;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", x);
-  return std::strtod(text, nullptr);
+  return std::strtod(number_text(x).c_str(), nullptr);
 }
 
 std::string kind_of_token(const Tokenizer* tokenizer, int32_t id) {
@@ -351,9 +349,8 @@ Row positions_row(const InspectedModel& model) {
   for (const size_t a : chosen) {
     Row row = Row::array();
     for (const size_t b : chosen) {
-      char text[32];
-      std::snprintf(text, sizeof text, "%.4f", product(a, b) / std::sqrt(product(a, a) * product(b, b)));
-      row.push_back(short_number(std::strtod(text, nullptr)));
+      const double cosine = product(a, b) / std::sqrt(product(a, a) * product(b, b));
+      row.push_back(short_number(std::strtod(fixed(cosine, 4).c_str(), nullptr)));
     }
     rows.push_back(std::move(row));
   }

@@ -1,6 +1,5 @@
 #include "apps/commands/sweep/report.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -40,6 +39,12 @@ Json ranking_json(const std::vector<RankedCombination>& ranking) {
   return out;
 }
 
+Json failed_json(const SweepOutcome& outcome) {
+  Json failed = Json::array();
+  for (const auto& [name, error] : outcome.failed) failed.push_back({{"run", name}, {"error", error}});
+  return failed;
+}
+
 Json results_json(const std::vector<SweepResult>& results) {
   Json out = Json::array();
   for (const SweepResult& r : results) out.push_back(Json::parse(to_json(r)));
@@ -55,12 +60,6 @@ Json loss_curve_of(const std::string& run_directory) {
 }
 
 using Cells = std::vector<std::string>;
-
-std::string norm_text(double norm) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g", norm);
-  return text;
-}
 
 // Cells of the ranking, a heading first. Columns that are empty in every line are left out.
 std::vector<Cells> ranking_rows(const std::vector<RankedCombination>& ranking, int64_t seeds) {
@@ -80,8 +79,8 @@ std::vector<Cells> ranking_rows(const std::vector<RankedCombination>& ranking, i
     cells.push_back(c.loss && c.loss->deviation ? fixed(*c.loss->deviation, 4) : "");
     cells.push_back(c.bits_per_byte ? fixed(*c.bits_per_byte, 4) : "");
     cells.push_back(c.floor ? fixed(*c.floor, 4) : "");
-    cells.push_back(c.block_norms.empty() ? "" : norm_text(c.block_norms.front()));
-    cells.push_back(c.block_norms.empty() ? "" : norm_text(c.block_norms.back()));
+    cells.push_back(c.block_norms.empty() ? "" : number_text(c.block_norms.front(), 2));
+    cells.push_back(c.block_norms.empty() ? "" : number_text(c.block_norms.back(), 2));
     cells.push_back(c.parameters > 0 ? long_count(c.parameters) : "");
     cells.push_back(bytes_text(static_cast<double>(c.weights_bytes)));
     cells.push_back(c.flops > 0 ? short_count(c.flops) : "");
@@ -114,6 +113,8 @@ text, below which no loss can be expected.</p>
 <div class="chart" style="height:380px"><canvas id="by-depth"></canvas></div></div>
 <h2>Ranking</h2>
 <div style="overflow-x:auto"><table id="ranking"></table></div>
+<div id="failed-box" hidden><h2>Failed runs</h2>
+<div style="overflow-x:auto"><table id="failed"></table></div></div>
 )";
 
 constexpr std::string_view sweep_script = R"(
@@ -204,6 +205,8 @@ fillTable('ranking', sweep.ranking, [...keys.map(k => [k, c => c.grid[k]]), ['ru
   ['deviation', c => c.loss_deviation], ['bits/byte', c => c.bits_per_byte], ['floor', c => c.floor],
   ['parameters', c => c.parameters.toLocaleString('en')], ['bytes', c => c.weights_bytes.toLocaleString('en')],
   ['FLOP', c => c.flops], ['seconds', c => c.seconds], ['tokens/s', c => c.tokens_per_s]]);
+document.getElementById('failed-box').hidden = !sweep.failed.length;
+fillTable('failed', sweep.failed, [['run', f => f.run], ['error', f => f.error]]);
 drawLosses();
 drawBy('by-flops', 'FLOP of training', c => c.flops);
 drawBy('by-seconds', 'seconds of training', c => c.seconds);
@@ -214,25 +217,30 @@ drawDepth();
 
 }  // namespace
 
-std::string ranking_text(const std::vector<RankedCombination>& ranking, int64_t seeds, bool md) {
-  if (ranking.empty()) return "";
-  const std::vector<Cells> rows = ranking_rows(ranking, seeds);
-  return md ? markdown_table(rows) : table_text(rows);
+std::string ranking_text(const std::vector<RankedCombination>& ranking, const SweepOutcome& outcome,
+                         int64_t seeds, bool md) {
+  std::string text;
+  if (!ranking.empty()) {
+    const std::vector<Cells> rows = ranking_rows(ranking, seeds);
+    text = md ? markdown_table(rows) : table_text(rows);
+  }
+  for (const auto& [name, error] : outcome.failed)
+    text += join(md ? "\n" : "", "failed: ", name, ", ", error.substr(0, error.find('\n')), "\n");
+  return text;
 }
 
 std::string sweep_json(const std::vector<RankedCombination>& ranking, const std::vector<SweepResult>& results,
                        const SweepOutcome& outcome) {
-  Json failed = Json::array();
-  for (const auto& [name, error] : outcome.failed) failed.push_back({{"run", name}, {"error", error}});
-  const Json out{{"ranking", ranking_json(ranking)}, {"runs", results_json(results)}, {"failed", failed}};
+  const Json out{
+      {"ranking", ranking_json(ranking)}, {"runs", results_json(results)}, {"failed", failed_json(outcome)}};
   return json_text(out, 2) + "\n";
 }
 
 std::string sweep_page(const std::string& directory, const std::vector<RankedCombination>& ranking,
-                       const std::vector<SweepResult>& results) {
+                       const std::vector<SweepResult>& results, const SweepOutcome& outcome) {
   Json runs = results_json(results);
   for (Json& run : runs) run["curve"] = loss_curve_of(directory + "/runs/" + run["run"].get<std::string>());
-  const Json data{{"ranking", ranking_json(ranking)}, {"runs", runs}};
+  const Json data{{"ranking", ranking_json(ranking)}, {"runs", runs}, {"failed", failed_json(outcome)}};
   return chart_page("hewn sweep", sweep_body, "sweep", json_text(data, 1), sweep_script);
 }
 

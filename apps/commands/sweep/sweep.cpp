@@ -55,11 +55,11 @@ int conclude_sweep(const Settings& settings, const std::string& directory, const
   const std::vector<RankedCombination> ranking = rank(results);
   if (!results.empty() && has_charts()) {
     const std::string page = directory + "/report.html";
-    write_file_atomically(page, sweep_page(directory, ranking, results));
+    write_file_atomically(page, sweep_page(directory, ranking, results, outcome));
     say("charts  ", page);
   }
   print(settings.flag("json") ? sweep_json(ranking, results, outcome)
-                              : ranking_text(ranking, sweep.seeds, settings.flag("md")));
+                              : ranking_text(ranking, outcome, sweep.seeds, settings.flag("md")));
   flush_results();
   const std::string again = join(program(), " sweep ", shell_word("--out_dir=" + directory));
   if (outcome.stopped) {

@@ -110,8 +110,6 @@ class SweepJob {
       words.emplace_back("--init_from=resume");
     } else {
       for (const Assignment& key : run_.keys) words.push_back("--" + key.key + "=" + key.value);
-      words.emplace_back(
-          "--force");  // a run killed before it wrote its configuration may have left a checkpoint
     }
     training_ = true;
     start(std::move(words), "/dev/null", logs_ + ".log");

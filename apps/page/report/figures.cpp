@@ -29,7 +29,7 @@ double drawn_number(const FigureJson& value) {
 
 std::string drawn_text_of(const FigureJson& value, const char* format = "%.3g") {
   char text[32];
-  std::snprintf(text, sizeof text, format, drawn_number(value));
+  std::snprintf(text, sizeof text, format, printable(drawn_number(value)));
   return text;
 }
 

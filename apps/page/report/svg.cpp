@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "apps/cli/format.h"
 #include "apps/page/escape.h"
 #include "core/text.h"
 
@@ -15,17 +16,9 @@ constexpr std::array<const char*, 8> series_colors = {"#1261b5", "#c4450c", "#1a
                                                       "#7a5c00", "#00697a", "#a3123f", "#4b4f9c"};
 constexpr double width = 760, height = 440, left = 76, right = 20, top = 44, bottom = 56, line_height = 18;
 
-std::string short_text(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", x);
-  return text;
-}
+std::string short_text(double x) { return number_text(x, 4); }
 
-std::string place_text(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", x);
-  return text;
-}
+std::string place_text(double x) { return fixed(x, 2); }
 
 std::string label_at(double x, double y, const std::string& text, const std::string& more = "") {
   return join("<text x=\"", place_text(x), "\" y=\"", place_text(y), "\"", more, ">", inside_html(text),

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/tape.h"
+#include "core/text.h"
 #include "kernels/devices/devices.h"
 #include "kernels/elementwise/op.h"
 #include "train/inspect/expression/functions.h"
@@ -26,7 +27,7 @@ bool is_decimal(char c) { return c >= '0' && c <= '9'; }
 
 std::string number_text(double x) {
   char text[32];
-  return std::string(text, std::to_chars(text, text + sizeof text, x).ptr);
+  return std::string(text, std::to_chars(text, text + sizeof text, printable(x)).ptr);
 }
 
 // A copy that lasts as long as the program, as names of constants do.
