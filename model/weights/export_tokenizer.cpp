@@ -88,6 +88,9 @@ std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab
   if (const auto* pieces = tokenizers::sentence_pieces(tokenizer)) return gguf_pieces(*pieces, vocab_size);
   if (tokenizer.kind() != "bpe" && tokenizer.kind() != "byte" && tokenizer.kind() != "char")
     return std::nullopt;
+  // llama.cpp leaves unknown characters out.
+  if (tokenizer.kind() == "char" && !nlohmann::json::parse(tokenizer.to_json()).value("unknown", "").empty())
+    return std::nullopt;
   std::vector<std::string> tokens;
   std::vector<int32_t> types;
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {

@@ -14,8 +14,8 @@ namespace hewn::exporting {
 std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer);
 
 /// The keys "tokenizer.ggml.*" of a GGUF file, with `vocab_size` tokens, those beyond the tokenizer's unused.
-/// Empty where llama.cpp would yield other ids for text in UTF-8: for words, and for Llama's kind if no scores yield its
-/// merges.
+/// Empty where llama.cpp would yield other ids for text in UTF-8: for words, for characters that replace unknown ones, and
+/// for Llama's kind if no scores yield its merges.
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size);
 
 }  // namespace hewn::exporting

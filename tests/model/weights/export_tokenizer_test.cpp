@@ -375,6 +375,19 @@ TEST_CASE("llama.cpp's rules make the same ids of characters and bytes", "[expor
   }
 }
 
+TEST_CASE("characters that replace unknown ones have no form for llama.cpp, which drops them", "[export]") {
+  const std::shared_ptr<const Tokenizer> strict = train_tokenizer("char", "ab?");
+  std::string note;
+  const std::string_view more[] = {"abc"};
+  for (const char* rule : {"drop", "replace"}) {
+    const auto tokenizer = meet_texts(strict, more, rule, note);
+    CHECK(exporting::gguf_tokenizer(*tokenizer, 3).has_value() == (std::string(rule) == "drop"));
+    const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = 3; }), tokenizer);
+    export_model(e.own, "gguf", e.path("gguf"));
+    CHECK(open_foreign(e.path("gguf")).tokenizer->to_json() == tokenizer->to_json());
+  }
+}
+
 TEST_CASE("a GGUF file whose own tokenizer is none, or another one, is refused", "[export]") {
   const test::TempDir dir;
   const std::string path = (dir / "model.gguf").string();
