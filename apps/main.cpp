@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/io/lost_pages.h"
 #include "core/memory.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -97,7 +98,7 @@ int guarded(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return report_no_memory();
   } catch (const std::exception& error) {
-    return report(join("internal error: ", error.what(), "\nPlease report this to ", bug_reports(),
+    return report(join("internal error: ", json_reason(error), "\nPlease report this to ", bug_reports(),
                        ", with the command and the output of `hewn --version`."),
                   ErrorCode::failed);
   }

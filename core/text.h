@@ -43,4 +43,8 @@ std::string join(const Parts&... parts) {
   return text;
 }
 
+/// Quotes a word for the shell: unchanged if that is safe, otherwise in single quotes. Of `--key=value`, only
+/// the value is quoted.
+std::string shell_word(std::string_view word);
+
 }  // namespace hewn

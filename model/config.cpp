@@ -77,7 +77,7 @@ ModelConfig model_config_from_json(const std::string& text) {
     if (!json.empty()) fail(ErrorCode::input, "unknown key \"", json.begin().key(), "\"");
     config.check();
   } catch (const nlohmann::json::exception& e) {
-    fail(ErrorCode::input, e.what());
+    fail(ErrorCode::input, json_reason(e));
   } catch (const Error& e) {
     throw Error(ErrorCode::input, e.what());
   }

@@ -165,7 +165,9 @@ inline constexpr Key<ModelConfig> model_keys[] = {
     key<&ModelConfig::residual>("residual", Change::new_model,
                                 "use residual connections; false: none, to see their effect"),
     key<&ModelConfig::tie>("tie", Change::new_model,
-                           "share the token embedding's weights with the output head; false: it has its own"),
+                           "share the token embedding's weights with the output head; false: it has its own")
+        .following("true; false with pos_combine=concat",
+                   [](ModelConfig& c) { c.tie = c.tie && !c.concatenates(); }),
     key<&ModelConfig::n_labels>("n_labels", Change::new_model, Integers{0, 1 << 16},
                                 "number of labels of a classifier; 0: a language model")
         .of_data(),

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/file_kind.h"
 
 namespace hewn {
 namespace {
@@ -54,6 +55,7 @@ constexpr size_t deepest_json = 64;
 template <class Json>
 class JsonBuilder final : public nlohmann::json_sax<Json> {
  public:
+  explicit JsonBuilder(std::string_view text) : text_(text) {}
   Json take() { return std::move(root_); }
 
   bool null() override { return add(nullptr); }
@@ -81,8 +83,8 @@ class JsonBuilder final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(size_t, const std::string&, const json::exception& error) override {
-    if (const auto* syntax = dynamic_cast<const json::parse_error*>(&error)) throw *syntax;
-    throw dynamic_cast<const json::out_of_range&>(error);  // a number beyond a double
+    const std::string kind = foreign_kind(text_);
+    fail(ErrorCode::input, "not JSON", kind.empty() ? ": " + json_reason(error) : ", but " + kind);
   }
 
  private:
@@ -111,6 +113,7 @@ class JsonBuilder final : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  std::string_view text_;
   Json root_;
   std::vector<Json*> open_;  // from the outermost
   Json* member_ = nullptr;
@@ -119,24 +122,20 @@ class JsonBuilder final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 json parse_json(std::string_view text) {
-  JsonBuilder<json> builder;
+  JsonBuilder<json> builder(text);
   json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }
 
 nlohmann::ordered_json parse_ordered_json(std::string_view text) {
-  JsonBuilder<nlohmann::ordered_json> builder;
+  JsonBuilder<nlohmann::ordered_json> builder(text);
   nlohmann::ordered_json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }
 
 nlohmann::ordered_json read_json(const std::string& path, size_t most_bytes) {
   const Doing reading("reading ", path);
-  try {
-    return parse_ordered_json(read_small_file(path, most_bytes));
-  } catch (const json::exception& error) {
-    fail(ErrorCode::input, json_reason(error));
-  }
+  return parse_ordered_json(read_small_file(path, most_bytes));
 }
 
 std::string json_reason(const std::exception& error) {

@@ -10,8 +10,8 @@
 
 namespace hewn {
 
-/// Parses a text, in time proportional to its length. Throws nlohmann::json::parse_error if it is not JSON,
-/// ErrorCode::input for a number of 2^63 or more, since its conversion to an integer would be undefined, and for
+/// Parses a text, in time proportional to its length. Throws ErrorCode::input if it is not JSON,
+/// for a number of 2^63 or more, since its conversion to an integer would be undefined, and for
 /// lists and objects nested more than 64 levels deep, since copying, comparing and writing them is recursive.
 nlohmann::json parse_json(std::string_view text);
 /// The same with the keys of objects in the order of the text. A key that occurs twice is found in its first place.

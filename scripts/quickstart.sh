@@ -105,7 +105,7 @@ say "What to try next:"
 cat <<EOF
 $other  $hewn sample $run ${samples[*]} --seed=2
       more text
-  $hewn sample $run --start='YOUR WORDS' --temperature=0.5
+  $hewn sample $run --prompt='YOUR WORDS' --temperature=0.5
       continue your words
   $hewn train $longer
       a larger model, about ten minutes

@@ -38,7 +38,7 @@ class ScoredWindows {
     if (split.separator) {
       for (size_t i = 0; i + 1 < split.documents.size(); ++i)
         add(split.documents[i], split.documents[i + 1], options.stride);
-    } else if (first_ || options.stride > 0) {
+    } else if (first_ || options.stride > 0 || n <= T_) {
       add(first_ ? 0 : 1, n, options.stride);
     } else {
       add(1, 1 + Windows(split, T_, T_).count() * T_, 0);

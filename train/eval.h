@@ -27,7 +27,7 @@ struct Evaluation {
 
 struct EvalOptions {
   int64_t block_size = 0;
-  /// 0: windows of `block_size` tokens without overlap, omitting a last partial one. 1 to block_size: the
+  /// 0: windows of `block_size` tokens without overlap, omitting a last partial one unless it is the only one. 1 to block_size: the
   /// distance between the starts of windows; the last may be partial. Each window scores only the tokens that
   /// no earlier window contained, so every token but the first is scored once, with at least block_size -
   /// stride tokens of context once the text is long enough. Where a token precedes every text (`Split::begin`), it is

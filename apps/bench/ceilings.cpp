@@ -39,7 +39,7 @@ GpuCeilings read_ceilings(const std::string& file, const std::string& gpu) {
          "; remove it to measure again");
   };
   try {
-    const Json all = Json::parse(read_small_file(file, largest_ceilings));
+    const Json all = parse_ordered_json(read_small_file(file, largest_ceilings));
     if (all.at("gpu").get<std::string>() != gpu) {
       say("the ceilings in ", file, " are of another GPU and are measured again");
       return ceilings;
@@ -48,7 +48,7 @@ GpuCeilings read_ceilings(const std::string& file, const std::string& gpu) {
     for (const auto& [dtype, entry] : all.at("products").items())
       ceilings.products[dtype_from_name(dtype)] = products_of(entry);
   } catch (const Json::exception& problem) {
-    malformed(problem.what());
+    malformed(json_reason(problem));
   } catch (const Error& problem) {
     malformed(problem.what());
   }

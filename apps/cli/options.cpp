@@ -454,7 +454,7 @@ std::string command_line(const Command& command) {
 
 const Option* find_option(const Command& command, std::string_view name) {
   for (const Option* option : options_of(command))
-    if (option->name == name) return option;
+    if (option->is_called(name)) return option;
   return nullptr;
 }
 

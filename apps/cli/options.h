@@ -106,10 +106,12 @@ struct Option {
   bool repeats = false;            ///< may be given several times; `Settings::list` returns all values
   bool once = false;               ///< applies to this call only: not saved with a run's configuration
   Change change = Change::always;  ///< when the value stored in a run may be changed
+  std::string_view alias = {};     ///< another name that is accepted too, or none
 
   /// Whether it is also allowed in CONFIG.toml and the environment, unlike the general options (--help, -q, …).
   bool is_key() const { return !commands.contains(takes::no_command); }
   bool taken_by(takes::Name command) const { return commands.contains(command); }
+  bool is_called(std::string_view word) const { return word == name || (word == alias && !word.empty()); }
 };
 
 /// The options under one heading of the help.
@@ -141,7 +143,7 @@ std::span<const Command> commands();
 const Command* find_command(std::string_view name);
 /// The call of a command: "hewn train"; without a command, "hewn".
 std::string command_line(const Command& command);
-/// The option `name` of a command, or null. Names are in the form with underscores.
+/// The option with this name or alias of a command, or null. Names are in the form with underscores.
 const Option* find_option(const Command& command, std::string_view name);
 /// All options of a command, in the order of the table.
 std::vector<const Option*> options_of(const Command& command);

@@ -72,7 +72,9 @@ void take_command(std::vector<std::string>& words, Call& call) {
   const std::string first = take_word(words, i);
   if (first.empty() || (call.command = find_command(first))) return;
   const std::vector<std::string> seconds = second_words(first);
-  require(!seconds.empty(), "unknown command '", first, "'", did_you_mean(first, first_words()),
+  const std::string synonym = command_known_as(first);
+  require(!seconds.empty(), "unknown command '", first, "'",
+          synonym.empty() ? did_you_mean(first, first_words()) : synonym,
           "\nSee `hewn --help` for all commands.");
   const std::string second = take_word(words, i);
   call.group = first;
@@ -121,6 +123,7 @@ Settings resolve(const Call& call) {
   settings.fill(Settings::environment(*call.command));
   std::string config;
   for (const std::string& argument : call.arguments) {
+    require_no_url(argument, call.command->arguments, "");
     if (!argument.ends_with(".toml")) {
       settings.arguments.push_back(argument);
       continue;

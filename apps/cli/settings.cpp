@@ -64,19 +64,25 @@ std::string checked(const Option& option, const Assignment& assignment) {
     case Kind::integer:
     case Kind::real: return checked_number(option, assignment);
     case Kind::choice: return checked_choice(option, assignment);
-    case Kind::text: return assignment.value;
+    case Kind::text: require_no_url(assignment.value, option.choices, assignment.where + ": ");
   }
   return assignment.value;
 }
 
-[[noreturn]] void fail_unknown(const Command& command, const Assignment& a) {
-  const bool flag = a.where.starts_with('-');
+std::vector<std::string> names_of(const Command& command) {
   std::vector<std::string> names;
   for (const Option* option : options_of(command)) names.emplace_back(option->name);
+  return names;
+}
+
+[[noreturn]] void fail_unknown(const Command& command, const Assignment& a) {
+  const bool flag = a.where.starts_with('-');
   const std::vector<std::string> others = commands_with(a.key);
-  if (others.empty())
+  const std::string synonym = known_as(command, a.key, flag ? "--" : "");
+  if (others.empty() || !synonym.empty())
     fail(ErrorCode::usage, flag ? "unknown option " + a.where : a.where + ": unknown key '" + a.key + "'",
-         did_you_mean(a.key, names), flag ? join("\nSee `", command_line(command), " --help`.") : "");
+         synonym.empty() ? did_you_mean(a.key, names_of(command)) : synonym,
+         flag ? join("\nSee `", command_line(command), " --help`.") : "");
   std::string list = others.front();
   for (size_t i = 1; i < others.size(); ++i) list += ", " + others[i];
   fail(ErrorCode::usage, a.where, flag ? " is an option of " : ": '" + a.key + "' is a key of ", list,
@@ -91,16 +97,26 @@ void require_storable(const Assignment& a) {
        "' is not UTF-8, so that it cannot be stored with the run; rename it, or choose another");
 }
 
+void require_no_url(const std::string& value, std::string_view form, const std::string& where) {
+  if (!value.starts_with("http://") && !value.starts_with("https://")) return;
+  const auto named = [&](const std::string& word) { return form.find(word) != form.npos; };
+  const std::vector<std::string> paths = split("FILE DIR PATH RUN SRC WHAT RESPONSES", ' ');
+  if (!named("TEXT") && std::any_of(paths.begin(), paths.end(), named))
+    fail(ErrorCode::input, where, value,
+         " is a URL, and Hewn downloads nothing; fetch the file first: curl -LO ", shell_word(value));
+}
+
 void Settings::set(const Assignment& a) {
   const Option* option = find_option(*command_, a.key);
   if (!option) fail_unknown(*command_, a);
   require(option->is_key() || a.where.starts_with('-'), a.where, ": ", a.key,
           " can only be given on the command line, as --", a.key);
   std::string value = checked(*option, a);
-  const auto earlier = values_.find(a.key);
+  const std::string name(option->name);
+  const auto earlier = values_.find(name);
   if (option->repeats && earlier != values_.end() && earlier->second.where == a.where)
     value = earlier->second.text + "\n" + value;
-  values_[a.key] = {std::move(value), a.where};
+  values_[name] = {std::move(value), a.where};
 }
 
 void Settings::fill(const std::vector<Assignment>& assignments) {
@@ -111,9 +127,6 @@ void Settings::fill(const std::vector<Assignment>& assignments) {
 
 std::vector<Assignment> Settings::environment(const Command& command) {
   std::vector<Assignment> found;
-  std::vector<std::string> names;
-  for (const Option* option : options_of(command))
-    if (option->is_key()) names.emplace_back(option->name);
   for (char** entry = environ; entry && *entry; ++entry) {
     const std::string_view line = *entry;
     if (!line.starts_with("HEWN_")) continue;
@@ -122,10 +135,11 @@ std::vector<Assignment> Settings::environment(const Command& command) {
     if (variable.size() == line.size() ||
         std::find(std::begin(no_keys), std::end(no_keys), key) != std::end(no_keys))
       continue;
-    if (std::find(names.begin(), names.end(), key) != names.end()) {
+    if (const Option* const option = find_option(command, key); option && option->is_key()) {
       found.push_back({key, std::string(line.substr(variable.size() + 1)), std::string(variable)});
     } else if (commands_with(key).empty()) {
-      const std::string hint = did_you_mean(key, names);
+      std::string hint = known_as(command, key, "");
+      if (hint.empty()) hint = did_you_mean(key, names_of(command));
       if (!hint.empty()) say("note: ", variable, " is not a key of ", command.name, hint);
     }
   }
@@ -140,7 +154,8 @@ std::vector<Assignment> Settings::assignments() const {
 
 const Option& Settings::option(std::string_view name) const {
   const Option* found = find_option(*command_, name);
-  if (!found) throw std::logic_error(join("no option '", name, "' in the table for ", command_->name));
+  if (!found || found->name != name)
+    throw std::logic_error(join("no option '", name, "' in the table for ", command_->name));
   return *found;
 }
 

@@ -81,6 +81,10 @@ bool same_value(const Option& option, const Settings& one, const Settings& other
 /// directory may have any bytes, but a run that noted such a name could not be read again.
 void require_storable(const Assignment& assignment);
 
+/// Fails with ErrorCode::input if the value is a URL and `form` ("FILE", "[RUN]") names a file or directory, since this program
+/// downloads nothing. The message begins with `where`.
+void require_no_url(const std::string& value, std::string_view form, const std::string& where);
+
 /// Parses all of `text` as an integer or a finite real number; returns false if it is not one.
 bool parse_integer(std::string_view text, int64_t& value);
 bool parse_real(std::string_view text, double& value);

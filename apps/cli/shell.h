@@ -4,16 +4,16 @@
 #include <string>
 #include <string_view>
 
+#include "core/text.h"
+
 namespace hewn::cli {
+
+using hewn::shell_word;
 
 /// Stores the name by which the program was called, argv[0]. By default, and if empty, it is "hewn".
 void set_program(std::string_view called);
 /// The program's name as it was called, quoted for the shell: "hewn", "build/apps/hewn".
 const std::string& program();
-
-/// Quotes a word for the shell: unchanged if that is safe, otherwise in single quotes. Of `--key=value`, only
-/// the value is quoted.
-std::string shell_word(std::string_view word);
 
 /// Replaces `hewn` in a text by the program's name wherever it begins a command: at the start of a line, or
 /// after a backquote, a pipe or `<(`.

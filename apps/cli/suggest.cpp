@@ -2,7 +2,52 @@
 
 #include <algorithm>
 
+#include "core/text.h"
+
 namespace hewn::cli {
+namespace {
+
+/// Words of other programs, and what they are called here.
+struct Synonym {
+  std::string_view words;  ///< "a b c"
+  /// "a|b=c|D": an option, perhaps with the value to give; the first that a command takes is suggested, with others of the
+  /// same meaning in "a&b". In capitals, an argument.
+  std::string_view meant;
+};
+
+constexpr Synonym option_synonyms[] = {
+    {"data file files corpus train_data", "dataset|FILE|DIR|RESPONSES"},
+    {"input text", "prompt|dataset|FILE|RESPONSES"},
+    {"model checkpoint ckpt", "init_from|RUN|SRC"},
+    {"output o output_dir", "out|out_dir"},
+    {"lr", "learning_rate"},
+    {"steps iters iterations max_steps", "max_iters"},
+    {"n num count", "num_samples&max_new_tokens"},
+    {"tokens length max_tokens", "max_new_tokens"},
+    {"batch bs", "batch_size"},
+    {"hidden hidden_size d_model dim embd", "n_embd"},
+    {"layers num_layers depth", "n_layer"},
+    {"heads num_heads", "n_head"},
+    {"context ctx seq_len context_length", "block_size"},
+    {"resume continue", "init_from=resume"},
+    {"gpu cuda", "device=cuda"},
+};
+constexpr Synonym command_synonyms[] = {
+    {"generate complete inference", "hewn sample"},
+    {"resume continue", "hewn train --init_from=resume"},
+    {"test evaluate", "hewn eval"},
+    {"fit pretrain", "hewn train"},
+    {"tokenize encode", "hewn tokenizer encode"},
+};
+
+std::string_view meant_by(std::span<const Synonym> table, std::string_view word) {
+  for (const Synonym& synonym : table)
+    for (const std::string& known : split(synonym.words, ' '))
+      if (known == word) return synonym.meant;
+  return "";
+}
+
+}  // namespace
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   // Three rows suffice: row i of the table needs i-1, and i-2 for a swap.
@@ -34,6 +79,24 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
     }
   }
   return nearest ? "; did you mean '" + *nearest + "'?" : "";
+}
+
+std::string known_as(const Command& command, std::string_view word, std::string_view dashes) {
+  for (const std::string& meant : split(meant_by(option_synonyms, word), '|')) {
+    std::string options;
+    for (const std::string& option : split(meant, '&'))
+      if (find_option(command, option.substr(0, option.find('='))))
+        options += join(options.empty() ? "" : " or ", dashes, option);
+    if (!options.empty()) return join("; did you mean ", options, "?");
+    if (!meant.empty() && command.arguments.find(meant) != command.arguments.npos)
+      return join("; it is an argument here: ", command_line(command), " ", command.arguments);
+  }
+  return "";
+}
+
+std::string command_known_as(std::string_view word) {
+  const std::string_view meant = meant_by(command_synonyms, word);
+  return meant.empty() ? "" : join("; did you mean `", meant, "`?");
 }
 
 }  // namespace hewn::cli

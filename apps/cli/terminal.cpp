@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -170,6 +171,11 @@ void write_result(std::string_view text) {
 }
 
 void flush_results() { flush_all_but(is_terminal(Stream::results) ? incomplete_end(pending) : 0); }
+
+void redirect_output(int fd) {
+  for (const Stream stream : {Stream::results, Stream::messages}) ::dup2(fd, descriptor(stream));
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+}
 
 void end_results() { flush_all_but(0); }
 

@@ -66,6 +66,8 @@ void end_results();
 void write_message(std::string_view text);
 /// The same for a text of the program's own, without names from elsewhere: allocates nothing.
 void write_own_message(std::string_view text);
+/// Has both streams of this process written to a descriptor, such as that of a pipe, line by line.
+void redirect_output(int fd);
 bool is_quiet();
 bool is_verbose();
 

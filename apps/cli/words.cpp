@@ -48,7 +48,7 @@ class Splitter {
  private:
   const Option* named(std::string_view name) const {
     for (const Option* option : known_)
-      if (option->name == name) return option;
+      if (option->is_called(name)) return option;
     return nullptr;
   }
   const Option* lettered(char letter) const {
@@ -57,8 +57,9 @@ class Splitter {
     return nullptr;
   }
 
-  void add(const Option& option, std::string value) {
-    out_.options.push_back({std::string(option.name), std::move(value), join("--", option.name)});
+  void add(const Option& option, std::string value, std::string_view name = {}) {
+    out_.options.push_back({std::string(option.name), std::move(value),
+                            join("--", option.is_called(name) ? name : option.name)});
   }
   void add_unknown(const std::string& word) {
     const std::string typed = word.substr(0, word.find('='));
@@ -79,9 +80,9 @@ class Splitter {
     } else if (!option) {
       add_unknown(word);
     } else if (equals != word.npos) {
-      add(*option, word.substr(equals + 1));
+      add(*option, word.substr(equals + 1), name);
     } else if (option->kind != Kind::flag) {
-      add(*option, next_value(*option, join("--", option->name)));
+      add(*option, next_value(*option, join("--", name)), name);
     } else {
       const bool follows = option->is_key() && at_ + 1 < words_.size() && is_truth_word(words_[at_ + 1]);
       add(*option, follows ? words_[++at_] : "true");

@@ -34,7 +34,7 @@ std::string long_name(std::string_view word);
 ///   -r 9   -r9   -qv   letters; the last one may take a value
 ///   --   everything after it is an argument, as is a single `-`
 /// Unknown options are returned too, for the caller to report. Throws ErrorCode::usage if a value is missing:
-/// the next word is the value unless it is an option itself (`--start=--x` passes such a value).
+/// the next word is the value unless it is an option itself (`--prompt=--x` passes such a value).
 Words split_words(const std::vector<std::string>& words, const std::vector<const Option*>& known);
 
 }  // namespace hewn::cli

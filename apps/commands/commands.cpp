@@ -29,18 +29,18 @@ constexpr Command command_table[] = {
      "repeats: distinct-n is the fraction of its n-grams that are distinct.",
      "hewn sample  # the run in out\n"
      "hewn sample out --num_samples=2 --documents=3  # two texts of three tales each\n"
-     "hewn sample out --start=\"Once upon\" --temperature=0.7 --top_k=40\n"
-     "hewn sample out --start=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
+     "hewn sample out --prompt=\"Once upon\" --temperature=0.7 --top_k=40\n"
+     "hewn sample out --prompt=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
      "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"
-     "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --beam=8 --num_samples=3\n"
+     "hewn sample out --prompt=\"Once upon\" --max_new_tokens=40 --beam=8 --num_samples=3\n"
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
-     "hewn sample model.gguf --start=\"Once upon\"  # another program's model, without import\n"
-     "echo \"The fox\" | hewn sample out --start=-\n"
-     "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --compare\n"
-     "hewn sample gpt2 --shots=capitals.jsonl --start=Italy --temperature=0  # few-shot, see "
+     "hewn sample model.gguf --prompt=\"Once upon\"  # another program's model, without import\n"
+     "echo \"The fox\" | hewn sample out --prompt=-\n"
+     "hewn sample out --prompt=\"Once upon\" --max_new_tokens=40 --compare\n"
+     "hewn sample gpt2 --shots=capitals.jsonl --prompt=Italy --temperature=0  # few-shot, see "
      "docs/generation.md\n"
-     "hewn sample helper --instruct --start=\"Name a colour.\"  # a run of `hewn finetune instruct`\n"
-     "hewn sample out --start=LINES:starts.txt --json  # many prompts in one batch",
+     "hewn sample helper --instruct --prompt=\"Name a colour.\"  # a run of `hewn finetune instruct`\n"
+     "hewn sample out --prompt=LINES:starts.txt --json  # many prompts in one batch",
      run_sample},
     {takes::chat, "chat", "[RUN]", "chat with a trained model, line by line",
      "Sends each line to the model after the whole conversation so far and prints the answer as it is "
@@ -197,11 +197,11 @@ constexpr Command command_table[] = {
      "gradients, and whether these set or add to what is there. A gradient that does not exist, such as "
      "that of sqrt(x) at 0 or of x^k by k where x is negative, is printed as none, and a note names the "
      "node; that of relu at 0 is 0, and that of max goes to the first of equal elements. Without --expr, "
-     "traces the model of RUN over --text, without dropout: every node below the part of the model that it "
+     "traces the model of RUN over --prompt, without dropout: every node below the part of the model that it "
      "belongs to, with its value, its gradient and the time of its kernels in both passes, and every "
      "parameter. RUN may be `lesson`, here and in all other commands, unless there is a file or directory "
      "of that name: the lesson model, a GPT of 7,552 parameters that is part of the program. Its trace "
-     "holds every number of a step, with the update by AdamW, over the text \"the fox f\" unless --text is "
+     "holds every number of a step, with the update by AdamW, over the text \"the fox f\" unless --prompt is "
      "given. --unfold takes fused operations apart; --diff compares two tapes; --watch follows one weight "
      "through training. With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the "
      "model has random weights: those with which `hewn train` begins. --json is described in "
@@ -216,11 +216,11 @@ constexpr Command command_table[] = {
      "hewn trace --expr=\"y = w*x\" w=3 x=2 --dot  # a graph for Graphviz\n"
      "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1 --step\n"
      "hewn trace --expr=\"y = x @ W\" x='[1 2]' W='[1 -1; 0.5 2]' --node=\"y[1]\"\n"
-     "hewn trace out --text=\"The fox\"  # a model\n"
-     "hewn trace out --text=\"The fox\" --node=\"h.0.attn.c_attn.linear[0,3]\"\n"
-     "hewn trace configs/baby-gpt-cpu.toml --text=\"The fox\"  # with random weights\n"
-     "hewn trace out --text=\"The fox\" --diff=bf16  # where precision is lost\n"
-     "hewn trace out --text=\"The fox\" --out=trace.html\n"
+     "hewn trace out --prompt=\"The fox\"  # a model\n"
+     "hewn trace out --prompt=\"The fox\" --node=\"h.0.attn.c_attn.linear[0,3]\"\n"
+     "hewn trace configs/baby-gpt-cpu.toml --prompt=\"The fox\"  # with random weights\n"
+     "hewn trace out --prompt=\"The fox\" --diff=bf16  # where precision is lost\n"
+     "hewn trace out --prompt=\"The fox\" --out=trace.html\n"
      "hewn trace lesson --out=lesson.html  # every number of a training step\n"
      "hewn trace lesson --watch=\"transformer.h.0.mlp.c_fc.weight[3,7]\" --iters=50",
      run_trace},
@@ -231,7 +231,7 @@ constexpr Command command_table[] = {
      "its own, then "
      "single entries until --seconds are over. RUN is a run or another program's model; without one, the "
      "model of the "
-     "configuration with random weights. The batch is --text or random tokens. Where a gradient is wrong, "
+     "configuration with random weights. The batch is --prompt or random tokens. Where a gradient is wrong, "
      "the values "
      "on the tape are moved too, from the loss backwards, to find the operation whose backward pass is to "
      "blame, and the "
@@ -241,7 +241,7 @@ constexpr Command command_table[] = {
      "is wrong.",
      "hewn gradcheck out\n"
      "hewn gradcheck configs/baby-gpt-cpu.toml --n_layer=2\n"
-     "hewn gradcheck out --text=\"Once upon a time\" --seconds=10\n"
+     "hewn gradcheck out --prompt=\"Once upon a time\" --seconds=10\n"
      "hewn gradcheck out --vs=bf16  # how far bf16 is from float64",
      run_gradcheck},
     {takes::learn, "learn", "[CHAPTER | start CHAPTER | check CHAPTER | hint CHAPTER | solution CHAPTER]",
@@ -442,7 +442,7 @@ constexpr Command command_table[] = {
      "Vectors and learned positions stay in float32. Prints the size and the error of each format; -v lists "
      "the tensors.",
      "hewn quantize out --format=q4_k_m --out=small.gguf\n"
-     "hewn sample small.gguf --start=\"Once\"\n"
+     "hewn sample small.gguf --prompt=\"Once\"\n"
      "hewn quantize gpt2-run --format=q8_0 --keep=*attn_qkv* --out=gpt2-q8.gguf\n"
      "hewn quantize out --format=q6_k --tensor=*ffn_down*=q8_0 --out=mixed.gguf --json\n"
      "hewn quantize out --ladder --val=book.txt  # size, quality and speed of all formats",

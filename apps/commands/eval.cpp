@@ -30,19 +30,12 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
   require(settings.given("dataset") || run.config.given("dataset"), run.run,
           " was not trained here, so it has no data of its own; give --dataset=WHAT or --val=FILE");
   DataOptions options = data_options(run.config);
-  if (!settings.given("dataset")) return open_dataset(options, run.tokenizer);  // as in training
+  options.accepted = !settings.given("dataset");
+  if (options.accepted) return open_dataset(options, run.tokenizer);  // as in training
   options.dataset = settings.text("dataset"), options.val.clear();
   Dataset data = open_dataset(options, run.tokenizer);
   if (run.tokenizer) data.score_as(run.texts().form());
   return data;
-}
-
-/// Replaces training's error, which asks for a longer text or a smaller block_size; scoring needs neither.
-void require_whole_windows(const Dataset& data, int64_t block_size) {
-  for (const Split& split : data.val)
-    if (!split.begins() && split.tokens.size() <= block_size)
-      fail(ErrorCode::input, split.name, ": has ", split.tokens.size(), " tokens, fewer than the ",
-           block_size + 1, " of a whole window; give --stride=", block_size, " to score shorter texts");
 }
 
 void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
@@ -95,7 +88,6 @@ int eval_against(const Settings& settings, OpenRun& run, OpenRun& before) {
   const Dataset data = text_to_score(settings, run.config.given("dataset") ? run : before);
   const int64_t block_size = std::min(run.model->config().block_size, before.model->config().block_size);
   const EvalOptions options{.block_size = block_size, .stride = settings.integer("stride")};
-  if (options.stride == 0) require_whole_windows(data, block_size);
   const Divergence lost = divergence(*before.model, *run.model, data, options);
   if (settings.flag("json")) {
     nlohmann::ordered_json out{{"before", before.checkpoint}, {"after", run.checkpoint}};
@@ -136,7 +128,6 @@ int eval_text(const Settings& settings, Ranks* ranks) {
   if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };
   if (options.stride > 0 && data.longest_document() > 0)
     say("note: each document is scored in its own window, so stride has no effect");
-  if (options.stride == 0) require_whole_windows(data, options.block_size);
   const Evaluation result = evaluate(*run.model, data, options, ranks);
   if (ranks && ranks->rank() > 0) return 0;
   if (per_token)

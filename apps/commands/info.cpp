@@ -12,6 +12,7 @@
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 #include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
@@ -297,6 +298,7 @@ Json about(const std::string& path) {
   if (path.ends_with(".pt") || (path.ends_with(".bin") && is_llama2c(path))) return about_foreign(path);
   if (path.ends_with(".bin")) return about_token_file(path);
   if (path.ends_with(".json")) return about_tokenizer(path);
+  refuse_foreign_file(path);
   fail(ErrorCode::input, path,
        ": expected a run, a checkpoint, a model, a .safetensors file, a tokenizer.json or a token file "
        "(.bin); for a text use `hewn data stats`");

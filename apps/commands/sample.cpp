@@ -69,7 +69,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             "logprobs", "stop", "draft", "documents"})
     require(!settings.given(drawn), settings.where(drawn),
             ": does not apply to beam search; leave it out, or leave out beam");
-  require(prompts.size() == 1, settings.where("start"), ": beam search accepts one prompt, not ",
+  require(prompts.size() == 1, settings.where("prompt"), ": beam search accepts one prompt, not ",
           prompts.size());
   const BeamOptions options{.beams = settings.integer("beam"),
                             .max_new_tokens = settings.integer("max_new_tokens"),

@@ -8,6 +8,7 @@
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 #include "model/json.h"
 
@@ -51,7 +52,10 @@ int run_tokenizer_train(const Settings& settings) {
   std::vector<MappedFile> files;
   std::vector<std::string_view> texts;
   for (const std::string& path : settings.arguments) files.emplace_back(path);
-  for (const MappedFile& file : files) texts.push_back(file.text());
+  for (const MappedFile& file : files) {
+    refuse_foreign_kind(file.path(), file.text());
+    texts.push_back(file.text());
+  }
   const std::string out = settings.text("out");
   require(settings.flag("force") || !path_exists(out, ErrorCode::failed), out,
           " already exists; replace it with --force, or choose another with --out=FILE");

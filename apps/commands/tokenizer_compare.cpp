@@ -10,6 +10,7 @@
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "model/json.h"
 #include "model/tokenizer/utf8.h"
 
@@ -145,6 +146,7 @@ int run_tokenizer_compare(const Settings& settings) {
   std::optional<MappedFile> file;
   if (!given) {
     file.emplace(names.back());
+    refuse_foreign_kind(file->path(), file->text());
     names.pop_back();
   }
   const std::string typed = given ? settings.text("text") : "";

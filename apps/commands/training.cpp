@@ -210,6 +210,8 @@ int run_to_end(const TrainingRun& training) {
     Json json = summary(outcome);
     json.update(last.json);
     print(json_text(json, 2), "\n");
+  } else if (is_quiet() && !last.text.empty()) {  // the log was not shown
+    print(last.text, "\n");
   }
   flush_results();
   if (write_pictures(report, outcome.reason != StopReason::asked, log)) log.line("report  " + report->path());

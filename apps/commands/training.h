@@ -14,7 +14,7 @@ namespace hewn::cli {
 
 /// The result of a run besides its steps.
 struct FinalReport {
-  std::string text;  ///< lines for the log
+  std::string text;  ///< lines for the log; with --quiet, the result
   /// An object for evaluation.json, unless it is empty; its members are added to the summary of --json.
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
 };

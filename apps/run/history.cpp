@@ -32,7 +32,8 @@ bool can_be_kept(const std::string& line) {
 // Opens a regular file, created with mode 0600; returns none with errno on failure. Does not wait for the other
 // end of a pipe.
 Descriptor open_private(const std::string& path, int flags) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0600));
+  Descriptor file(
+      retried(::open, path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0600));
   struct stat status {};
   if (file.is_open() && (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
     errno = EINVAL;
@@ -48,14 +49,14 @@ int write_private(const std::string& path, const std::string& text, bool append)
   if (!file.is_open()) return errno;
   const int error = write_fully(file.get(), text.data(), text.size());
   if (error != 0 || append) return error;
-  return ::rename(written.c_str(), path.c_str()) == 0 ? 0 : errno;
+  return retried(::rename, written.c_str(), path.c_str()) == 0 ? 0 : errno;
 }
 
 void make_private_directory(const fs::path& path) {
   std::error_code ignored;
   if (path.empty() || fs::exists(path, ignored)) return;
   fs::create_directories(path.parent_path(), ignored);
-  (void)::mkdir(path.c_str(), 0700);
+  (void)retried(::mkdir, path.c_str(), 0700);
 }
 
 }  // namespace

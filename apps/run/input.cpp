@@ -8,6 +8,7 @@
 
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/descriptor.h"
 #include "core/io/path.h"
 #include "train/data/structured.h"
 
@@ -19,8 +20,7 @@ std::string read_standard_input(size_t max_bytes) {
   std::string text;
   char buffer[1 << 14];
   while (true) {
-    const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = retried(::read, STDIN_FILENO, buffer, sizeof buffer);
     if (n < 0) fail(ErrorCode::input, "cannot read standard input: ", std::strerror(errno));
     if (n == 0) return text;
     text.append(buffer, static_cast<size_t>(n));

@@ -13,6 +13,7 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/descriptor.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
@@ -81,8 +82,7 @@ std::optional<char> LineEditor::next_byte() {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     if (::poll(&input, 1, 200) <= 0) continue;
     std::array<char, 4096> some;
-    const ssize_t n = ::read(STDIN_FILENO, some.data(), some.size());
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = retried(::read, STDIN_FILENO, some.data(), some.size());
     if (n < 0 && errno != EIO)  // EIO: the terminal was closed
       fail(ErrorCode::input, "cannot read standard input: ", std::strerror(errno));
     if (n <= 0) return std::nullopt;

@@ -20,7 +20,7 @@ TemporaryDirectory::TemporaryDirectory(const std::string& purpose) {
 
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;
-  fs::remove_all(path_, ignored);
+  remove_tree(path_, ignored);
 }
 
 }  // namespace hewn::cli

@@ -50,6 +50,7 @@ TrainSetup set_up_training(Settings& settings, const DatasetOpener& open, Ranks*
   if (ranks) share_start(settings, start, *ranks);
   DataOptions options = data_options(settings);
   options.unknown = start.unknown(settings);
+  options.accepted = start.resumed;
   const std::shared_ptr<const Dataset> data = open(options, start.tokenizer);
   check_same_data(start, data->hash);
   start.take(data->tokenizer);

@@ -6,6 +6,7 @@
 #include "apps/cli/version.h"
 #include "core/io/checksum.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "model/json.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/layout.h"

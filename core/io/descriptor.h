@@ -8,6 +8,14 @@
 
 namespace hewn {
 
+/// The result of a system call on a file, which is repeated while a signal interrupts it: `retried(::fsync, fd)`. All such
+/// calls are made by this function.
+template <class Call, class... Arguments>
+auto retried(Call call, Arguments... arguments) {
+  for (;;)
+    if (const auto result = call(arguments...); result != -1 || errno != EINTR) return result;
+}
+
 class Descriptor {
  public:
   /// None.
@@ -31,8 +39,9 @@ class Descriptor {
   int get() const { return fd_; }
   /// Leaves closing to the caller.
   int release() { return std::exchange(fd_, -1); }
-  /// Closes it now, if it is open. Returns 0 or the errno: a file may have been written only in part.
-  int close() noexcept { return !is_open() || ::close(release()) == 0 ? 0 : errno; }
+  /// Closes it now, if it is open. Returns 0 or the errno: a file may have been written only in part. A signal does not keep
+  /// it open, so that a second call would close what another thread has opened.
+  int close() noexcept { return !is_open() || ::close(release()) == 0 || errno == EINTR ? 0 : errno; }
 
  private:
   int fd_ = -1;

@@ -18,12 +18,12 @@ namespace fs = std::filesystem;
 namespace {
 
 Descriptor open_directory(const std::string& path) {
-  return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return Descriptor(retried(::open, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 /// Exchanges two names atomically. Returns false if the file system cannot.
 bool exchange_paths(const fs::path& a, const fs::path& b) {
-  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
+  return retried(::renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }
 
 constexpr std::string_view aside_prefix = ".unfinished.old-";
@@ -46,7 +46,7 @@ bool has_name(int fd, const std::string& path) {
 void sync_directory(const std::string& directory) {
   const Descriptor opened = open_directory(directory);
   if (!opened.is_open()) fail_at(ErrorCode::failed, directory, "cannot be opened", errno);
-  if (::fsync(opened.get()) != 0 && errno != EINVAL)  // some file systems cannot, and return EINVAL
+  if (retried(::fsync, opened.get()) != 0 && errno != EINVAL)  // some file systems cannot, and return EINVAL
     fail_at(ErrorCode::failed, directory, "cannot be synced", errno);
 }
 
@@ -56,22 +56,22 @@ void replace_directory(const std::string& fresh, const std::string& final_name) 
   sync_directory(fresh);
   const bool replaces = path_exists(final_name, ErrorCode::failed);
   std::error_code error, ignored;
-  fs::remove_all(aside, ignored);
+  remove_tree(aside, ignored);
   if (!replaces) {
-    fs::rename(fresh, final_name, error);
+    rename_path(fresh, final_name, error);
   } else if (exchange_paths(fresh, final_name)) {
-    fs::rename(fresh, aside, ignored);
+    rename_path(fresh, aside, ignored);
     if (ignored) old = fresh;
   } else {
-    fs::rename(final_name, aside, error);
-    if (!error) fs::rename(fresh, final_name, error);
-    if (error) fs::rename(aside, final_name, ignored);
+    rename_path(final_name, aside, error);
+    if (!error) rename_path(fresh, final_name, error);
+    if (error) rename_path(aside, final_name, ignored);
   }
   if (error)
     fail_at(ErrorCode::failed, final_name, replaces ? "cannot be replaced" : "cannot be created",
             error.value());
   sync_directory(fs::path(final_name).parent_path());
-  fs::remove_all(old, ignored);
+  remove_tree(old, ignored);
 }
 
 std::string move_aside(const std::string& path) {
@@ -80,7 +80,7 @@ std::string move_aside(const std::string& path) {
     aside = path + "." + std::to_string(n);
     if (path_exists(aside, ErrorCode::failed)) continue;
     std::error_code error;
-    fs::rename(path, aside, error);
+    rename_path(path, aside, error);
     if (error) fail_at(ErrorCode::failed, path, "cannot be renamed to make room", error.value());
     return aside;
   }
@@ -90,19 +90,19 @@ std::string move_aside(const std::string& path) {
 bool remove_directory(const std::string& directory) {
   Descriptor opened = open_directory(directory);
   const bool in_use =
-      opened.is_open() && ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+      opened.is_open() && retried(::flock, opened.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   const fs::path aside = aside_of(directory);
   std::error_code error;
   if (!in_use) {
-    fs::remove_all(aside, error);
-    fs::rename(directory, aside, error);
+    remove_tree(aside, error);
+    rename_path(directory, aside, error);
   }
   opened.close();  // and with it the lock: under its new name, nobody looks for it
   if (in_use) return false;
   if (!error) {
     // Synced: after a power cut, the name must not lead to a directory that has lost some of its files.
     sync_directory(fs::path(directory).parent_path().string());
-    fs::remove_all(aside, error);
+    remove_tree(aside, error);
   }
   if (error) fail_at(ErrorCode::failed, directory, "cannot be removed", error.value());
   return true;
@@ -110,8 +110,7 @@ bool remove_directory(const std::string& directory) {
 
 DirectoryInUse::DirectoryInUse(std::string path) : path_(std::move(path)), directory_(open_directory(path_)) {
   missing_ = !directory_.is_open() && (errno == ENOENT || errno == ENOTDIR);
-  while (directory_.is_open() && ::flock(directory_.get(), LOCK_SH) != 0 && errno == EINTR) {
-  }
+  if (directory_.is_open()) (void)retried(::flock, directory_.get(), LOCK_SH);
 }
 
 bool DirectoryInUse::is_there() const {

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/io/directory.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 
 namespace hewn {
@@ -32,19 +33,18 @@ std::string temporary_of(const std::string& path) {
 
 /// Removes a temporary file that no process has locked, because the one that wrote it was killed.
 bool remove_abandoned(const std::string& name) {
-  const Descriptor file(::open(name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Descriptor file(retried(::open, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   // The name may have come to mean another file before this one was locked, by a process that removed or renamed it.
-  return file.is_open() && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && has_name(file.get(), name) &&
-         ::unlink(name.c_str()) == 0;
+  return file.is_open() && retried(::flock, file.get(), LOCK_EX | LOCK_NB) == 0 &&
+         has_name(file.get(), name) && retried(::unlink, name.c_str()) == 0;
 }
 
 /// Creates a temporary file and locks it until it is closed. Returns none and sets errno if that fails: to EEXIST if
 /// another process is writing it.
 Descriptor create_temporary(const std::string& name) {
   for (;;) {
-    Descriptor file(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    Descriptor file(retried(::open, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (!file.is_open()) {
-      if (errno == EINTR) continue;
       if (errno != EEXIST) return file;
       if (remove_abandoned(name)) continue;
       errno = EEXIST;
@@ -52,7 +52,7 @@ Descriptor create_temporary(const std::string& name) {
     }
     // Before it was locked, another process may have taken it for an abandoned one. Where files cannot be locked, none is
     // ever removed.
-    const bool locked = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    const bool locked = retried(::flock, file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
     struct stat status {};
     if (locked && (::fstat(file.get(), &status) != 0 || status.st_nlink > 0)) return file;
   }
@@ -63,10 +63,12 @@ enum class Pipes : uint8_t { wait, pass };
 
 /// Opens anything but a directory for reading; `status` receives its metadata.
 Descriptor open_to_read(const std::string& path, struct stat& status, Pipes pipes) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (pipes == Pipes::pass ? O_NONBLOCK : 0)));
+  Descriptor file(
+      retried(::open, path.c_str(), O_RDONLY | O_CLOEXEC | (pipes == Pipes::pass ? O_NONBLOCK : 0)));
   if (!file.is_open() || ::fstat(file.get(), &status) != 0)
     fail_at(ErrorCode::input, path, "cannot be read", errno);
-  if (S_ISDIR(status.st_mode)) fail(ErrorCode::input, path, ": is a directory; expected a file");
+  if (S_ISDIR(status.st_mode))
+    fail(ErrorCode::input, path, ": is a directory; expected a file", texts_inside(path));
   return file;
 }
 
@@ -79,11 +81,9 @@ Descriptor open_file(const std::string& path, struct stat& status) {
 
 /// Reads up to `size` bytes; 0 at the end of the file.
 size_t read_some(int fd, const std::string& path, void* data, size_t size) {
-  for (;;) {
-    const ssize_t n = ::read(fd, data, size);
-    if (n >= 0) return static_cast<size_t>(n);
-    if (errno != EINTR) fail_at(ErrorCode::input, path, "cannot be read", errno);
-  }
+  const ssize_t n = retried(::read, fd, data, size);
+  if (n < 0) fail_at(ErrorCode::input, path, "cannot be read", errno);
+  return static_cast<size_t>(n);
 }
 
 std::string read_whole(int fd, const std::string& path, size_t max_bytes) {
@@ -96,6 +96,8 @@ std::string read_whole(int fd, const std::string& path, size_t max_bytes) {
     const size_t n = read_some(fd, path, content.data() + size, content.size() - size);
     size += n;
     if (n == 0) break;
+    if (const std::string_view begun(content.data(), size); size == n && !is_html(begun))
+      refuse_foreign_kind(path, begun);
     if (size > max_bytes)
       fail(ErrorCode::input, path, ": is larger than ", max_bytes, " bytes, the most that are accepted here");
   }
@@ -153,8 +155,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 int write_fully(int fd, const void* data, size_t size) {
   const char* bytes = static_cast<const char*>(data);
   while (size > 0) {
-    const ssize_t n = ::write(fd, bytes, size);
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = retried(::write, fd, bytes, size);
     if (n < 0) return errno;
     if (n == 0) return EIO;
     bytes += n;
@@ -186,7 +187,7 @@ AtomicFile::~AtomicFile() { discard(); }
 void AtomicFile::discard() noexcept {
   if (!file_.is_open()) return;
   file_.close();
-  ::unlink(temporary_.c_str());
+  retried(::unlink, temporary_.c_str());
 }
 
 void AtomicFile::give_up(int error) {
@@ -216,8 +217,8 @@ FileSum AtomicFile::commit() {
   require(file_.is_open(), path_, ": commit() after commit() or after a failure");
   check_newly_lost_pages();
   flush();
-  if (::fsync(file_.get()) != 0) give_up(errno);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up(errno);
+  if (retried(::fsync, file_.get()) != 0) give_up(errno);
+  if (retried(::rename, temporary_.c_str(), path_.c_str()) != 0) give_up(errno);
   // From here on the file exists under its name. The directory is synced too, because a power cut could
   // otherwise undo the rename.
   if (const int error = file_.close()) fail_at(ErrorCode::failed, path_, "cannot be written", error);
@@ -270,6 +271,14 @@ std::string read_given_file(const std::string& path, size_t max_bytes) {
   struct stat status {};
   const Descriptor file = open_to_read(path, status, Pipes::wait);
   return read_whole(file.get(), path, max_bytes);
+}
+
+Descriptor lock_file(const std::string& path, const std::string& in_use) {
+  Descriptor lock(retried(::open, path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!lock.is_open()) fail_at(ErrorCode::failed, path, "cannot be opened", errno);
+  if (retried(::flock, lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) fail(ErrorCode::failed, in_use);
+  fail_at(ErrorCode::failed, path, "cannot be locked", errno);
 }
 
 }  // namespace hewn

@@ -100,11 +100,16 @@ int remove_temporary_files(const std::string& directory);
 FileSum sum_file(const std::string& path, uint64_t most_bytes = UINT64_MAX);
 
 /// The content of a small file (a configuration, a manifest). Throws ErrorCode::input if the file cannot be read, is a
-/// pipe, for whose writer reading would have to wait, or holds more than `max_bytes`.
+/// pipe, for whose writer reading would have to wait, is of another kind (core/io/file_kind.h) than a text, in which HTML
+/// may be meant, or holds more than `max_bytes`.
 std::string read_small_file(const std::string& path, size_t max_bytes);
 
 /// The same for a file named by the user, which may be a pipe: <(command), /dev/stdin.
 std::string read_given_file(const std::string& path, size_t max_bytes);
+
+/// Opens a file, which is created if necessary, and locks it until the descriptor is closed. Throws ErrorCode::failed, with
+/// the message `in_use` if another process has locked it.
+Descriptor lock_file(const std::string& path, const std::string& in_use);
 
 /// Writes all bytes to an open descriptor; continues after signals and short writes. Returns 0 or the `errno`.
 int write_fully(int fd, const void* data, size_t size);

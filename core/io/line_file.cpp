@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/io/directory.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
 
@@ -28,14 +29,14 @@ LineFile::LineFile(std::string path, size_t max_bytes)
   size_t complete = 0;
   for (const std::string& line : lines_) complete += line.size() + 1;
   if (!path_exists(path_) || file_bytes(path_) == complete) return;
-  write_file_atomically(path_, read_small_file(path_, max_bytes).substr(0, complete));
+  std::error_code error;  // in place, as the file may be locked
+  until_done(error, [&] { std::filesystem::resize_file(path_, complete, error); });
+  if (error) fail_at(ErrorCode::failed, path_, "cannot be written", error.value());
 }
 
 void LineFile::add(const std::string& line) {
   require(line.find('\n') == line.npos, path_, ": a line cannot contain a line end");
-  const bool exists = !lines_.empty() || path_exists(path_);
-  if (!exists) write_file_atomically(path_, "");  // its directory is synced
-  const Descriptor file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const Descriptor file(retried(::open, path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
   const auto give_up = [&](int error) { fail_at(ErrorCode::failed, path_, "cannot be written", error); };
   if (!file.is_open()) give_up(errno);
   struct stat status {};
@@ -43,12 +44,13 @@ void LineFile::add(const std::string& line) {
   if (!error) {
     const std::string bytes = line + "\n";
     error = write_fully(file.get(), bytes.data(), bytes.size());
-    if (!error && ::fsync(file.get()) != 0) error = errno;
-    if (error && ::ftruncate(file.get(), status.st_size) != 0) {
+    if (!error && retried(::fsync, file.get()) != 0) error = errno;
+    if (error && retried(::ftruncate, file.get(), status.st_size) != 0) {
       // The next process removes the incomplete line.
     }
   }
   if (error) give_up(error);
+  if (lines_.empty()) sync_directory(directory_of(path_));  // the file may be new
   lines_.push_back(line);
 }
 

@@ -97,7 +97,8 @@ uint64_t file_bytes(const fs::path& path) {
 
 std::vector<fs::path> entries_of(const fs::path& directory, std::error_code& error) {
   std::vector<fs::path> entries;
-  fs::directory_iterator entry(directory, error);
+  fs::directory_iterator entry;
+  until_done(error, [&] { entry = fs::directory_iterator(directory, error); });
   while (!error && entry != fs::directory_iterator()) {
     entries.push_back(entry->path());
     entry.increment(error);
@@ -113,13 +114,21 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
   return entries;
 }
 
+void rename_path(const fs::path& from, const fs::path& to, std::error_code& error) {
+  until_done(error, [&] { fs::rename(from, to, error); });
+}
+
+void remove_tree(const fs::path& path, std::error_code& error) {
+  until_done(error, [&] { fs::remove_all(path, error); });
+}
+
 void make_directories(const fs::path& directory) {
   std::error_code error, unknown;
   std::vector<fs::path> holders;  // of new directories
   for (fs::path part = directory; !part.empty() && !fs::exists(part, unknown) && part != part.parent_path();
        part = part.parent_path())
     holders.push_back(part.has_parent_path() ? part.parent_path() : ".");
-  fs::create_directories(directory, error);
+  until_done(error, [&] { fs::create_directories(directory, error); });
   if (error) fail_at(ErrorCode::failed, directory, "cannot be created", error.value());
   for (const fs::path& holder : holders) sync_directory(holder.string());
 }

@@ -54,6 +54,18 @@ std::vector<std::filesystem::path> entries_of(const std::filesystem::path& direc
 /// take with them what was synced inside. One that exists is left as it is. Throws ErrorCode::failed.
 void make_directories(const std::filesystem::path& directory);
 
+/// Calls a function of std::filesystem, which sets `error`, again while a signal interrupts it.
+template <class Call>
+void until_done(std::error_code& error, const Call& call) {
+  do call();
+  while (error == std::errc::interrupted);
+}
+
+/// As in std::filesystem, by `until_done`: renames what is at `from`, replacing a file at `to`; removes a file, or a
+/// directory with what is in it.
+void rename_path(const std::filesystem::path& from, const std::filesystem::path& to, std::error_code& error);
+void remove_tree(const std::filesystem::path& path, std::error_code& error);
+
 /// Where temporary files belong: TMPDIR (or TMP, TEMP, TEMPDIR), else /tmp. Throws ErrorCode::failed if that is not a directory.
 std::filesystem::path directory_for_temporaries();
 

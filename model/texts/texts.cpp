@@ -25,17 +25,20 @@ bool between_visible(std::string_view text, size_t at, size_t next) {
          !is_white_space(after.value);
 }
 
-/// The end of the piece of `text` that begins at `begin`: after a newline with visible characters on both
-/// sides, because a token may include white space next to it.
-size_t piece_end(std::string_view text, size_t begin) {
+/// Whether a text may be divided before `at`, inside it. A line end and a blank must have visible characters on both sides,
+/// because a token may include white space next to them.
+bool divides(Parts parts, std::string_view text, size_t at) {
+  if (parts == Parts::characters) return !continues(text[at]);
+  if (text[at - 1] == '\n') return between_visible(text, at - 1, at);
+  return parts == Parts::words && text[at] == ' ' && at + 1 < text.size() &&
+         between_visible(text, at, at + 1);
+}
+
+/// The end of the piece of `text` that begins at `begin`.
+size_t piece_end(Parts parts, std::string_view text, size_t begin) {
   size_t at = begin + piece_bytes;
-  while (at < text.size()) {
-    at = text.find('\n', at);
-    if (at == std::string_view::npos) return text.size();
-    ++at;
-    if (at < text.size() && between_visible(text, at - 1, at)) return at;
-  }
-  return text.size();
+  while (at < text.size() && !divides(parts, text, at)) ++at;
+  return std::min(at, text.size());
 }
 
 }  // namespace
@@ -120,7 +123,7 @@ std::vector<int32_t> TextEncoder::prompt(std::string_view given) const {
 void TextEncoder::each_piece(std::string_view data,
                              const std::function<void(const std::vector<int32_t>&)>& take) const {
   for (size_t at = 0; at < data.size();) {
-    const size_t end = piece_end(data, at);
+    const size_t end = piece_end(tokenizer_->parts(), data, at);
     const std::string_view piece = data.substr(at, end - at);
     take(at == 0 ? bare(piece) : more(piece));
     at = end;

@@ -69,7 +69,7 @@ class TextEncoder {
   /// Text that continues another one.
   std::vector<int32_t> more(std::string_view text) const { return tokenizer_->encode_more(text); }
   /// Encodes data of any size as it is in pieces of about 1 MiB and passes the ids of each piece to `take`. Cuts only
-  /// after a newline without white space next to it, since no tokenizer joins the text on its two sides.
+  /// between two of the tokenizer's `parts`.
   void each_piece(std::string_view data, const std::function<void(const std::vector<int32_t>&)>& take) const;
 
  private:

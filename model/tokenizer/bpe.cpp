@@ -37,6 +37,7 @@ class BpeTokenizer final : public Tokenizer {
   std::string_view kind() const override { return "bpe"; }
   int32_t vocab_size() const override { return static_cast<int32_t>(vocabulary_.pieces.size()); }
   std::span<const Special> specials() const override { return vocabulary_.specials; }
+  Parts parts() const override { return Parts::words; }
   std::string to_json() const override;
 
  protected:

@@ -15,6 +15,7 @@ class ByteTokenizer final : public Tokenizer {
  public:
   std::string_view kind() const override { return "byte"; }
   int32_t vocab_size() const override { return 256; }
+  Parts parts() const override { return Parts::characters; }
   std::string to_json() const override { return write_json(kind(), {}); }
 
  protected:

@@ -41,6 +41,7 @@ class CharTokenizer final : public Tokenizer {
 
   std::string_view kind() const override { return "char"; }
   int32_t vocab_size() const override { return static_cast<int32_t>(vocab_.size()); }
+  Parts parts() const override { return Parts::characters; }
   std::string to_json() const override { return write_json(kind(), vocab_, unknown_); }
 
   const std::vector<std::string>& vocab() const { return vocab_; }

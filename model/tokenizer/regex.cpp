@@ -76,6 +76,7 @@ class RegexTokenizer final : public Tokenizer {
   std::string_view kind() const override { return "regex"; }
   int32_t vocab_size() const override { return static_cast<int32_t>(vocab_.size()); }
   std::span<const Special> specials() const override { return specials_; }
+  Parts parts() const override { return Parts::words; }
   std::string to_json() const override { return write_json(kind(), vocab_); }
 
   std::string decode(std::span<const int32_t> ids) const override {

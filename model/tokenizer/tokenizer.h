@@ -34,6 +34,8 @@ enum class Specials {
   refused   ///< an error: throws ErrorCode::input
 };
 
+enum class Parts : uint8_t { lines, words, characters };
+
 /// The kinds of tokenizers, and what `decode(encode(text))` preserves:
 ///   byte   the 256 bytes. Accepts any text, lossless.
 ///   char   the code points of the training text, in order. Others are an error, or as `meet_texts` says. Lossless.
@@ -60,6 +62,10 @@ class Tokenizer {
 
   /// Token ids of a text that continues another one: without the space that `sentencepiece` inserts.
   virtual std::vector<int32_t> encode_more(std::string_view text) const { return encode_with(text, nullptr); }
+
+  /// The parts of a text that have the same tokens alone as within it: lines, words with the blank before them, or
+  /// characters.
+  virtual Parts parts() const { return Parts::lines; }
 
   /// The special tokens; most kinds have none.
   virtual std::span<const Special> specials() const { return {}; }

@@ -155,7 +155,9 @@ void require_utf8(std::string_view text, std::string_view what) {
   for (size_t i = at; i < std::min(at + 4, text.size()); ++i) bytes += ' ' + hex(byte_at(text, i), 2);
   fail(ErrorCode::input, what,
        " is not valid UTF-8: ", cut ? "the last character is cut off" : "invalid bytes", " at byte ", at,
-       " (line ", line, "):", bytes, "; convert it (iconv -f latin1 -t utf8) or use the byte tokenizer");
+       " (line ", line, "):", bytes,
+       text.find('\0') != text.npos ? "; it holds zero bytes, so it is no text; give a text"
+                                    : "; convert it (iconv -f latin1 -t utf8) or use the byte tokenizer");
 }
 
 std::string describe(char32_t code_point) {

@@ -53,6 +53,7 @@ class WordTokenizer final : public Tokenizer {
 
   std::string_view kind() const override { return "word"; }
   int32_t vocab_size() const override { return static_cast<int32_t>(vocab_.size()); }
+  Parts parts() const override { return Parts::words; }
   std::string to_json() const override { return write_json(kind(), vocab_); }
 
  protected:

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 #include "kernels/copy/op.h"
 #include "kernels/devices/devices.h"
@@ -83,13 +84,25 @@ std::string fetch_hint(const std::string& path) {
       "that directory; docs/import.md lists the files");
 }
 
+void refuse_pickled_weights(const std::string& directory) {
+  const auto has = [&](const char* name) { return path_exists(std::filesystem::path(directory) / name); };
+  const bool pickle = has("pytorch_model.bin") || has("pytorch_model.bin.index.json");
+  if (!pickle || has("model.safetensors") || has("model.safetensors.index.json")) return;
+  fail(ErrorCode::input, directory, ": has its weights as pytorch_model.bin, a pickle, which is code; ",
+       has("config.json") ? "" : "fetch its config.json, too, and ",
+       "write model.safetensors beside it: ", "python3 -c 'import sys, transformers; d = sys.argv[1]; ",
+       "transformers.AutoModelForCausalLM.from_pretrained(d).save_pretrained(d)' ", shell_word(directory));
+}
+
 ForeignModel open_foreign(const std::string& path) {
   if (!path_exists(path)) fail(ErrorCode::input, path, ": no such file or directory", fetch_hint(path));
+  if (path_is_directory(path)) refuse_pickled_weights(path);
   std::string known;
   for (const ForeignFormat& format : foreign_formats) {
     if (format.matches(path)) return with_fitting_tokenizer(format.open(path));
     known += std::string("\n  ") + format.files;
   }
+  refuse_foreign_file(path);
   fail(ErrorCode::input, path, " is not a model in a known format; expected one of", known);
 }
 

@@ -33,6 +33,9 @@ struct ForeignModel {
 /// huggingface.co, the message lists the files to fetch.
 ForeignModel open_foreign(const std::string& path);
 
+/// Throws ErrorCode::input, with the command that converts it, if the directory's only weights are a pickle of PyTorch.
+void refuse_pickled_weights(const std::string& directory);
+
 /// "; Hewn downloads nothing: ..." for a path that does not exist and looks like a model's name on
 /// huggingface.co ("openai-community/gpt2", "gpt2-xl"); otherwise "".
 std::string fetch_hint(const std::string& path);

@@ -76,6 +76,7 @@ TEST_CASE("checks that hold build no text", "[arch]") {
 TEST_CASE("paths and JSON are handled by functions whose errors are ours", "[arch]") {
   CHECK(joined(throwing_path_calls(this_house())) == "");
   CHECK(joined(unchecked_dumps(this_house())) == "");
+  CHECK(joined(interruptible_calls(this_house())) == "");
 }
 
 TEST_CASE("one place knows how texts begin and end", "[arch]") {
@@ -144,6 +145,9 @@ TEST_CASE("the rules detect violations", "[arch]") {
             .empty());
   CHECK(throwing_path_calls({file("train/p.cpp", {"void f(fs::path p, std::error_code& problem) {",
                                                   "  fs::exists(p, problem), fs::exists(p, ignored);"})})
+            .size() == 1);
+  CHECK(interruptible_calls({file("core/i.cpp", {"x = ::fsync(fd);", "retried(::fsync, fd);", "// ::open(x)",
+                                                 "s.read(x), std::filesystem::rename(a, b)"})})
             .size() == 1);
   CHECK(unchecked_dumps({file("apps/d.cpp", {"print(json.dump(2));", "json_text(json, 2);"})}).size() == 1);
   CHECK(unchecked_dumps({file("model/json.cpp", {"value.dump(2)"}), file("tests/d.cpp", {"j.dump()"})})

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -376,6 +377,23 @@ Problems throwing_path_calls(const std::vector<SourceFile>& files) {
     for (const auto& [at, name] : found) {
       const auto line = 1 + std::count(code.begin(), code.begin() + static_cast<std::ptrdiff_t>(at), '\n');
       problems.push_back(where(file, static_cast<size_t>(line)) + name + " can throw; use core/io/path.h");
+    }
+  }
+  return problems;
+}
+
+Problems interruptible_calls(const std::vector<SourceFile>& files) {
+  static const std::regex call(
+      "(^|[^:A-Za-z0-9_])::(open|read|write|fsync|ftruncate|flock|mkdir|rmdir|rename|renameat2|unlink|"
+      "waitpid)"
+      "\\(");
+  Problems problems;
+  for (const auto& file : files) {
+    if (!layer(file.path) || !is_code(file.path)) continue;
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      const std::string line = file.lines[i].substr(0, file.lines[i].find("//"));
+      if (std::regex_search(line, call) && line.find("WNOHANG") == line.npos)
+        problems.push_back(where(file, i + 1) + "a signal may interrupt this call; make it by retried()");
     }
   }
   return problems;

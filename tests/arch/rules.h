@@ -54,6 +54,9 @@ Problems unguarded_output(const std::vector<SourceFile>& files);
 /// A check that holds must not build its message: `require` takes the parts of the text, not the text.
 Problems texts_built_for_nothing(const std::vector<SourceFile>& files);
 
+/// System calls on files that a signal may interrupt are made by `retried` (core/io/descriptor.h).
+Problems interruptible_calls(const std::vector<SourceFile>& files);
+
 /// Functions of std::filesystem are called only with a std::error_code, and directories are not iterated over, since the
 /// increment throws: core/io/path.h has functions whose errors name the path, the reason and what to do.
 Problems throwing_path_calls(const std::vector<SourceFile>& files);

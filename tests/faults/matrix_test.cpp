@@ -19,12 +19,12 @@ std::vector<int> errors_of(Call call) {
   switch (call) {
     case Call::write: return {EIO, ENOSPC, EINTR};
     case Call::read: return {EIO, EINTR};
-    case Call::open: return {EMFILE, EACCES};
+    case Call::open: return {EMFILE, EACCES, EINTR};
     case Call::mmap:
     case Call::memory: return {ENOMEM};
     case Call::status: return {EACCES};
-    case Call::lock: return {ENOLCK};
-    default: return {EIO};
+    case Call::lock: return {ENOLCK, EINTR};
+    default: return {EIO, EINTR};
   }
 }
 

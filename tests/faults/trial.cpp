@@ -17,8 +17,7 @@ bool kills(const Fault& fault) {
 
 /// Whether the program is to go on as if nothing had happened.
 bool harmless(const Fault& fault) {
-  const bool repeated = fault.call == Call::write || fault.call == Call::read;
-  return fault.action == Action::cut_short || (repeated && fault.error == EINTR);
+  return fault.action == Action::cut_short || (fault.action == Action::fail && fault.error == EINTR);
 }
 
 /// Whether the exit status is the documented one of what failed.

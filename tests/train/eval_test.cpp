@@ -128,6 +128,8 @@ TEST_CASE("eval: without a stride only whole windows are scored, in float and do
   };
   CHECK(pair(8).tokens == 8 * 600 + 5);  // the last window, too
   CHECK(pair(8).windows == 601);
+  const std::vector<int32_t> few(ids.begin(), ids.begin() + 8);  // a token less than a window and its targets
+  check_same(*model, dataset_of(few), {.block_size = 8}, brute_force(*model, few, 8, 8));
 }
 
 TEST_CASE("eval: each document has its own window for any stride", "[eval]") {

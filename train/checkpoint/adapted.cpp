@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/io/checksum.h"
+#include "core/io/file_kind.h"
 #include "core/io/manifest.h"
 #include "core/io/path.h"
 #include "model/weights/outgoing.h"
@@ -66,6 +67,7 @@ ForeignModel model_at(const std::string& path, int64_t block_size, int depth) {
 /// The checkpoint that a path means, compared with its MANIFEST; or the path itself, of a directory of PEFT's.
 HeldCheckpoint adapter_at(const std::string& path) {
   if (!is_run(path) && holds_adapter(path)) return {path, "", {}};
+  if (!is_run(path)) refuse_foreign_file(path);
   if (!is_run(path))
     fail(ErrorCode::input, path, " is neither an adapted run nor a directory with ", adapter_config_file);
   HeldCheckpoint checkpoint = hold_checkpoint(path);

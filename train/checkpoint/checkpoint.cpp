@@ -40,8 +40,8 @@ bool point_link(const fs::path& link, const std::string& target) {
   std::error_code error;
   if (fs::read_symlink(link, error) == target) return false;
   fs::remove(fresh, error);
-  fs::create_symlink(target, fresh, error);
-  if (!error) fs::rename(fresh, link, error);
+  until_done(error, [&] { fs::create_symlink(target, fresh, error); });
+  if (!error) rename_path(fresh, link, error);
   std::error_code ignored;
   if (error) fs::remove(fresh, ignored);
   if (error == std::errc::is_a_directory)
@@ -70,7 +70,7 @@ std::string save_files(const std::string& run, const RunState& state,
   const Doing context("saving checkpoint ", final_path.string());
   const fs::path fresh = all / (unfinished_prefix + name_of_step(state.step));
   std::error_code error;
-  fs::remove_all(fresh, error);
+  remove_tree(fresh, error);
   try {
     make_directories(fresh);
     Manifest manifest;
@@ -80,7 +80,7 @@ std::string save_files(const std::string& run, const RunState& state,
     manifest.write(fresh.string());
     replace_directory(fresh.string(), final_path.string());
   } catch (...) {
-    fs::remove_all(fresh, error);
+    remove_tree(fresh, error);
     throw;
   }
   point_links(run, state);
@@ -208,7 +208,7 @@ RunState run_state_from_json(const std::string& text) {
     if (s.step < 0) fail(ErrorCode::input, "step is ", s.step, "; expected 0 or more");
     return s;
   } catch (const nlohmann::json::exception& e) {
-    fail(ErrorCode::input, e.what());
+    fail(ErrorCode::input, json_reason(e));
   }
 }
 

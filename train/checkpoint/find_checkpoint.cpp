@@ -96,6 +96,7 @@ struct Choice {
   const fs::path path(given);
   if (path_exists(path / "config.json") || path_exists(path / "hparams.json"))
     fail(ErrorCode::input, given, " is not a run", import_hint);
+  refuse_pickled_weights(given);
   fail(ErrorCode::input, given,
        " has no checkpoint; training writes the first one at its first evaluation or when it stops");
 }
@@ -241,7 +242,7 @@ std::string prune_checkpoints(const std::string& run, int64_t keep) {
     for (const fs::path& entry : entries_of(all))
       if (const std::string name = entry.filename().string();
           name.starts_with(unfinished_prefix) || is_aside(name))
-        fs::remove_all(entry, error);
+        remove_tree(entry, error);
     return {};
   } catch (const Error& failed) {
     return failed.one_line();

@@ -1,7 +1,6 @@
 #include "train/checkpoint/run_directory.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -113,7 +112,7 @@ void RunDirectory::require_new(const std::string& option) const {
 void RunDirectory::remove_leftovers() const {
   std::error_code error;
   for (const fs::path& path : leftovers_in(path_).value_or(std::vector<fs::path>())) {
-    if (path.filename().string().starts_with(unfinished_prefix)) fs::remove_all(path, error);
+    if (path.filename().string().starts_with(unfinished_prefix)) remove_tree(path, error);
     if (path.filename() != environment_file) fs::remove(path, error);
   }
   if (leftovers_in(path_)) fs::remove(file(environment_file), error);  // it tells whose the others are
@@ -127,19 +126,14 @@ void RunDirectory::discard() const {
 }
 
 void RunDirectory::lock() {
-  const std::string name = file(lock_name);
-  lock_ = Descriptor(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (!lock_.is_open()) fail_at(ErrorCode::failed, name, "cannot be opened", errno);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return;
-  if (errno == EWOULDBLOCK)
-    fail(ErrorCode::failed, "run ", path_,
-         " is in use by another process; wait for it to end, or choose another --out_dir");
-  fail_at(ErrorCode::failed, name, "cannot be locked", errno);
+  lock_ = lock_file(file(lock_name), join("run ", path_,
+                                          " is in use by another process; wait for it to end, or "
+                                          "choose another --out_dir"));
 }
 
 void RunDirectory::with_metrics(int flags, const std::function<int(int fd)>& work) {
   const std::string name = file(metrics_file);
-  const Descriptor metrics(::open(name.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666));
+  const Descriptor metrics(retried(::open, name.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666));
   if (!metrics.is_open()) fail_at(ErrorCode::failed, name, "cannot be opened", errno);
   if (const int error = work(metrics.get())) fail_at(ErrorCode::failed, name, "cannot be written", error);
 }
@@ -153,7 +147,7 @@ void RunDirectory::add_metrics(const std::string& json_line) {
 
 void RunDirectory::sync_metrics() {
   if (!path_exists(file(metrics_file), ErrorCode::failed)) return;
-  with_metrics(0, [](int fd) { return ::fsync(fd) == 0 ? 0 : errno; });
+  with_metrics(0, [](int fd) { return retried(::fsync, fd) == 0 ? 0 : errno; });
 }
 
 void RunDirectory::rewind_metrics(int64_t step, int64_t evaluated_step) {

@@ -23,6 +23,7 @@ struct DataOptions {
   /// Size of a vocabulary learned from the texts, as in TokenizerOptions; 0: the kind's default.
   int64_t vocab_size = 0;
   std::string unknown = {};  ///< what becomes of characters that it lacks, see `meet_texts`; "": an error
+  bool accepted = false;  ///< by a run that exists: the texts' kinds of file are not checked again
   int64_t tales = 20000;     ///< number of tales in `tales`
   uint64_t tales_seed = 1;
 };

@@ -69,9 +69,9 @@ void sweep_replaced(const std::string& target) {
   const fs::path old = aside_of(target);
   std::error_code ignored;
   if (path_exists(target, ErrorCode::failed))
-    fs::remove_all(old, ignored);
+    remove_tree(old, ignored);
   else
-    fs::rename(old, target, ignored);
+    rename_path(old, target, ignored);
 }
 
 void refuse_existing(const std::string& target, const std::string& shown, bool force) {
@@ -117,7 +117,7 @@ void NewDataSet::publish() {
       fail(ErrorCode::failed, target_, "/", other,
            ": appeared while the data set was being made, and is kept; start again");
     struct stat old {};
-    if (::stat(target_.c_str(), &old) == 0) (void)::chmod(directory().c_str(), old.st_mode & 07777);
+    if (::stat(target_.c_str(), &old) == 0) (void)retried(::chmod, directory().c_str(), old.st_mode & 07777);
     replace_directory(directory(), target_);
   } else {
     move_into_place();
@@ -129,17 +129,17 @@ void NewDataSet::move_into_place() {
   std::vector<std::string> names{Manifest::file_name};
   for (const auto& [name, sum] : manifest_.files()) names.push_back(name);
   for (const std::string& name : names) {
-    if (::rename(file(name).c_str(), (target_ + "/" + name).c_str()) != 0)
+    if (retried(::rename, file(name).c_str(), (target_ + "/" + name).c_str()) != 0)
       fail_at(ErrorCode::failed, target_ + "/" + name, "cannot be written", errno);
     if (name == Manifest::file_name) sync_directory(target_);  // no file may take its place before MANIFEST
   }
   // Shards of a longer data set.
   for (const std::string& name : data_files_in(target_, ErrorCode::failed))
     if (const std::string path = target_ + "/" + name;
-        !manifest_.files().contains(name) && ::unlink(path.c_str()) != 0)
+        !manifest_.files().contains(name) && retried(::unlink, path.c_str()) != 0)
       fail_at(ErrorCode::failed, path, "cannot be removed", errno);
   sync_directory(target_);
-  (void)::rmdir(directory().c_str());
+  (void)retried(::rmdir, directory().c_str());
 }
 
 }  // namespace hewn

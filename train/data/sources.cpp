@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 
 namespace hewn {
@@ -21,13 +22,17 @@ double parse_weight(std::string_view text, const std::string& dataset) {
 Source open_part(const DatasetPart& part, const DataOptions& options) {
   if (part.spec == "tales" && !path_exists(part.spec))
     return {part, TextSource::tales(options.tales, options.tales_seed)};
-  if (path_is_directory(part.spec)) return {part, std::nullopt, DataSetFiles(part.spec)};
+  if (path_is_directory(part.spec)) {
+    if (const std::string texts = texts_inside(part.spec); !texts.empty() && !is_data_directory(part.spec))
+      fail(ErrorCode::input, part.spec, ": is a directory without token files (train.bin)", texts);
+    return {part, std::nullopt, DataSetFiles(part.spec)};
+  }
   if (!path_exists(part.spec)) {
     fail(ErrorCode::input, "dataset \"", part.spec,
          "\": no such file or directory; expected a text file, a directory made by `hewn data prepare`, "
          "`tales` for the built-in corpus, or a mixture A:0.7,B:0.3");
   }
-  return {part, TextSource::file(part.spec)};
+  return {part, TextSource::file(part.spec, options.accepted)};
 }
 
 /// Loads an existing tokenizer, whose vocabulary size is fixed.
@@ -66,7 +71,7 @@ Sources open_sources(const DataOptions& options) {
   Sources sources;
   for (const DatasetPart& part : parse_dataset(options.dataset))
     sources.parts.push_back(open_part(part, options));
-  if (!options.val.empty()) sources.val = TextSource::file(options.val);
+  if (!options.val.empty()) sources.val = TextSource::file(options.val, options.accepted);
   return sources;
 }
 

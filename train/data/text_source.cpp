@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "train/data/corpus.h"
 
 namespace hewn {
@@ -12,11 +13,12 @@ bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; 
 
 }  // namespace
 
-TextSource TextSource::file(const std::string& path) {
+TextSource TextSource::file(const std::string& path, bool accepted) {
   TextSource source;
   source.name_ = path;
   source.file_ = MappedFile(path);
   if (source.text().empty()) fail(ErrorCode::input, path, ": is empty; expected some text");
+  if (!accepted) refuse_foreign_kind(path, source.text());
   source.is_tales_ = score_if_tales(source.text()).has_value();
   return source;
 }

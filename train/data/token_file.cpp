@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 
 namespace hewn {
 namespace {
@@ -96,6 +97,7 @@ void require_expected(const std::string& path, bool is_expected) {
 
 TokenFile open_headerless(MappedFile file) {
   const std::string path = file.path();
+  refuse_foreign_text(path, file.text());
   if (file.size() == 0)
     fail(ErrorCode::input, path, ": is empty; expected a token file, as `hewn data prepare` writes it");
   if (file.size() % 2 != 0) {

@@ -254,7 +254,7 @@ std::vector<std::pair<std::string, FileSum>> TokenFilesWriter::commit() {
   end_shard(false);
   const std::string whole = token_file_name(side_);
   if (written_.size() == 1 && name_ != whole) {  // it was to be the first of several
-    if (std::rename(path(name_).c_str(), path(whole).c_str()) != 0)
+    if (retried(::rename, path(name_).c_str(), path(whole).c_str()) != 0)
       fail_at(ErrorCode::failed, path(whole), "cannot be written", errno);
     sync_directory(directory_);
     written_[0].first = whole;

@@ -1,5 +1,6 @@
 #include "train/judge/chat_api.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -32,6 +33,8 @@ ChatEndpoint chat_endpoint(const std::string& given, const std::string& api) {
   std::string url = given;
   const bool http = url.starts_with("http://"), https = url.starts_with("https://");
   require(http || https, "url = '", shown_url(url), "': expected http://HOST:PORT or https://HOST");
+  require(url.find_first_of("?# \t\r\n") == url.npos, "url = '", shown_url(url),
+          "' goes on with a query (after ?), a fragment (after #) or white space; leave it out");
   const size_t host = http ? 7 : 8;
   while (url.size() > host && url.back() == '/') url.pop_back();
   const size_t slash = std::min(url.find('/', host), url.size());
@@ -54,8 +57,17 @@ ChatEndpoint chat_endpoint(const std::string& given, const std::string& api) {
   return endpoint;
 }
 
+std::string api_key_of(std::string_view value, const std::string& variable) {
+  for (const char end : {'\n', '\r'})
+    if (value.ends_with(end)) value.remove_suffix(1);
+  const auto controls = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  require(std::none_of(value.begin(), value.end(), controls), variable,
+          ": the key contains a line end or another control character; give only the key");
+  return std::string(value);
+}
+
 std::string shown_url(const std::string& url) {
-  std::string shown = url.substr(0, url.find_first_of("?#"));
+  std::string shown = url.substr(0, url.find_first_of("?# \t\r\n"));
   const size_t scheme = shown.find("://");
   if (scheme == shown.npos) return shown;
   const size_t host = scheme + 3, slash = std::min(shown.find('/', host), shown.size());

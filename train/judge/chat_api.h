@@ -20,8 +20,12 @@ struct ChatEndpoint {
 
 /// Completes an address as users give it. `http://host:11434`, Ollama's port, and paths that end with /api or
 /// /api/chat are Ollama's; all others are OpenAI's. `api` overrides this unless it is empty. Throws usage unless
-/// the address begins with http:// or https:// and names a host.
+/// the address begins with http:// or https:// and names a host, and if it has a query, a fragment or white space.
 ChatEndpoint chat_endpoint(const std::string& url, const std::string& api);
+
+/// The key in an environment variable, without the line end that a file adds to it. Throws usage if it contains a control
+/// character, which would end the header of the request.
+std::string api_key_of(std::string_view value, const std::string& variable);
 
 /// The address without a password or query, for messages and files.
 std::string shown_url(const std::string& url);

@@ -35,6 +35,7 @@ std::string SweepDefinition::to_json() const {
 }
 
 SweepDefinition SweepDefinition::from_json(const std::string& text, const std::string& source) {
+  const Doing reading("reading ", source);
   SweepDefinition d;
   try {
     const Json in = parse_ordered_json(text);
@@ -49,7 +50,7 @@ SweepDefinition SweepDefinition::from_json(const std::string& text, const std::s
       d.grid.push_back({key, values.get<std::vector<std::string>>()});
     d.seeds = in.at("seeds").is_number_integer() ? in.at("seeds").get<int64_t>() : 0;
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorCode::input, source, ": is damaged: ", error.what());
+    fail(ErrorCode::input, source, ": is damaged: ", json_reason(error));
   }
   for (const GridKey& g : d.grid)
     if (g.values.empty()) fail(ErrorCode::input, source, ": is damaged: no values of ", g.key);

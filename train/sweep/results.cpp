@@ -81,7 +81,7 @@ SweepResult sweep_result_from_json(const std::string& line) {
     in.at("weights_checksum").get_to(r.weights_checksum);
     in.at("data_hash").get_to(r.data_hash);
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorCode::input, "not a result of a sweep: ", error.what());
+    fail(ErrorCode::input, "not a result of a sweep: ", json_reason(error));
   }
   return r;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "model/tokenizer/utf8.h"
 #include "train/tables/structure.h"
 
@@ -71,6 +72,7 @@ Table::Table(MappedFile file, const TableOptions& options)
 }
 
 void Table::read(const TableOptions& options) {
+  refuse_foreign_kind(name_, text_);
   require_text(name_, text_);
   const size_t begin = text_.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
   if (text_.find_first_not_of(" \t\r\n", begin) == text_.npos)

@@ -133,6 +133,7 @@ ChatTemplate find_template(const std::string& name_or_file) {
     if (chat.name == name_or_file) return chat;
   require(path_is_file(name_or_file), "'", name_or_file, "' is not a template; expected ", template_names(),
           ", or a JSON file with the texts around messages");
+  const Doing reading("reading ", name_or_file);
   try {
     return template_from_json(parse_json(read_small_file(name_or_file, most_template)), name_or_file);
   } catch (const nlohmann::json::exception& error) {

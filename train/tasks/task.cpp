@@ -98,6 +98,7 @@ std::string task_to_json(const Task& task) {
 }
 
 Task task_from_json(std::string_view text, const std::string& where) {
+  const Doing reading("reading ", where);
   try {
     return parse_task(parse_json(text), where);
   } catch (const nlohmann::json::exception& error) {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/io/descriptor.h"
 
 namespace hewn::cli {
 
@@ -29,14 +30,12 @@ std::string output_of(const std::vector<std::string>& command) {
   close(ends[1]);
   std::string output;
   char block[1 << 14];
-  for (ssize_t n = 0; problem == 0 && (n = read(ends[0], block, sizeof block)) != 0;) {
-    if (n > 0) output.append(block, static_cast<size_t>(n));
-    if (n < 0 && errno != EINTR) break;
-  }
+  for (ssize_t n = 0; problem == 0 && (n = retried(::read, ends[0], block, sizeof block)) > 0;)
+    output.append(block, static_cast<size_t>(n));
   close(ends[0]);
   if (problem != 0) fail(ErrorCode::failed, command[0], " cannot be started: ", std::strerror(problem));
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  (void)retried(::waitpid, child, &status, 0);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail(ErrorCode::failed, command[0], " failed");
   return output;
 }

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -56,8 +57,7 @@ auto identity(const BenchRow& r) {
 
 Baseline::Baseline(const std::string& file) : file_(file) {
   const Doing reading("reading the baseline ", file);
-  const Json list = Json::parse(read_small_file(file, largest_file), nullptr, false);
-  if (list.is_discarded()) fail(ErrorCode::input, "the file is not JSON; expected the output of --json");
+  const Json list = parse_ordered_json(read_small_file(file, largest_file));
   if (!list.is_array()) fail(ErrorCode::input, "the JSON is not a list; expected the output of --json");
   for (size_t i = 0; i < list.size(); ++i) {
     const Doing entry("reading entry ", i);

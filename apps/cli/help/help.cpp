@@ -72,7 +72,7 @@ std::string signature(const Option& option) {
   std::string text = option.letter ? join("-", option.letter, ", ") : "";
   text += join("--", option.name);
   if (option.kind != Kind::flag) return join(text, "=", option.choices);
-  return option.initial == "true" ? text + "=true|false" : text;
+  return option.initial == "true" || option.derived.starts_with("true") ? text + "=true|false" : text;
 }
 
 std::string facts(const Option& option) {
@@ -82,6 +82,7 @@ std::string facts(const Option& option) {
     text = initial == "required" ? "required" : join("default: ", initial);
   if (const std::string range = brief_range(option.range); !range.empty())
     text += (text.empty() ? "" : "; ") + range;
+  if (!option.alias.empty()) text += join(text.empty() ? "" : "; ", "also --", option.alias);
   return text;
 }
 
@@ -159,7 +160,7 @@ std::string overview(const std::string& group) {
   if (group.empty())
     return out + as_called(
                      "  hewn train --dataset=book.txt --out_dir=book\n"
-                     "  hewn sample book --start=\"Once\"\n"
+                     "  hewn sample book --prompt=\"Once\"\n"
                      "  hewn eval book --json\n");
   for (const Command& command : commands())
     if (command.name.starts_with(spaced)) out += example(split(command.examples, '\n')[0]);

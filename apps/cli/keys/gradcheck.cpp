@@ -15,7 +15,8 @@ std::vector<Option> gradcheck_options() {
            names + "; @h.0 makes them in that part of the model only";
   }();
   return {
-      text("text", "TEXT", "", takes::gradcheck, "compute the loss of this text", "random tokens"),
+      also("text",
+           text("prompt", "TEXT", "", takes::gradcheck, "compute the loss of this text", "random tokens")),
       integer("batch_size", "2", 1, 1024, takes::gradcheck, "rows of random tokens in a batch"),
       integer("length", "16", 1, 1 << 20, takes::gradcheck,
               "tokens in a row; at most block_size of them are used"),

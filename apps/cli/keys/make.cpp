@@ -26,6 +26,10 @@ Option choice(std::string_view name, std::string_view choices, std::string_view 
               std::string_view help, std::string_view derived) {
   return {name, Kind::choice, std::string(initial), std::string(derived), Switch{}, choices, help, commands};
 }
+Option also(std::string_view alias, Option option) {
+  option.alias = alias;
+  return option;
+}
 Option text(std::string_view name, std::string_view placeholder, std::string_view initial,
             CommandSet commands, std::string_view help, std::string_view derived) {
   return {name, Kind::text, std::string(initial), std::string(derived), Switch{}, placeholder,

@@ -19,6 +19,8 @@ Option above(std::string_view name, std::string_view initial, double bound, doub
 /// One of "a|b|c".
 Option choice(std::string_view name, std::string_view choices, std::string_view initial, CommandSet commands,
               std::string_view help, std::string_view derived = "");
+/// The same option, which is also accepted by this name.
+Option also(std::string_view alias, Option option);
 /// Any text; `placeholder` stands for it in the help.
 Option text(std::string_view name, std::string_view placeholder, std::string_view initial,
             CommandSet commands, std::string_view help, std::string_view derived = "");

@@ -7,10 +7,10 @@ namespace hewn::cli::keys {
 
 std::vector<Option> sampling_options() {
   return {
-      text("start", "TEXT|FILE:path|LINES:path|-", "", takes::sample,
-           "prompt to continue. - reads standard input; LINES: takes each line of a file (or of "
-           "-) as a separate prompt, with \\n, \\t and \\\\ for newline, tab and backslash",
-           "the token that begins a text of the model, else a newline"),
+      also("start", text("prompt", "TEXT|FILE:path|LINES:path|-", "", takes::sample,
+                         "text to continue. - reads standard input; LINES: takes each line of a file (or of "
+                         "-) as a separate prompt, with \\n, \\t and \\\\ for newline, tab and backslash",
+                         "the token that begins a text of the model, else a newline")),
       integer("num_samples", "1", 1, 1'000'000, takes::sample, "number of texts per prompt"),
       integer("documents", "1", 1, 1'000'000, takes::sample,
               "number of documents per text: where one ends, the next begins in a fresh window"),

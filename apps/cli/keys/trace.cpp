@@ -9,7 +9,8 @@ std::vector<Option> trace_options() {
       text("expr", "FORMULA", "", takes::trace,
            "trace this formula, such as \"y = tanh(w*x + b)\", with the values given as NAME=VALUE",
            "trace a model"),
-      text("text", "TEXT", "", takes::trace, "trace the model over this text", "required without --expr"),
+      also("text", text("prompt", "TEXT", "", takes::trace, "trace the model over this text",
+                        "required without --expr")),
       text("node", "NODE[I,...]", "", takes::trace,
            "print only this element of a node's value, its gradient, and the sum or formula that made it; a "
            "node "

@@ -13,6 +13,7 @@
 #include "apps/cli/options.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/descriptor.h"
 #include "core/io/path.h"
 
 namespace hewn::cli {
@@ -28,7 +29,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
 // The descriptor for a file, or for the one that this process has.
 int open_output(const std::string& file, Stream own) {
   if (file.empty()) return static_cast<int>(own);
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int fd = retried(::open, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) fail_at(ErrorCode::failed, file, "cannot be written", errno);
   return fd;
 }
@@ -81,7 +82,7 @@ Child::Child(std::vector<std::string> words, std::vector<std::string> environmen
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(128 + SIGTERM);  // killed before the call above
-    const int nothing = ::open("/dev/null", O_RDONLY);
+    const int nothing = retried(::open, "/dev/null", O_RDONLY);
     ::dup2(nothing, 0);
     ::dup2(out_fd, 1);
     ::dup2(err_fd, 2);
@@ -98,7 +99,7 @@ Child::Child(std::vector<std::string> words, std::vector<std::string> environmen
 Child::~Child() {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+  (void)retried(::waitpid, pid_, nullptr, 0);
 }
 
 std::optional<int> Child::ended() {

@@ -79,7 +79,9 @@ std::vector<Batch> windows_of(const AdaptedRun& run, std::string& what) {
     return windows;
   }
   what = "windows of the run's text";
-  const Dataset data = open_dataset(data_options(run.config), run.tokenizer);
+  DataOptions options = data_options(run.config);
+  options.accepted = true;
+  const Dataset data = open_dataset(options, run.tokenizer);
   const BatchLoader loader(data.val.empty() ? data.train_splits() : data.val_splits(),
                            {.batch_size = 1, .block_size = T});
   for (int64_t w = 0; w < std::min(most_windows, loader.batch_count()); ++w)

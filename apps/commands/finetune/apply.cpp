@@ -13,6 +13,7 @@
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 #include "model/json.h"
 #include "train/tables/table.h"
@@ -157,6 +158,7 @@ Texts read_texts(const Settings& settings, const std::optional<Task>& task,
   std::string content =
       input ? read_standard_input(most_input_bytes) : std::string(MappedFile(given[0]).text());
   if (!is_table(settings, file ? given[0] : "")) {
+    if (file) refuse_foreign_kind(given[0], content);
     result.lines = std::make_unique<std::string>(std::move(content));
     result.texts = lines_of(*result.lines);
     return result;

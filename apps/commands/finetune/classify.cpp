@@ -84,7 +84,7 @@ int run_finetune_classify(const Settings& given) {
   TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
   if (validate) training.report = [&] { return scores_text(latest, data.labels); };
   // The scores of the validation rows have been printed before.
-  training.at_end = [&] { return scorer.report(false); };
+  training.at_end = [&] { return scorer.report(is_quiet()); };
   training.next = "classify";
   return run_to_end(training);
 }

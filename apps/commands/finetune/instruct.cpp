@@ -112,7 +112,10 @@ int run_finetune_instruct(const Settings& given) {
   training.on_sample = [&](int64_t) { answer(); };
   training.at_end = [&] {
     answer();
-    return FinalReport{};
+    FinalReport report;
+    if (const auto loss = val ? estimate_loss(*begun->model, *val, val->batch_count(), {}) : std::nullopt)
+      report.text = join("validation, ", long_count(data.val.size()), " rows: loss ", fixed(*loss, 4));
+    return report;
   };
   training.next = "chat";
   return run_to_end(training);

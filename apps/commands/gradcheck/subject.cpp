@@ -45,14 +45,14 @@ namespace {
 
 /// The tokens of `text` and their successors as one row.
 Batch batch_of_text(const Settings& settings, const Subject& subject) {
-  require(subject.run.has_value(), settings.where("text"),
+  require(subject.run.has_value(), settings.where("prompt"),
           ": text needs the tokenizer of a RUN; leave text out");
   const ForeignModel& model = *subject.run;
   if (!model.tokenizer)
     fail(ErrorCode::input, settings.arguments[0], " cannot read text: ", model.no_tokenizer);
-  require(!model.config.classifies(), settings.where("text"),
+  require(!model.config.classifies(), settings.where("prompt"),
           ": the model is a classifier, whose targets are labels; leave text out");
-  const std::vector<int32_t> ids = model.texts().text(settings.text("text"));
+  const std::vector<int32_t> ids = model.texts().text(settings.text("prompt"));
   check_row_of_text(settings, ids.size(), model.config);
   Batch batch{.rows = 1, .block_size = std::ssize(ids) - 1, .tokens = ids, .targets = ids};
   batch.tokens.pop_back();
@@ -63,7 +63,7 @@ Batch batch_of_text(const Settings& settings, const Subject& subject) {
 }  // namespace
 
 std::vector<Batch> batches_of(const Settings& settings, const Subject& subject) {
-  if (settings.given("text")) return {batch_of_text(settings, subject)};
+  if (settings.given("prompt")) return {batch_of_text(settings, subject)};
   ModelConfig shortened = subject.config;
   shortened.block_size = std::min(shortened.block_size, settings.integer("length"));
   const auto seed = static_cast<uint64_t>(settings.integer("seed"));

@@ -17,6 +17,7 @@
 #include "apps/run/text/shots.h"
 #include "core/error.h"
 #include "core/io/checksum.h"
+#include "core/io/file.h"
 #include "core/io/line_file.h"
 #include "model/json.h"
 #include "train/judge/reply.h"
@@ -75,16 +76,16 @@ std::string judgement_key(const std::string& judge, const std::string& prompt) {
 std::map<std::string, JudgedLine> read_scores(const LineFile& file) {
   std::map<std::string, JudgedLine> scores;
   for (size_t i = 0; i < file.lines().size(); ++i) {
+    const Doing reading("reading ", file.path(), ":", i + 1, " (choose another file with --scores)");
     try {
-      const Json in = Json::parse(file.lines()[i]);
+      const Json in = parse_ordered_json(file.lines()[i]);
       JudgedLine line;
       if (!in.at("score").is_null()) line.score = in.at("score").get<double>();
       if (in.contains("reason")) line.why_not = in.at("reason").get<std::string>();
       if (in.contains("reply")) line.reply = in.at("reply").get<std::string>();
       scores[in.at("key").get<std::string>()] = line;
     } catch (const nlohmann::json::exception& error) {
-      fail(ErrorCode::input, file.path(), ":", i + 1, ": not a score: ", error.what(),
-           "; choose another --scores");
+      fail(ErrorCode::input, "not a score: ", json_reason(error));
     }
   }
   return scores;
@@ -135,7 +136,7 @@ Judge endpoint_judge(const Settings& settings) {
                      .retry_wait = settings.real("retry_wait"),
                      .api_key = {}};
   const std::string variable = settings.text("api_key_env");
-  if (const char* key = std::getenv(variable.c_str())) options.api_key = key;
+  if (const char* key = std::getenv(variable.c_str())) options.api_key = api_key_of(key, variable);
   return [=](const Response&, const std::string& prompt) -> std::optional<JudgedLine> {
     const std::string reply = ask(endpoint, name, prompt, options);
     if (stop_signal() != 0) return std::nullopt;
@@ -167,7 +168,10 @@ int run_judge(const Settings& settings) {
   const std::string form =
       local && !settings.given("template") ? likelihood_template : unescaped(settings.text("template"));
   const Judge judged_by = local ? likelihood_judge(settings) : endpoint_judge(settings);
-  LineFile file(settings.text("scores"));
+  const std::string kept = settings.text("scores");
+  const Descriptor lock = lock_file(
+      kept, kept + " is in use by another `hewn judge`; wait for it to end, or choose another --scores");
+  LineFile file(kept);
   std::map<std::string, JudgedLine> known = read_scores(file);
   std::vector<std::optional<double>> scores;
   catch_signals();

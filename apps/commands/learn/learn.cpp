@@ -40,13 +40,13 @@ const Chapter& chapter_with_lesson(const std::string& word) {
 int start(const Chapter& chapter) {
   const std::string path = lesson_path(chapter);
   make_directories(directory_of(path));
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  Descriptor file(retried(::open, path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.is_open() && errno == EEXIST)
     fail(ErrorCode::failed, path, " exists and is left as it is; move it away to begin again");
   if (!file.is_open()) fail_at(ErrorCode::failed, path, "cannot be written", errno);
   const std::string_view text = course_file(chapter.file("lesson.cpp"));
   if (const int problem = write_fully(file.get(), text.data(), text.size())) {
-    ::unlink(path.c_str());
+    retried(::unlink, path.c_str());
     fail_at(ErrorCode::failed, path, "cannot be written", problem);
   }
   print("wrote ", path, "\n");

@@ -28,7 +28,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int status_cannot_start = 127;
-constexpr rlim_t most_file_bytes = rlim_t{1} << 30, most_memory_bytes = rlim_t{1} << 33;
+constexpr rlim_t most_file_bytes = rlim_t{1} << 30, most_memory_bytes = rlim_t{1} << 31;
 
 /// In the new process: as the shell would start it, without a core file, and ended with its parent.
 void settle_in(pid_t parent) {
@@ -77,7 +77,7 @@ class Running {
   Running& operator=(const Running&) = delete;
   int wait() {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+    (void)retried(::waitpid, pid_, &status, 0);
     ::kill(-pid_, SIGKILL);  // what it has left behind
     pid_ = -1;
     return status;
@@ -112,8 +112,18 @@ double processor_seconds(pid_t pid) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-/// Waits for a process whose end of the pipe is open as long as it lives.
-Ended follow(pid_t pid, int pipe, const std::function<void(char, const std::string&)>& receive,
+/// Prints some of what a process has printed; returns the number of bytes, 0 at the end, -1 if there is nothing now.
+ssize_t pass_on(int output) {
+  char block[4096];
+  const ssize_t n = retried(::read, output, block, sizeof block);
+  if (n > 0) write_result({block, static_cast<size_t>(n)});
+  flush_results();
+  return n;
+}
+
+/// Waits for a process whose end of the pipe is open as long as it lives. What it writes to the other pipe, `output`, if that
+/// is not -1, is printed like any result: made visible where it goes to a terminal.
+Ended follow(pid_t pid, int pipe, int output, const std::function<void(char, const std::string&)>& receive,
              const Patience& patience) {
   Running process(pid);
   Messages messages(receive);
@@ -121,14 +131,15 @@ Ended follow(pid_t pid, int pipe, const std::function<void(char, const std::stri
   double taken = 0;  // processor time at the last message
   char block[4096];
   while (true) {
-    pollfd readable{pipe, POLLIN, 0};
-    const int ready = ::poll(&readable, 1, 50);
+    pollfd readable[] = {{pipe, POLLIN, 0}, {output, POLLIN, 0}};
+    (void)::poll(readable, 2, 50);
+    if (readable[1].revents != 0 && pass_on(output) == 0) output = -1;
     if (stop_signal() != 0) {
       process.end();
       return {Ended::How::stopped, stop_signal()};
     }
-    if (ready > 0) {
-      const ssize_t n = ::read(pipe, block, sizeof block);
+    if (readable[0].revents != 0) {
+      const ssize_t n = retried(::read, pipe, block, sizeof block);
       if (n == 0) break;
       if (n > 0) {
         messages.add(block, static_cast<size_t>(n));
@@ -142,7 +153,9 @@ Ended follow(pid_t pid, int pipe, const std::function<void(char, const std::stri
       return {Ended::How::silent, 0};
     }
   }
-  return how_it_ended(process.wait());
+  const Ended ended = how_it_ended(process.wait());
+  while (output >= 0 && pass_on(output) > 0) continue;
+  return ended;
 }
 
 struct Pipe {
@@ -180,8 +193,10 @@ pid_t start(const std::function<void()>& in_child) {
 
 Ended run_apart(const std::function<int(const Sender&)>& work,
                 const std::function<void(char, const std::string&)>& receive, double seconds) {
-  Pipe pipe;
+  Pipe pipe, output;
+  ::fcntl(output.ends[0], F_SETFL, O_NONBLOCK);
   const pid_t pid = start([&] {
+    redirect_output(output.ends[1]);
     const Sender send = [&](char kind, const std::string& text) {
       const std::string message = kind + text + '\0';
       write_fully(pipe.ends[1], message.data(), message.size());
@@ -196,7 +211,9 @@ Ended run_apart(const std::function<int(const Sender&)>& work,
     ::_exit(status);
   });
   pipe.close_writing();
-  return follow(pid, pipe.ends[0], receive, {slowdown * seconds, slowdown * all_per_processor * seconds});
+  output.close_writing();
+  return follow(pid, pipe.ends[0], output.ends[0], receive,
+                {slowdown * seconds, slowdown * all_per_processor * seconds});
 }
 
 Ended run_program(const std::vector<std::string>& command, const std::string& output, double seconds) {
@@ -206,8 +223,8 @@ Ended run_program(const std::vector<std::string>& command, const std::string& ou
   words.push_back(nullptr);
   const std::string directory = std::filesystem::path(output).parent_path().string();
   const pid_t pid = start([&] {
-    const int nothing = ::open("/dev/null", O_RDONLY),
-              file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const int nothing = retried(::open, "/dev/null", O_RDONLY),
+              file = retried(::open, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     ::dup2(nothing, 0), ::dup2(file, 1), ::dup2(file, 2);
     ::fcntl(pipe.ends[1], F_SETFD, 0);  // stays open as long as the program runs
     ::setenv("LC_ALL", "C", 1);         // messages that can be read by this program
@@ -215,7 +232,7 @@ Ended run_program(const std::vector<std::string>& command, const std::string& ou
     ::execvp(words[0], words.data());
   });
   pipe.close_writing();
-  return follow(pid, pipe.ends[0], [](char, const std::string&) {}, {seconds, seconds});
+  return follow(pid, pipe.ends[0], -1, [](char, const std::string&) {}, {seconds, seconds});
 }
 
 }  // namespace hewn::cli::learn

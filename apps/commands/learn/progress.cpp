@@ -21,10 +21,10 @@ std::string progress_file() { return std::string(lessons_directory) + "/progress
 
 /// Locks the directory of lessons against other processes that change the file.
 Descriptor lock_lessons() {
-  Descriptor lock(::open(lessons_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor lock(retried(::open, lessons_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!lock.is_open()) fail_at(ErrorCode::failed, lessons_directory, "cannot be opened", errno);
-  while (::flock(lock.get(), LOCK_EX) != 0)
-    if (errno != EINTR) fail_at(ErrorCode::failed, lessons_directory, "cannot be locked", errno);
+  if (retried(::flock, lock.get(), LOCK_EX) != 0)
+    fail_at(ErrorCode::failed, lessons_directory, "cannot be locked", errno);
   return lock;
 }
 
@@ -39,7 +39,7 @@ Progress read_progress() {
     for (const auto& [chapter, shown] : json.at("hints").items())
       progress.hints[std::stoi(chapter)] = shown.get<int>();
   } catch (const std::exception& error) {
-    fail(ErrorCode::input, progress_file(), ": is not what `hewn learn` writes (", error.what(),
+    fail(ErrorCode::input, progress_file(), ": is not what `hewn learn` writes (", json_reason(error),
          "); delete it to begin with no chapter done");
   }
   return progress;

@@ -364,9 +364,9 @@ Row decoding_row(const InspectedModel& model, const Settings& settings) {
       std::min<int64_t>(generated_length(model, 60), std::max<int64_t>(1, model.config().block_size - 1));
   sampling.set({"max_new_tokens", std::to_string(most), "the report"});
   sampling.set({"seed", std::to_string(model.seed), "the report"});
-  if (settings.has("start")) sampling.set({"start", settings.text("start"), settings.where("start")});
+  if (settings.has("prompt")) sampling.set({"prompt", settings.text("prompt"), settings.where("prompt")});
   const std::vector<Prompt> prompts = prompts_of(sampling, model.run.texts());
-  require(prompts.size() == 1, settings.where("start"), ": a report accepts one prompt, not ",
+  require(prompts.size() == 1, settings.where("prompt"), ": a report accepts one prompt, not ",
           prompts.size());
   return {{"prompt", prompts[0].text},
           {"max_new_tokens", most},

@@ -109,7 +109,9 @@ ReferenceLosses reference_losses(const std::string& run) {
     }
     const int64_t block_size = config.has("block_size") ? config.integer("block_size")
                                                         : checkpoint_config(find_checkpoint(run)).block_size;
-    add_data_losses(losses, run, open_dataset(data_options(config), run_tokenizer(run, 0)), block_size);
+    DataOptions options = data_options(config);
+    options.accepted = true;
+    add_data_losses(losses, run, open_dataset(options, run_tokenizer(run, 0)), block_size);
   } catch (const Error& error) {
     losses.notes.push_back(join("no floor and no bigram loss: ", error.what()));
   }

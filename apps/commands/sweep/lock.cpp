@@ -37,10 +37,10 @@ pid_t running_holder(const std::string& file) {
 SweepLock::SweepLock(const std::string& directory) {
   make_directories(directory);
   const std::string file = directory + "/.lock";
-  lock_ = Descriptor(::open(file.c_str(), O_RDWR | O_CREAT, 0666));  // inherited by the runs
+  lock_ = Descriptor(retried(::open, file.c_str(), O_RDWR | O_CREAT, 0666));  // inherited by the runs
   if (!lock_.is_open()) fail_at(ErrorCode::failed, file, "cannot be opened", errno);
   const auto start = std::chrono::steady_clock::now();
-  for (bool said = false; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0;) {
+  for (bool said = false; retried(::flock, lock_.get(), LOCK_EX | LOCK_NB) != 0;) {
     if (errno != EWOULDBLOCK) fail_at(ErrorCode::failed, file, "cannot be locked", errno);
     const auto waited = std::chrono::steady_clock::now() - start;
     if (const pid_t holder = running_holder(file))
@@ -57,7 +57,7 @@ SweepLock::SweepLock(const std::string& directory) {
   }
   const std::string text = std::to_string(::getpid()) + "\n";
   const int problem =
-      ::ftruncate(lock_.get(), 0) != 0 ? errno : write_fully(lock_.get(), text.data(), text.size());
+      retried(::ftruncate, lock_.get(), 0) != 0 ? errno : write_fully(lock_.get(), text.data(), text.size());
   if (problem) fail_at(ErrorCode::failed, file, "cannot be written", problem);
 }
 

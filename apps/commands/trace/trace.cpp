@@ -194,7 +194,7 @@ int run_trace(const Settings& settings) {
     return run_model_trace(settings);
   }
   for (const std::string& key :
-       {std::string("text"), std::string("dtype"), std::string("adapter"), std::string("diff"),
+       {std::string("prompt"), std::string("dtype"), std::string("adapter"), std::string("diff"),
         std::string("roof"), std::string("update"), std::string("watch"), given_model_key(settings)})
     require(key.empty() || !settings.given(key), settings.where(key), ": ", key,
             " belongs to the trace of a model, not to expr");

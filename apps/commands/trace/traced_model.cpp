@@ -24,9 +24,9 @@ namespace fs = std::filesystem;
 constexpr int64_t byte_values = 256;
 
 std::string text_of(const Settings& settings, const std::string& path) {
-  if (!settings.has("text") && is_lesson(path)) return std::string(lesson_text);
-  require(settings.has("text"), "no text was given; add --text, such as --text=\"Once upon a time\"");
-  return settings.text("text");
+  if (!settings.has("prompt") && is_lesson(path)) return std::string(lesson_text);
+  require(settings.has("prompt"), "no text was given; add --prompt, such as --prompt=\"Once upon a time\"");
+  return settings.text("prompt");
 }
 
 std::vector<TracedToken> encoded(const TextEncoder& texts, const std::string& text) {

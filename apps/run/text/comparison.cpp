@@ -136,7 +136,8 @@ int run_comparison(const Settings& settings, const OpenRun& run, const std::vect
   for (const char* other : {"show_probs", "logprobs", "num_samples", "documents", "batch_size"})
     require(!settings.given(other), settings.where(other),
             ": compare generates one text per method; leave this out, or leave out compare");
-  require(prompts.size() == 1, settings.where("start"), ": compare accepts one prompt, not ", prompts.size());
+  require(prompts.size() == 1, settings.where("prompt"), ": compare accepts one prompt, not ",
+          prompts.size());
   catch_signals();
   const std::vector<Outcome> outcomes = Comparison(settings, run, prompts[0], encoder).outcomes();
   if (!settings.flag("json")) {

@@ -68,10 +68,10 @@ Prompt encoded_prompt(const TextEncoder& texts, std::string text, const std::str
 std::vector<Prompt> prompts_of(const Settings& settings, const TextEncoder& model,
                                const TalkEncoder* encoder) {
   const std::optional<Shots> shots = encoder ? std::nullopt : shots_of(settings);
-  require(!shots || settings.given("start"), "shots and template require an input; add --start=TEXT");
-  require(!encoder || settings.given("start"), "instruct requires an instruction; add --start=TEXT");
-  if (!settings.given("start")) return {{"", model.opening()}};
-  const std::string start = settings.text("start"), where = settings.where("start");
+  require(!shots || settings.given("prompt"), "shots and template require an input; add --prompt=TEXT");
+  require(!encoder || settings.given("prompt"), "instruct requires an instruction; add --prompt=TEXT");
+  if (!settings.given("prompt")) return {{"", model.opening()}};
+  const std::string start = settings.text("prompt"), where = settings.where("prompt");
   std::vector<std::string> texts{start};
   if (start == "-" || start.starts_with("FILE:"))
     texts = {content_of(start == "-" ? start : start.substr(5))};

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "model/weights/gguf/gguf_types.h"
 #include "model/weights/safetensors/safetensors_header.h"
 
@@ -259,6 +260,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
   using namespace gguf;
   const Doing reading("reading ", path);
   GgufCursor from(file_.text());
+  if (!file_.text().starts_with(magic)) refuse_foreign_kind(path, file_.text());
   if (!file_.text().starts_with(magic))
     fail(ErrorCode::input, "the file does not begin with GGUF, so it is not a GGUF file");
   from.take(magic.size(), "the magic number");

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/file_kind.h"
 #include "model/weights/gguf/gguf.h"
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/weights.h"
@@ -50,6 +51,7 @@ Importance of_gguf(const std::string& path) {
 Importance of_dat(const std::string& path) {
   const MappedFile file(path);
   const Doing context("reading ", path);
+  refuse_foreign_kind(path, file.text());
   std::string_view rest = file.text();
   const auto take = [&](size_t bytes) {
     if (bytes > rest.size())

@@ -35,7 +35,7 @@ class NewDirectory {
     sync_directory(fresh_.path());
     std::string aside = move_aside(path_.string());
     std::error_code error;
-    fs::rename(fresh_.path(), path_, error);
+    rename_path(fresh_.path(), path_, error);
     if (error) fail_at(ErrorCode::failed, path_, "cannot be created", error.value());
     fresh_.finish();
     sync_directory(directory_of(path_.string()));

@@ -127,7 +127,7 @@ class ShardedTensors final : public NamedTensors {
   static std::set<std::string> files_of(const fs::path& index) {
     const Doing context("reading ", index.string());
     return as_input([&] {
-      const json index_json = json::parse(read_small_file(index.string(), max_json_bytes));
+      const json index_json = parse_json(read_small_file(index.string(), max_json_bytes));
       std::set<std::string> names;
       for (const auto& [tensor, file] : index_json.at("weight_map").items()) {
         const auto name = file.get<std::string>();

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 #include "model/weights/bytes.h"
 #include "model/weights/huggingface/huggingface_names.h"
@@ -157,6 +158,7 @@ bool looks_like_llama2c(const fs::path& path) { return path.extension() == ".bin
 ForeignModel open_llama2c(const std::string& path) {
   const Doing context("opening ", path);
   const auto file = std::make_shared<const MappedFile>(path);
+  refuse_foreign_kind(path, file->text());
   const Llama2cHeader header = read_llama2c_header(file->text());
   if (file->size() < header.bytes)
     fail(ErrorCode::input, "the file ends within its header of ", header.bytes, " bytes");

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "model/json.h"
 #include "model/weights/safetensors/safetensors_header.h"
 
@@ -19,6 +20,8 @@ using namespace safetensors;
 /// The JSON of the header. Throws ErrorCode::input if the file cannot hold it.
 std::string_view header_text(const MappedFile& file) {
   uint64_t length = 0;
+  if (file.size() <= length_bytes || file.text()[length_bytes] != '{')
+    refuse_foreign_kind(file.path(), file.text());
   if (file.size() < length_bytes) {
     fail(ErrorCode::input, "the file has ", file.size(),
          " bytes, too few for a safetensors file; was it cut short?");

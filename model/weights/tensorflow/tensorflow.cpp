@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "core/io/path.h"
 #include "model/json.h"
 #include "model/weights/bytes.h"
@@ -188,6 +189,8 @@ TensorflowCheckpoint::TensorflowCheckpoint(const std::string& prefix)
     : data_(prefix + ".data-00000-of-00001") {
   const MappedFile index(prefix + ".index");
   const Doing reading("reading ", index.path());
+  refuse_foreign_kind(index.path(), index.text());
+  refuse_foreign_text(data_.path(), data_.text());
   index_ = read_bundle_index(index.text());
   std::vector<const BundleEntry*> places;
   for (const BundleEntry& t : index_) places.push_back(&t);

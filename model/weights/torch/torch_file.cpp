@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "model/weights/safetensors/safetensors_header.h"
 #include "model/weights/torch/zip.h"
 
@@ -116,6 +117,7 @@ PickleValue state_dict(PickleValue root) {
 
 TorchFile::TorchFile(const std::string& path) : file_(path) {
   const Doing reading("reading ", path);
+  if (!file_.text().starts_with("PK")) refuse_foreign_kind(path, file_.text());
   if (file_.text().starts_with("\x80"))
     fail(ErrorCode::input,
          "the file is a bare pickle, as PyTorch wrote before version 1.6; load and save it with a newer "

@@ -70,6 +70,65 @@ TEST_CASE("unknown commands and options are refused with a suggestion") {
   CHECK_FAILS(hewn({"data", "corpus", "--tensorboard=1"}), 2, "unknown option --tensorboard");
 }
 
+TEST_CASE("words of other programs are answered with what to type") {
+  const auto answers = [](std::vector<std::string> words, const std::string& part) {
+    CHECK_FAILS(hewn(std::move(words)), 2, part);
+  };
+  answers({"train", "--data=x"}, "unknown option --data; did you mean --dataset?\n");
+  answers({"train", "--input=x"}, "did you mean --dataset?");
+  answers({"train", "--lr=1"}, "did you mean --learning_rate?");
+  answers({"train", "--steps", "3"}, "did you mean --max_iters?");
+  answers({"train", "--batch=3"}, "did you mean --batch_size?");
+  answers({"train", "--hidden=3"}, "did you mean --n_embd?");
+  answers({"train", "--layers=3"}, "did you mean --n_layer?");
+  answers({"train", "--context=3"}, "did you mean --block_size?");
+  answers({"train", "--model=x"}, "did you mean --init_from?");
+  answers({"train", "--resume"}, "did you mean --init_from=resume?");
+  answers({"finetune", "classify", "--steps=3"}, "did you mean --max_iters?");
+  answers({"sample", "out", "--n=3"}, "did you mean --num_samples or --max_new_tokens?");
+  answers({"sample", "out", "-n", "3"}, "unknown option -n; did you mean --num_samples");
+  answers({"sample", "--model=out"}, "unknown option --model; it is an argument here: hewn sample [RUN]");
+  answers({"sample", "out", "--input=x"}, "did you mean --prompt?");
+  answers({"data", "prepare", "--input=x"}, "it is an argument here: hewn data prepare FILE...");
+  answers({"generate"}, "unknown command 'generate'; did you mean `hewn sample`?");
+  answers({"resume", "out"}, "did you mean `hewn train --init_from=resume`?");
+  answers({"test"}, "did you mean `hewn eval`?");
+  const TempDir dir;
+  write_file(dir / "c.toml", "lr = 1\n");
+  answers({"train", (dir / "c.toml").string()}, "c.toml:1:1: unknown key 'lr'; did you mean learning_rate?");
+  CHECK_FAILS(hewn({"train", "none"}, {.env = {{"HEWN_LR", "1"}}}), 2,
+              "HEWN_LR is not a key of train; did you mean learning_rate?");
+}
+
+TEST_CASE("an option has the same value by its name and its alias, from every source") {
+  const TempDir dir;
+  write_file(dir / "prompt.toml", "prompt = \"the f\"\n");
+  write_file(dir / "start.toml", "start = \"the f\"\n");
+  const auto sampled = [](std::vector<std::string> more, ProcessOptions options = {}) {
+    std::vector<std::string> words{"sample", "lesson", "--temperature=0", "--max_new_tokens=3", "-q"};
+    words.insert(words.end(), more.begin(), more.end());
+    const ProcessResult r = hewn(words, std::move(options));
+    INFO(r.err);
+    CHECK(r.exit_code == 0);
+    return r.out;
+  };
+  const std::string text = sampled({"--prompt=the f"});
+  CHECK(text.starts_with("the f"));
+  CHECK(sampled({"--start", "the f"}) == text);
+  CHECK(sampled({}, {.env = {{"HEWN_PROMPT", "the f"}}}) == text);
+  CHECK(sampled({}, {.env = {{"HEWN_START", "the f"}}}) == text);
+  CHECK(sampled({(dir / "prompt.toml").string()}) == text);
+  CHECK(sampled({(dir / "start.toml").string()}) == text);
+  CHECK(sampled({"--start=a", "--prompt=the f"}) == text);
+  CHECK_FAILS(hewn({"sample", "lesson", "--start="}), 2, "--start: the prompt is empty");
+  CHECK(hewn({"trace", "lesson", "--prompt=the w", "--json"}).exit_code == 0);
+  CHECK(hewn({"trace", "lesson", "--text=the w", "--json"}).exit_code == 0);
+  const std::string help = hewn({"help", "sample"}).out;
+  CHECK(contains(help, "--prompt=TEXT"));
+  CHECK(contains(help, "also --start"));
+  CHECK(!contains(help, "  --start="));
+}
+
 TEST_CASE("values are checked for type, range and choice") {
   CHECK_FAILS(hewn({"data", "corpus", "--tales=many"}), 2,
               "tales = 'many' is not a whole number; give 1 to 100000000");

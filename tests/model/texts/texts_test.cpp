@@ -16,16 +16,15 @@ using test::MarkedBytes;
 constexpr int32_t newline = '\n';
 constexpr size_t least_piece = size_t{1} << 20;
 
-/// The sizes of the pieces in which the bytes of a text are encoded.
-Sizes piece_sizes(const std::string& text) {
-  const auto tokenizer = train_tokenizer("byte", "x");
+/// The sizes in tokens of the pieces in which a text is encoded; by default, of bytes in lines.
+Sizes piece_sizes(const std::string& text, const Tokenizer& tokenizer = MarkedBytes({})) {
   std::vector<int32_t> all;
   Sizes sizes;
-  TextEncoder(*tokenizer).each_piece(text, [&](const std::vector<int32_t>& ids) {
+  TextEncoder(tokenizer).each_piece(text, [&](const std::vector<int32_t>& ids) {
     all.insert(all.end(), ids.begin(), ids.end());
     sizes.push_back(ids.size());
   });
-  CHECK((all == tokenizer->encode(text)));
+  CHECK((all == tokenizer.encode(text)));
   return sizes;
 }
 
@@ -72,6 +71,19 @@ TEST_CASE("texts.json holds a form, and nothing else", "[texts]") {
         R"({"format":"hewn-texts","version":1,"begin":null,"ends":[]})"}) {
     INFO(wrong);
     CHECK_THROWS_AS(text_form_from_json(wrong, 3), Error);
+  }
+}
+
+TEST_CASE("a text of one line is encoded in pieces of the same tokens", "[texts]") {
+  std::string words;
+  for (int i = 0; words.size() < 2 * least_piece; ++i) words += (i % 3 ? "caf\u00e9 " : "it's, 'tis 12,5 ");
+  for (const std::string kind : {"byte", "char", "word", "regex", "bpe"}) {
+    INFO(kind);
+    const bool by_character = kind == "byte" || kind == "char";
+    const TokenizerOptions options{.vocab_size = kind == "bpe" ? 300 : 0};
+    const auto tokenizer = train_tokenizer(kind, std::string_view(words).substr(0, 1000), options);
+    CHECK(piece_sizes(words, *tokenizer).size() >= 2);
+    CHECK(piece_sizes(std::string(least_piece, 'a') + "  t", *tokenizer).size() == (by_character ? 2 : 1));
   }
 }
 

@@ -33,6 +33,23 @@ TEST_CASE("an endpoint is recognised by its address") {
     CHECK(fails(ErrorCode::usage, {"url = '"}, [&] { chat_endpoint(wrong, ""); }));
 }
 
+TEST_CASE("an address with a query, a fragment or white space is refused") {
+  for (const char* url : {"http://h/v1?key=secret", "http://h/v1#secret", "http://h/v1\nsecret"}) {
+    const auto failure = fails(ErrorCode::usage, {"url = 'http://h/v1' goes on with a query"},
+                               [&] { chat_endpoint(url, ""); });
+    CHECK(failure);
+    CHECK(!contains(failure.text, "secret"));
+  }
+}
+
+TEST_CASE("a key is sent without the line end of its file, and not with one inside") {
+  CHECK(api_key_of("secret", "KEY") == "secret");
+  CHECK(api_key_of("secret\n", "KEY") == "secret");
+  CHECK(api_key_of("secret\r\n", "KEY") == "secret");
+  for (const char* wrong : {"a\nb", "a\r\nX-Header: b", "\n\n\n", "a\tb", "a\x7f"})
+    CHECK(fails(ErrorCode::usage, {"KEY: the key contains a line end"}, [&] { api_key_of(wrong, "KEY"); }));
+}
+
 TEST_CASE("an address is shown without its secrets") {
   CHECK(shown_url("https://me:secret@h/v1?key=secret#x") == "https://h/v1");
   CHECK(shown_url("https://h/a@b") == "https://h/a@b");

@@ -92,13 +92,13 @@ void RankFiles::write(int rank, const RankAddress& address) const {
   const std::string path = path_of(rank), content = address.text();
   // Two processes with the same rank must not write to the same file.
   const std::string temporary = path + "." + hex_of(address.token).substr(0, 8);
-  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  Descriptor file(retried(::open, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.is_open()) fail_at(ErrorCode::failed, temporary, "cannot be created", errno);
   int error = write_fully(file.get(), content.data(), content.size());
   if (const int unwritten = file.close(); error == 0) error = unwritten;
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0 && retried(::rename, temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return;
-  ::unlink(temporary.c_str());
+  retried(::unlink, temporary.c_str());
   fail_at(ErrorCode::failed, path, "cannot be written", error);
 }
 
@@ -112,7 +112,8 @@ std::optional<RankAddress> RankFiles::read(int rank) const {
 
 void RankFiles::remove(int rank, const Token& token) const noexcept {
   try {
-    if (const auto address = read(rank); address && address->token == token) ::unlink(path_of(rank).c_str());
+    if (const auto address = read(rank); address && address->token == token)
+      retried(::unlink, path_of(rank).c_str());
   } catch (const std::exception&) {  // no memory for the name
   }
 }
@@ -126,7 +127,7 @@ void RankFiles::remove_earlier() const noexcept {
       if (!name.starts_with(prefix)) continue;
       const std::string rest = name.substr(prefix.size());
       const auto attempt = whole_number<int64_t>(rest.substr(0, rest.find(".rank-")));
-      if (attempt && *attempt < attempt_ && rest.find(".rank-") != rest.npos) ::unlink(path.c_str());
+      if (attempt && *attempt < attempt_ && rest.find(".rank-") != rest.npos) retried(::unlink, path.c_str());
     }
   } catch (const std::exception&) {  // no memory for the names
   }

@@ -65,6 +65,17 @@ std::vector<json> lines_of(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("with --quiet, the scores of a classifier are the result") {
+  const Spam spam;
+  const auto trained = hewn(spam.command({"--epochs=1", "-q"}));
+  INFO(trained.err);
+  CHECK(trained.exit_code == 0);
+  CHECK(trained.err.empty());
+  for (const char* part : {"validation, 6 rows", "test, 12 rows", "macro F1"})
+    CHECK(contains(trained.out, part));
+  CHECK(json::parse(hewn(spam.command({"--epochs=1", "-q", "--json", "--force"})).out).contains("test"));
+}
+
 TEST_CASE("a classifier is trained, reported, applied and exported") {
   const Spam spam;
   const auto trained = hewn(spam.command({"--epochs=12"}));

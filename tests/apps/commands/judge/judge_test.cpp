@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/io/file.h"
 #include "tests/apps/commands/judge/server.h"
 #include "tests/apps/small_run.h"
 
@@ -269,13 +270,22 @@ TEST_CASE("judge refuses calls that make no sense") {
   CHECK_FAILS(hewn({"judge", file, scores, "--url=http://h", "--run=r"}), 2, "give a judge");
   CHECK_FAILS(hewn({"judge", file, scores, "--url=http://h"}), 2, "needs the name of a model");
   CHECK_FAILS(hewn({"judge", file, scores, "--url=h", "--model=m"}), 2, "expected http://HOST:PORT");
+  CHECK_FAILS(hewn({"judge", file, scores, "--url=http://h?key=secret", "--model=m"}), 2,
+              "url = 'http://h' goes on with a query");
+  CHECK_FAILS(
+      hewn({"judge", file, scores, "--url=http://h", "--model=m"}, {.env = {{"HEWN_API_KEY", "a\nb"}}}), 2,
+      "HEWN_API_KEY: the key contains a line end");
   CHECK_FAILS(hewn({"judge", file, scores, "--url=http://h", "--model=m", "--api=opneai"}), 2,
               "did you mean 'openai'?");
   CHECK_FAILS(hewn({"judge", (dir / "none.json").string(), scores, "--run=r"}), 3, "none.json");
   write_file(dir / "scores.jsonl", "{\"row\":1}\n");
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   CHECK_FAILS(hewn({"judge", file, scores, "--run=" + (dir / "run").string()}), 3,
-              "scores.jsonl:1: not a score");
+              "not a score: key 'score' not found\n  while reading " + (dir / "scores.jsonl:1").string());
+  const Descriptor lock = lock_file((dir / "scores.jsonl").string(), "");
+  CHECK_FAILS(
+      hewn({"judge", file, scores, "--run=" + (dir / "run").string()}), 1,
+      "scores.jsonl is in use by another `hewn judge`; wait for it to end, or choose another --scores");
 }
 
 }  // namespace hewn::test

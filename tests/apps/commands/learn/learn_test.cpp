@@ -234,6 +234,23 @@ TEST_CASE("learn: kernels fail in as many ways") {
   says("int x;\n", "has no function that begins with KERNEL");
 }
 
+TEST_CASE("learn: what a function prints is escaped on a terminal, and its memory is limited") {
+  const Desk desk;
+  const std::string source =
+      "#include <cstdio>\n#include <cstdlib>\n" +
+      products(
+          "  std::printf(\"\\033]0;title\\007 told\\n\");\n"
+          "  for (int i = 0; i < 40; ++i) *(volatile char*)std::malloc(100'000'000) = 1;");
+  const ProcessResult r = desk.check(first_lesson, source, {.terminal = true});
+  INFO(r.out);
+  CHECK(contains(r.out, "\\x1b]0;title\\x07 told"));
+  CHECK(!contains(r.out, "\x1b]0;"));
+#ifndef HEWN_CHECK_MEMORY  // sanitizers reserve more
+  CHECK(contains(r.out, "crash, in the case"));
+#endif
+  CHECK(contains(desk.check(first_lesson, source).out, "\x1b]0;title\x07 told"));  // no terminal
+}
+
 TEST_CASE("learn: an endless loop is ended, with a hint if there is one") {
   const Desk desk;
   const ProcessResult r = desk.check(first_lesson, products("  for (volatile int i = 0;; i = 1) continue;"));
