@@ -79,15 +79,14 @@ TextForm text_form_from_json(std::string_view text, int32_t vocab_size) {
     const auto json = parse_json(text);
     if (json.at("format") != format || json.at("version") != version)
       fail(ErrorCode::input, "expected \"format\": \"", format, "\" of version ", version);
-    TextForm form;
-    if (!json.at("begin").is_null()) form.begin = json["begin"].get<int32_t>();
-    json.at("ends").get_to(form.ends);
-    json.at("own_windows").get_to(form.own_windows);
-    std::vector<int32_t> all = form.ends;
-    if (form.own_windows || form.begin) all.push_back(form.begin.value_or(-1));
-    for (const int32_t id : all)
-      if (id < 0 || id >= vocab_size)
-        fail(ErrorCode::input, "token ", id, " is not in the vocabulary; expected 0 to ", vocab_size - 1);
+    const auto id = [&](const nlohmann::json& value) {
+      if (!value.is_number_integer() || value < 0 || value >= vocab_size)
+        fail(ErrorCode::input, json_text(value), " is not a token; expected 0 to ", vocab_size - 1);
+      return value.get<int32_t>();
+    };
+    TextForm form{.own_windows = json.at("own_windows").get<bool>()};
+    if (form.own_windows || !json.at("begin").is_null()) form.begin = id(json.at("begin"));
+    for (const auto& end : json.at("ends").get<std::vector<nlohmann::json>>()) form.ends.push_back(id(end));
     return form;
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorCode::input, "this does not say how texts begin and end: ", json_reason(error));

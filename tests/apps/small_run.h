@@ -42,6 +42,25 @@ inline std::vector<std::string> small_resume(const TempDir& dir, std::vector<std
   return arguments;
 }
 
+/// A tokenizer.bin of llama2.c: the three special tokens, the bytes, and letters.
+inline std::string llama2c_tokenizer() {
+  std::string file;
+  const auto add = [&](const auto& number) {
+    file.append(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  add(uint32_t{7});
+  const auto token = [&](const std::string& piece) {
+    add(0.0f);
+    add(static_cast<int32_t>(piece.size()));
+    file += piece;
+  };
+  for (const char* piece : {"<unk>", "\n<s>\n", "\n</s>\n"}) token(piece);
+  for (const char high : std::string("0123456789ABCDEF"))
+    for (const char low : std::string("0123456789ABCDEF")) token(std::string("<0x") + high + low + ">");
+  for (char letter = 'a'; letter <= 'z'; ++letter) token(std::string(1, letter));
+  return file;
+}
+
 /// Makes of a run what an earlier version would have written: no checksum of its configuration, which `change` may edit,
 /// no copy of it in checkpoints, and in each MANIFEST only the files of its directory.
 template <class Change>

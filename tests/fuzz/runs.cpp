@@ -7,6 +7,7 @@
 #include "core/io/checksum.h"
 #include "core/io/manifest.h"
 #include "model/config.h"
+#include "model/texts/texts.h"
 #include "tests/fuzz/target.h"
 #include "train/data/token_file.h"
 
@@ -43,6 +44,11 @@ const AddFuzzTarget manifest_target("manifest", [](std::string_view bytes) {
   }();
   put_file(directory / Manifest::file_name, bytes);
   Manifest::read(directory.string()).damage(directory.string());
+});
+
+const AddFuzzTarget texts_target("texts", [](std::string_view bytes) {
+  const TextForm form = text_form_from_json(bytes, 3);
+  if (text_form_from_json(to_json(form), 3) != form) std::abort();
 });
 
 const AddFuzzTarget model_config_target("model_config", [](std::string_view bytes) {

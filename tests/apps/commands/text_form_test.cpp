@@ -1,6 +1,7 @@
 // How texts begin and end: every command feeds a model text in the form of its training.
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tests/apps/small_run.h"
@@ -10,20 +11,23 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// `hewn train` of a tiny model on 60 tales, or on `dataset`; the run is dir/run.
-ProcessResult train_tales(const TempDir& dir, const std::string& dataset = "tales") {
-  return hewn({"train", "--dataset=" + dataset, "--tales=60", "--out_dir=" + (dir / "run").string(),
-               "--n_layer=1", "--n_head=1", "--n_embd=8", "--batch_size=2", "--max_iters=4",
-               "--warmup_iters=1", "--learning_rate=0.01", "--threads=1", "--eval_interval=4",
-               "--eval_iters=1"});
-}
-
 /// What `hewn` prints, which must succeed.
 std::string printed(const std::vector<std::string>& arguments) {
   const ProcessResult r = hewn(arguments);
   INFO(r.err);
   REQUIRE(r.exit_code == 0);
   return r.out;
+}
+
+/// `hewn train` of a tiny model on 60 tales, or on `dataset`; the run is dir/run, the tales are dir/tales.txt.
+ProcessResult train_tales(const TempDir& dir, std::string dataset = "") {
+  if (dataset.empty()) {
+    dataset = (dir / "tales.txt").string();
+    write_file(dataset, printed({"data", "corpus", "--tales=60", "--seed=1"}));
+  }
+  return hewn({"train", "--dataset=" + dataset, "--out_dir=" + (dir / "run").string(), "--n_layer=1",
+               "--n_head=1", "--n_embd=8", "--batch_size=2", "--max_iters=4", "--warmup_iters=1",
+               "--learning_rate=0.01", "--threads=1", "--eval_interval=4", "--eval_iters=1"});
 }
 
 /// The last lines of a text.
@@ -44,7 +48,7 @@ TEST_CASE("a model of tales reads each text after a line end, and writes up to t
   REQUIRE(train_tales(dir).exit_code == 0);
   const std::string run = (dir / "run").string(), val = (dir / "val.txt").string();
   // Its own validation documents, as a text, have the loss that they have as its data.
-  write_file(val, last_lines(printed({"data", "corpus", "--tales=60", "--seed=1"}), 6));
+  write_file(val, last_lines(read_file(dir / "tales.txt"), 6));
   CHECK(loss_of({"eval", run, "--json"}) == loss_of({"eval", run, "--json", "--val=" + val}));
   CHECK(contains(printed({"eval", run, "--val=" + val}), "floor"));
   const std::string tokens = printed({"eval", run, "--val=" + val, "--per_token", "-q"});
@@ -68,23 +72,45 @@ TEST_CASE("a model of tales reads each text after a line end, and writes up to t
   CHECK(contains(printed({"trace", run, "--text=Tilo"}), "tokens 5"));
 }
 
+TEST_CASE("a model of Llama's tokenizer scores and continues each text after its first token", "[texts]") {
+  const TempDir dir;
+  const std::string run = (dir / "run").string(), pieces = (dir / "tok.bin").string(),
+                    val = (dir / "val.txt").string();
+  write_file(pieces, llama2c_tokenizer());
+  REQUIRE(hewn(small_train(dir, {"--tokenizer=" + pieces})).exit_code == 0);
+  CHECK(contains(read_file(dir / "run/texts.json"), R"("begin":1,"ends":[2,1],"own_windows":false)"));
+  write_file(val, "abc");  // four tokens, of which the first is a blank
+  const auto scored = [&] {
+    return Json::parse(printed({"eval", run, "--val=" + val, "--json"})).at("tokens").get<int>();
+  };
+  CHECK(scored() == 4);
+  write_file(val, std::string(100, 'a'));  // more than the context of 16
+  CHECK(scored() == 101);
+  // What a prompt is continued with has the probability that it has in a text.
+  const Json next = Json::parse(
+      printed({"sample", run, "--start=a", "--temperature=0", "--max_new_tokens=1", "--logprobs"}));
+  write_file(val, "a" + next.at("text").get<std::string>());
+  const Json last = Json::parse(last_lines(printed({"eval", run, "--val=" + val, "--per_token", "-q"}), 1));
+  CHECK(last.at("token") == next.at("token"));
+  CHECK(std::abs(last.at("logprob").get<double>() - next.at("logprob").get<double>()) <= 1e-5);
+}
+
 TEST_CASE("a run of an earlier version knows the form of its texts from its data", "[texts]") {
   const TempDir dir;
-  const std::string data = (dir / "data").string(), corpus = (dir / "tales.txt").string();
-  write_file(corpus, printed({"data", "corpus", "--tales=60", "--seed=1"}));
-  printed({"data", "prepare", corpus, "--out_dir=" + data});
-  for (const std::string& dataset : {std::string("tales"), data}) {
-    REQUIRE(train_tales(dir, dataset).exit_code == 0);
-    const std::string run = (dir / "run").string();
+  const std::string data = (dir / "data").string(), run = (dir / "run").string();
+  for (const bool prepared : {false, true}) {
+    REQUIRE(train_tales(dir, prepared ? data : "").exit_code == 0);
+    if (!prepared) printed({"data", "prepare", (dir / "tales.txt").string(), "--out_dir=" + data});
     const std::string text = printed({"sample", run, "--start=Tilo"});
-    make_old_run(run, [](std::string&) {});
+    make_old_run(run, [&](std::string& config) {
+      const std::string named = "dataset = \"" + (dir / "tales.txt").string() + "\"";
+      if (!prepared) config.replace(config.find(named), named.size(), "dataset = \"tales\"");
+    });
     std::filesystem::remove(dir / "run/texts.json");
     CHECK(printed({"sample", run, "--start=Tilo"}) == text);
-    if (dataset == data) {
-      std::filesystem::remove_all(data);  // then nothing says so
-      CHECK(contains(printed({"info", run, "--json"}), "\"begin\": null"));
-    }
-    std::filesystem::remove_all(dir / "run");
+    if (prepared) std::filesystem::remove_all(data);
+    CHECK(contains(printed({"info", run, "--json"}), prepared ? R"("begin": null)" : R"("begin": "\n")"));
+    std::filesystem::remove_all(run);
   }
 }
 

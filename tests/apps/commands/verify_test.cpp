@@ -133,7 +133,7 @@ TEST_CASE("runs by earlier versions are intact, go on, and are sealed from then 
   const ProcessResult old = hewn({"verify", run_in(dir)});
   INFO(old.out << old.err);
   CHECK(old.exit_code == 0);
-  CHECK(contains(old.out, "not checked: env.json, metrics.jsonl, tokenizer.json, train.log\n"));
+  CHECK(contains(old.out, "not checked: env.json, metrics.jsonl, texts.json, tokenizer.json, train.log\n"));
   CHECK(hewn({"sample", run_in(dir), "--max_new_tokens=3"}).exit_code == 0);
   CHECK(hewn(small_resume(dir, {"--max_iters=30"})).exit_code == 0);
   replace_in(dir / "run/config.toml", "seed = 1337", "seed = 1336");

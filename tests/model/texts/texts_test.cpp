@@ -66,6 +66,9 @@ TEST_CASE("texts.json holds a form, and nothing else", "[texts]") {
        {"", "[]", "{}", R"({"format":"hewn-texts","version":2,"begin":null,"ends":[],"own_windows":false})",
         R"({"format":"hewn-texts","version":1,"begin":3,"ends":[],"own_windows":false})",
         R"({"format":"hewn-texts","version":1,"begin":null,"ends":[-1],"own_windows":false})",
+        R"({"format":"hewn-texts","version":1,"begin":4294967296,"ends":[],"own_windows":false})",
+        R"({"format":"hewn-texts","version":1,"begin":null,"ends":[0.5],"own_windows":false})",
+        R"({"format":"hewn-texts","version":1,"begin":null,"ends":1,"own_windows":false})",
         R"({"format":"hewn-texts","version":1,"begin":"x","ends":[],"own_windows":false})",
         R"({"format":"hewn-texts","version":1,"begin":null,"ends":[],"own_windows":true})",
         R"({"format":"hewn-texts","version":1,"begin":null,"ends":[]})"}) {

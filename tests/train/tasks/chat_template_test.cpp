@@ -134,6 +134,10 @@ TEST_CASE("template: the token that begins all texts comes first, and ends no an
   CHECK(tokens.tokens[0] == 256);
   CHECK(!tokens.learned[0]);
   CHECK(encoder.prompt({}) == std::vector<int32_t>{256});
+  // A template that writes it itself gets no second one.
+  ChatTemplate own = find_template("plain");
+  own.before_user = "<s>" + own.before_user;
+  CHECK(TalkEncoder(own, TextEncoder(both)).talk(std::span(talk).subspan(1, 2)).tokens == tokens.tokens);
   // The default system message precedes other messages only.
   CHECK(text_of(both, {TalkEncoder(find_template("alpaca"), TextEncoder(both)).prompt({}), {}}, false) ==
         "<s>### Response:\n");
