@@ -163,8 +163,8 @@ void TrainStart::load_weights(Model& model) const {
 
 std::string TrainStart::unknown(const Settings& settings) const {
   const bool of_char = tokenizer && tokenizer->kind() == "char";
-  // A configuration file is that of another run, where it may have an effect.
-  if (!of_char && settings.where("unknown").starts_with("--"))
+  // A configuration file is that of another run, where it may have an effect; sweeps pass it on with its default.
+  if (!of_char && settings.where("unknown").starts_with("--") && settings.text("unknown") != "add")
     fail(ErrorCode::usage, settings.where("unknown"), ": has no effect: ",
          tokenizer ? join("the tokenizer of the model is of kind ", tokenizer->kind(), " and reads any text")
                    : "without init_from, the vocabulary is that of the data",

@@ -25,8 +25,8 @@ TEST_CASE("JSON is read as the library reads it", "[json]") {
   for (const char* text :
        {"", "[", "[1,]", "{\"a\"}", "nul", "\"\xff\"", "\"\\ud800\"", "1 2", "[1]]", "{\"a\":1,}"}) {
     INFO(text);
-    CHECK_THROWS_AS(parse_json(text), json::parse_error);
-    CHECK_THROWS_AS(parse_ordered_json(text), json::parse_error);
+    CHECK(fails(ErrorCode::input, {"not JSON: "}, [&] { parse_json(text); }));
+    CHECK(fails(ErrorCode::input, {"not JSON: "}, [&] { parse_ordered_json(text); }));
   }
 }
 
@@ -39,7 +39,7 @@ TEST_CASE("JSON with large numbers or deep nesting is refused", "[json]") {
   CHECK(
       fails(ErrorCode::input, {"9.22337e+18", "below 2^63"}, [] { parse_json("[9223372036854775808.0]"); }));
   CHECK(fails(ErrorCode::input, {"below 2^63"}, [] { parse_json("-1e300"); }));
-  CHECK_THROWS_AS(parse_json("1e999"), json::out_of_range);
+  CHECK(fails(ErrorCode::input, {"not JSON: number overflow"}, [] { parse_json("1e999"); }));
   const auto lists = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   CHECK(parse_json(lists(64)).dump() == lists(64));
   CHECK(fails(ErrorCode::input, {"nested more than 64 levels"}, [&] { parse_json(lists(65)); }));

@@ -192,7 +192,6 @@ TEST_CASE("eval: invalid data and options are refused", "[eval]") {
   };
   CHECK(of({}, {.block_size = 8}).says("no validation data"));
   CHECK(of(dataset_of({1}), {.block_size = 8, .stride = 4}).says("at least 2"));
-  CHECK(of(dataset_of({1, 2, 3}), {.block_size = 8}).says("one window"));
   CHECK(of(dataset_of({1, 2, 3}), {.block_size = 8, .stride = 9}).says("1 to 8"));
   CHECK(of(dataset_of({1, 2, 3}), {.block_size = 8, .stride = -1}).says("1 to 8"));
   const auto outside = of(dataset_of({1, 2, 11}), {.block_size = 8, .stride = 1});

@@ -134,7 +134,7 @@ TEST_CASE("a run begun from one of tales has the form of its own data", "[texts]
   REQUIRE(train_tales(dir).exit_code == 0);
   const std::string run = (dir / "run").string(), text = (dir / "text.txt").string(),
                     next = (dir / "next").string(), rows = (dir / "rows.csv").string();
-  write_file(text, std::string(400, 'a') + std::string(400, 'b'));
+  write_file(text, std::string(2000, 'a') + std::string(2000, 'b'));
   printed({"train", "--init_from=" + run, "--dataset=" + text, "--out_dir=" + next, "--max_iters=2",
            "--warmup_iters=1", "--batch_size=1", "--threads=1"});
   CHECK(contains(read_file(dir / "next/texts.json"), R"("begin":null,"ends":[],"own_windows":false)"));

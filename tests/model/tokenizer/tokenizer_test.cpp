@@ -281,7 +281,7 @@ TEST_CASE("files that are not tokenizers are refused with the reason", "[tokeniz
     return fails(ErrorCode::input, {reason}, [&] { tokenizer_from_json(json); });
   };
   const auto file = [](const std::string& rest) { return R"({"format":"hewn-tokenizer",)" + rest + "}"; };
-  CHECK(refused("", "not a tokenizer"));
+  CHECK(refused("", "not JSON"));
   CHECK(refused("[]", "expected an object"));
   CHECK(refused("{}", "expected an object with \"format\": \"hewn-tokenizer\""));
   CHECK(refused(R"({"format":7})", "not a tokenizer"));

@@ -238,7 +238,7 @@ TEST_CASE("template: a file is read, and refused if it is none") {
               {"'chatml2' is not a template; expected alpaca|phi|chatml|plain, or a JSON file"},
               [] { find_template("chatml2"); }));
   test::write_file(path, R"({"before_user": )");
-  CHECK(fails(ErrorCode::input, {"mine.json: "}, [&] { find_template(path); }));
+  CHECK(fails(ErrorCode::input, {"not JSON: "}, [&] { find_template(path); }));
   for (const char* part : {"before_user", "after_user", "before_answer"}) {
     test::write_file(path, join("{\"", part, "\": \"\\n\"}"));
     CHECK_NOTHROW(find_template(path));

@@ -18,6 +18,7 @@ namespace {
 struct Files {
   test::TempDir dir;
   std::string file(const std::string& name, const std::string& content) const {
+    std::filesystem::remove(dir / name);  // rows of an earlier test may still be mapped
     test::write_file(dir / name, content);
     return (dir / name).string();
   }

@@ -50,7 +50,7 @@ TEST_CASE("task: every member is written and read") {
 }
 
 TEST_CASE("task: unknown kinds, versions and members of the wrong type are refused") {
-  CHECK(refused_task("", {"task.json: "}));
+  CHECK(refused_task("", {"not JSON: "}));
   CHECK(refused_task("[]", {"task.json: is not a task"}));
   CHECK(refused_task("{\"format\": \"other\"}",
                      {"is not a task; expected an object with \"format\": \"hewn-task\""}));

@@ -219,7 +219,7 @@ TEST_CASE("mistakes around classifiers are explained") {
               "`hewn train`");
   CHECK_FAILS(hewn(spam.command()), 2, "not empty");
   CHECK_FAILS(hewn({"finetune", "classify", "--data=" + spam.table}), 2, "--init_from=RUN");
-  CHECK_FAILS(hewn({"finetune", "classify", "--init_from=" + spam.base}), 2, "--data=FILE");
+  CHECK_FAILS(hewn({"finetune", "classify", "--init_from=" + spam.base}), 2, "--data=TABLE");
   CHECK_FAILS(hewn(spam.command({"--label=sort"}, spam.path("on"))), 2, "sort");
   CHECK_FAILS(hewn(spam.command({"--max_length=25"}, spam.path("on"))), 2, "give at most that");
   CHECK_FAILS(hewn(spam.command({"--split=50/60"}, spam.path("on"))), 2, "split");

@@ -157,7 +157,7 @@ TEST_CASE("report: adapters, and a classifier", "[report]") {
   CHECK(missing(lora, "attention") == "");
   CHECK(missing(lora, "gradient") == "");
   std::string rows = "kind,message\n";
-  for (int i = 0; i < 40; ++i) rows += i % 2 ? "spam,win now\n" : "ham,see you\n";
+  for (int i = 0; i < 40; ++i) rows += (i % 2 ? "spam,win now " : "ham,see you ") + std::to_string(i) + "\n";
   write_file(dir / "rows.csv", rows);
   CHECK_FAILS(hewn({"finetune", "classify", "--data=" + (dir / "rows.csv").string(), "--text=message",
                     "--label=kind", "--init_from=" + base, "--threads=1", "--epochs=1", "--batch_size=4",

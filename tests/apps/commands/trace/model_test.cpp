@@ -124,7 +124,7 @@ TEST_CASE("trace: mistakes around a run are explained", "[trace]") {
   const TempDir dir;
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn(small_train(dir)), 0, "");
-  CHECK_FAILS(hewn({"trace", run}), 2, "no text was given; add --text");
+  CHECK_FAILS(hewn({"trace", run}), 2, "no text was given; add --prompt");
   CHECK_FAILS(hewn({"trace", run, "--text="}), 2, "no text was given");
   CHECK_FAILS(hewn({"trace", run, "--text=t"}), 2, "the text has 1 token; expected 2 to");
   CHECK_FAILS(hewn({"trace", run, "--text=" + std::string(5000, 't')}), 2, "the text has 5000 tokens");
@@ -135,7 +135,7 @@ TEST_CASE("trace: mistakes around a run are explained", "[trace]") {
       "");
   CHECK_FAILS(hewn({"trace", counts, "--text=the"}), 2, "counts n-grams: it has no gradients to trace");
   CHECK_FAILS(hewn({"trace", (dir / "none").string(), "--text=the"}), 3, "none");
-  CHECK_FAILS(hewn({"trace", "--expr=w*w", "w=1", "--text=the"}), 2, "text belongs to the trace of a model");
+  CHECK_FAILS(hewn({"trace", "--expr=w*w", "w=1", "--text=the"}), 2, "prompt belongs to the trace of a model");
 }
 
 TEST_CASE("trace: the kernels of every node, and all of them in the tree", "[trace]") {
