@@ -39,6 +39,7 @@ int run_import(const Settings& settings) {
   ForeignModel foreign = open_foreign(source);
   if (settings.has("tokenizer")) {
     foreign.tokenizer = open_tokenizer(settings.text("tokenizer"));
+    foreign.text_form.reset();  // of another vocabulary
     require(foreign.tokenizer->vocab_size() <= foreign.config.vocab_size, settings.where("tokenizer"),
             ": the tokenizer has ", foreign.tokenizer->vocab_size(), " tokens, but the model only ",
             foreign.config.vocab_size);

@@ -55,6 +55,9 @@ class BpeTokenizer final : public Tokenizer {
       for (size_t i = 0, end = 0; i < ids.size(); ++i) ends->push_back(end += bytes_of(ids[i]).size());
     return ids;
   }
+  std::optional<int32_t> begin_token() const override {
+    return vocabulary_.begin < 0 ? std::nullopt : std::optional(vocabulary_.begin);
+  }
   std::string_view bytes_of(int32_t id) const override { return vocabulary_.pieces[static_cast<size_t>(id)]; }
 
  private:
@@ -70,6 +73,8 @@ std::string BpeTokenizer::to_json() const {
   };
   const Ordered byte_level{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  std::vector<Special> begin;
+  if (const auto id = begin_token()) begin = {{std::string(bytes_of(*id)), *id}};
   Ordered merges = Ordered::array();
   std::string object;  // by hand: inserting into an ordered object takes linear time
   for (int32_t id = 0; id < vocab_size(); ++id)
@@ -79,10 +84,14 @@ std::string BpeTokenizer::to_json() const {
         ":" + std::to_string(id);
   for (const Merge& m : vocabulary_.merges)
     merges.push_back(to_printable(bytes_of(m.pair.left)) + " " + to_printable(bytes_of(m.pair.right)));
-  const Ordered file{{"version", "1.0"},          {"truncation", nullptr},
-                     {"padding", nullptr},        {"added_tokens", added_tokens(specials())},
-                     {"normalizer", nullptr},     {"pre_tokenizer", byte_level},
-                     {"post_processor", nullptr}, {"decoder", byte_level}};
+  const Ordered file{{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", added_tokens(specials())},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", byte_level},
+                     {"post_processor", post_processor(begin)},
+                     {"decoder", byte_level}};
   std::string text = exact_json_text(file);
   text.pop_back();
   return text +
@@ -150,11 +159,15 @@ std::unique_ptr<Tokenizer> read_bpe(const json& file) {
   if (model.value("byte_fallback", false)) return read_sentencepiece(file);
   require_gpt2_like(file);
   const json added = file.value("added_tokens", json::array());
-  return make_bpe(assembled(texts_by_id(model.at("vocab"), added), merges_in(model), specials_in(added)));
+  BpeVocabulary vocabulary =
+      assembled(texts_by_id(model.at("vocab"), added), merges_in(model), specials_in(added));
+  vocabulary.begin = begin_in(file, vocabulary.specials);
+  return make_bpe(std::move(vocabulary));
 }
 
-std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std::string_view merges) {
-  std::vector<std::string> texts = texts_by_id(parse_json(vocab_json), json::array());
+std::unique_ptr<Tokenizer> read_gpt2_vocabulary(const json& vocab, std::string_view merges,
+                                                const json& added) {
+  std::vector<std::string> texts = texts_by_id(vocab, added);
   std::vector<std::pair<std::string, std::string>> pairs;
   while (!merges.empty()) {
     const size_t line_end = std::min(merges.find('\n'), merges.size());
@@ -164,9 +177,11 @@ std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std
     if (line.empty() || (pairs.empty() && line.starts_with("#version"))) continue;
     pairs.push_back(split_pair(line, pairs.size()));
   }
+  std::vector<bool> is_added(texts.size());
+  for (const Special& s : specials_in(added)) is_added[static_cast<size_t>(s.id)] = true;
   std::vector<Special> specials;
   for (size_t id = 0; id < texts.size(); ++id)
-    if (texts[id].starts_with("<|") && texts[id].ends_with("|>"))
+    if (is_added[id] || (texts[id].starts_with("<|") && texts[id].ends_with("|>")))
       specials.push_back({texts[id], static_cast<int32_t>(id)});
   return make_bpe(assembled(std::move(texts), pairs, std::move(specials)));
 }

@@ -2,6 +2,7 @@
 // Byte pair vocabularies from any source.
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,14 +17,16 @@ struct BpeVocabulary {
   std::vector<std::string> pieces;
   std::vector<Merge> merges;      ///< in the order in which they were learned
   std::vector<Special> specials;  ///< by id
+  int32_t begin = -1;             ///< special token at the beginning of a text for the model; -1: none
 };
 
 /// Throws ErrorCode::input unless there is a token for each byte.
 std::unique_ptr<Tokenizer> make_bpe(BpeVocabulary vocabulary);
 
-/// Reads GPT-2's two files: an object that maps token texts to ids, and a list of merges, one per line.
-/// Throws ErrorCode::input.
-std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std::string_view merges);
+/// Reads GPT-2's two files: an object that maps token texts to ids, and a list of merges, one per line. Special tokens
+/// are those of a list as in tokenizer.json, and texts such as <|endoftext|>. Throws ErrorCode::input or a JSON exception.
+std::unique_ptr<Tokenizer> read_gpt2_vocabulary(const nlohmann::json& vocab, std::string_view merges,
+                                                const nlohmann::json& added);
 
 /// Converts bytes to the printable characters that represent them in GPT-2's files, one character per byte,
 /// and back. Throws ErrorCode::input for text with other characters.

@@ -1,13 +1,29 @@
 #include "model/tokenizer/huggingface_file.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/json.h"
 
 namespace hewn::tokenizers {
 
 using nlohmann::json;
+
+namespace {
+
+constexpr size_t max_beside_bytes = size_t{64} << 20;
+
+bool is_special_token_key(std::string_view key) {
+  constexpr std::string_view keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                       "pad_token", "cls_token", "mask_token"};
+  return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
+}
+
+}  // namespace
 
 std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
   struct Token {
@@ -66,6 +82,91 @@ nlohmann::ordered_json added_tokens(std::span<const Special> specials) {
                      {"rstrip", false},
                      {"normalized", false},
                      {"special", true}});
+  return added;
+}
+
+int32_t begin_in(const json& file, std::span<const Special> specials) {
+  const json post = file.value("post_processor", json());
+  const auto wrong = [&] {
+    fail(ErrorCode::input, "the post_processor is ", json_text(post).substr(0, 300),
+         "; expected \"TemplateProcessing\" with at most one token before the text and none after it");
+  };
+  std::vector<json> steps{post};
+  if (post.is_object() && post.value("type", "") == "Sequence") post.at("processors").get_to(steps);
+  int32_t begin = -1;
+  for (const json& step : steps) {
+    if (step.is_null() || step.value("type", "") == "ByteLevel") continue;  // it moves offsets, adds nothing
+    if (step.value("type", "") != "TemplateProcessing" || begin >= 0) wrong();
+    const json& single = step.at("single");
+    if (single.empty() || single.size() > 2 || !single.back().contains("Sequence")) wrong();
+    if (single.size() == 1) continue;
+    if (!single.front().contains("SpecialToken")) wrong();
+    const auto name = single.front()["SpecialToken"].at("id").get<std::string>();
+    const auto ids = step.at("special_tokens").at(name).at("ids").get<std::vector<int32_t>>();
+    if (ids.size() != 1) wrong();
+    begin = ids.front();
+    if (std::none_of(specials.begin(), specials.end(), [&](const Special& s) { return s.id == begin; }))
+      fail(ErrorCode::input, "each text begins with token ", begin, ", which is not among the added_tokens");
+  }
+  return begin;
+}
+
+nlohmann::ordered_json post_processor(std::span<const Special> begin) {
+  using Ordered = nlohmann::ordered_json;
+  if (begin.empty()) return nullptr;
+  const std::string& text = begin[0].text;
+  const auto special = [&](int type) { return Ordered{{"SpecialToken", {{"id", text}, {"type_id", type}}}}; };
+  const auto sequence = [](const char* name, int type) {
+    return Ordered{{"Sequence", {{"id", name}, {"type_id", type}}}};
+  };
+  Ordered post{{"type", "TemplateProcessing"}};
+  post["single"] = Ordered::array({special(0), sequence("A", 0)});
+  post["pair"] = Ordered::array({special(0), sequence("A", 0), special(1), sequence("B", 1)});
+  post["special_tokens"][text] = {{"id", text}, {"ids", {begin[0].id}}, {"tokens", {text}}};
+  return post;
+}
+
+std::string token_text(const json& token) { return token.is_object() ? token.at("content") : token; }
+
+json added_beside(const std::string& path, const json& vocab) {
+  json added = json::array();
+  const std::filesystem::path vocabulary = path;
+  if (vocabulary.filename() != "vocab.json") return added;
+  std::map<std::string, int64_t> known;
+  const auto add = [&](const std::string& text, const json& id) {
+    if (!id.is_number_integer())
+      fail(ErrorCode::input, "the id of ", json_text(json(text)), " is ", json_text(id),
+           "; expected a number");
+    if (const auto [at, is_new] = known.emplace(text, id.get<int64_t>()); is_new || at->second != id)
+      added.push_back({{"id", id}, {"content", text}});
+  };
+  const auto name =
+      [&](const json& token) {  // one without an id gets one behind the model's, so it cannot occur
+        const std::string text = token_text(token);
+        if (vocab.contains(text)) add(text, vocab[text]);
+      };
+  const auto take = [&](const std::string& key, const json& value) {
+    if (key == "added_tokens_decoder")
+      for (const auto& [id, token] : value.items()) add(token_text(token), parse_json(id));
+    else if (key == "additional_special_tokens")
+      for (const json& token : value) name(token);
+    else if (is_special_token_key(key) && !value.is_null())
+      name(value);
+  };
+  for (const std::string_view file :
+       {"added_tokens.json", "tokenizer_config.json", "special_tokens_map.json"}) {
+    const std::string beside = (vocabulary.parent_path() / file).string();
+    if (!path_exists(beside)) continue;
+    const Doing reading("reading ", file, " beside it");
+    try {
+      const json settings = parse_json(read_small_file(beside, max_beside_bytes));
+      if (!settings.is_object()) fail(ErrorCode::input, "expected a JSON object");
+      for (const auto& [key, value] : settings.items())
+        file == "added_tokens.json" ? add(key, value) : take(key, value);
+    } catch (const json::exception& error) {
+      fail(ErrorCode::input, "it does not have the expected content: ", json_reason(error));
+    }
+  }
   return added;
 }
 

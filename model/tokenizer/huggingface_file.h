@@ -25,6 +25,20 @@ std::vector<Special> specials_in(const nlohmann::json& added);
 /// The inverse: special tokens in the form of such a file.
 nlohmann::ordered_json added_tokens(std::span<const Special> specials);
 
+/// The token that a post_processor inserts before a text, which must be one of `specials`; -1: none. Refuses other inserted
+/// tokens.
+int32_t begin_in(const nlohmann::json& file, std::span<const Special> specials);
+
+/// The inverse: the post_processor that inserts a token before every text; null for an empty list.
+nlohmann::ordered_json post_processor(std::span<const Special> begin);
+
+/// The text of a token, which stands there by itself or as the "content" of an object.
+std::string token_text(const nlohmann::json& token);
+
+/// The added tokens, in the form of the list of such a file, that the files beside this one name: added_tokens.json,
+/// tokenizer_config.json and special_tokens_map.json, of which only vocab.json makes use.
+nlohmann::json added_beside(const std::string& path, const nlohmann::json& vocab);
+
 /// The merges of a model, each as "left right" or as [left, right].
 std::vector<TextPair> merges_in(const nlohmann::json& model);
 

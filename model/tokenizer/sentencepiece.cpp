@@ -270,24 +270,16 @@ std::string SentencePieceTokenizer::to_json() const {
     normalizer = nullptr;
     cut = {{"type", "Metaspace"}, {"replacement", blank_sign}, {"prepend_scheme", "first"}, {"split", false}};
   }
-  Ordered post = nullptr;
-  if (given_.begin >= 0) {
-    const std::string& begin = given_.texts[static_cast<size_t>(given_.begin)];
-    const auto special = [&](int type) {
-      return Ordered{{"SpecialToken", {{"id", begin}, {"type_id", type}}}};
-    };
-    const auto sequence = [](const char* name, int type) {
-      return Ordered{{"Sequence", {{"id", name}, {"type_id", type}}}};
-    };
-    post = Ordered{{"type", "TemplateProcessing"}};
-    post["single"] = Ordered::array({special(0), sequence("A", 0)});
-    post["pair"] = Ordered::array({special(0), sequence("A", 0), special(1), sequence("B", 1)});
-    post["special_tokens"][begin] = {{"id", begin}, {"ids", {given_.begin}}, {"tokens", {begin}}};
-  }
-  Ordered file{{"version", "1.0"},         {"truncation", nullptr},
-               {"padding", nullptr},       {"added_tokens", added_tokens(specials())},
-               {"normalizer", normalizer}, {"pre_tokenizer", cut},
-               {"post_processor", post},   {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
+  std::vector<Special> begin;
+  if (given_.begin >= 0) begin = {{given_.texts[static_cast<size_t>(given_.begin)], given_.begin}};
+  Ordered file{{"version", "1.0"},
+               {"truncation", nullptr},
+               {"padding", nullptr},
+               {"added_tokens", added_tokens(specials())},
+               {"normalizer", normalizer},
+               {"pre_tokenizer", cut},
+               {"post_processor", post_processor(begin)},
+               {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
   if (!given_.scores.empty()) file["hewn"] = {{"scores", given_.scores}};
   std::string object, list;  // by hand: inserting into an ordered object takes linear time
   for (int32_t id = 0; id < vocab_size(); ++id)

@@ -84,25 +84,6 @@ void check_decoder(const json& file, Blank blank) {
                 "prepends to a text");
 }
 
-/// The token inserted before a text. Refuses other inserted tokens.
-int32_t begin_of(const json& file) {
-  const json post = file.value("post_processor", json());
-  if (post.is_null()) return -1;
-  const auto wrong = [&] {
-    refuse_part("post_processor", post,
-                "\"TemplateProcessing\" with at most one token before the text and none after it");
-  };
-  if (post.value("type", "") != "TemplateProcessing") wrong();
-  const json& single = post.at("single");
-  if (single.empty() || single.size() > 2 || !single.back().contains("Sequence")) wrong();
-  if (single.size() == 1) return -1;
-  if (!single.front().contains("SpecialToken")) wrong();
-  const auto name = single.front()["SpecialToken"].at("id").get<std::string>();
-  const auto ids = post.at("special_tokens").at(name).at("ids").get<std::vector<int32_t>>();
-  if (ids.size() != 1) wrong();
-  return ids.front();
-}
-
 /// Reads numbers and bytes in order, never past the end of the file.
 class Llama2cReader {
  public:
@@ -166,11 +147,7 @@ std::unique_ptr<Tokenizer> read_sentencepiece(const json& file) {
   pieces.merges = merges_in(model);
   pieces.blank = blank_of(file);
   check_decoder(file, pieces.blank);
-  pieces.begin = begin_of(file);
-  const auto is_begin = [&](const Special& s) { return s.id == pieces.begin; };
-  if (pieces.begin >= 0 && std::none_of(pieces.specials.begin(), pieces.specials.end(), is_begin))
-    fail(ErrorCode::input, "each text begins with token ", pieces.begin,
-         ", which is not among the added_tokens");
+  pieces.begin = begin_in(file, pieces.specials);
   if (file.contains("hewn")) {
     file["hewn"].at("scores").get_to(pieces.scores);
     if (pieces.scores.size() != pieces.texts.size())

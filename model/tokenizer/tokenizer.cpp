@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "model/json.h"
 #include "model/tokenizer/bpe.h"
+#include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/huggingface_kinds.h"
 #include "model/tokenizer/kinds.h"
 #include "model/tokenizer/sentencepiece.h"
@@ -101,7 +102,11 @@ TokenizerFiles read_tokenizer_files(const std::string& path) {
 std::unique_ptr<Tokenizer> tokenizer_from_files(const TokenizerFiles& files) {
   const Doing reading("reading the tokenizer ", files.path);
   if (files.merges)
-    return or_not_one([&] { return tokenizers::read_gpt2_vocabulary(files.content, *files.merges); });
+    return or_not_one([&] {
+      const json vocab = parse_json(files.content);
+      return tokenizers::read_gpt2_vocabulary(vocab, *files.merges,
+                                              tokenizers::added_beside(files.path, vocab));
+    });
   if (files.path.ends_with(".bin")) return tokenizers::read_llama2c_tokenizer(files.content);
   return tokenizer_from_json(files.content);
 }

@@ -70,6 +70,7 @@ ForeignModel with_fitting_tokenizer(ForeignModel foreign) {
     foreign.no_tokenizer = "the tokenizer found has " + std::to_string(foreign.tokenizer->vocab_size()) +
                            " tokens, but the model only " + std::to_string(foreign.config.vocab_size);
     foreign.tokenizer = nullptr;
+    foreign.text_form.reset();
   }
   return foreign;
 }

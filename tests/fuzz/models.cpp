@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "model/weights/gguf/gguf_model.h"
+#include "model/weights/huggingface/huggingface_texts.h"
 #include "model/weights/llama2c/llama2c.h"
 #include "tests/fuzz/target.h"
 
@@ -23,6 +24,20 @@ void use_model(const ForeignModel& foreign) {
 
 const AddFuzzTarget gguf_model_target("gguf_model", [](std::string_view bytes) {
   use_model(open_gguf(memory_file(bytes)));
+});
+
+/// The files, with zero bytes between them.
+const AddFuzzTarget huggingface_texts_target("huggingface_texts", [](std::string_view bytes) {
+  static const auto tokenizer = train_tokenizer("bpe", "a text", {.vocab_size = 257});
+  TextFacts files;
+  for (const char* name :
+       {"config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"}) {
+    const size_t end = std::min(bytes.find('\0'), bytes.size());
+    if (end > 0) files[name] = bytes.substr(0, end);
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+  }
+  const TextForm form = huggingface_texts(files, *tokenizer);
+  text_form_from_json(to_json(form), tokenizer->vocab_size());
 });
 
 const AddFuzzTarget llama2c_model_target("llama2c_model", [](std::string_view bytes) {

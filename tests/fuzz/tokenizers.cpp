@@ -22,17 +22,21 @@ namespace {
 const AddFuzzTarget json_target("tokenizer_json",
                                 [](std::string_view bytes) { use_tokenizer(*tokenizer_from_json(bytes)); });
 
-/// encoder.json, a zero byte, vocab.bpe.
+/// vocab.json, merges.txt and the files that may lie beside them, with zero bytes between them.
 const AddFuzzTarget gpt2_target("tokenizer_gpt2", [](std::string_view bytes) {
   static const std::filesystem::path directory = [] {
     const std::filesystem::path path = fuzz_directory() / "gpt2";
     std::filesystem::create_directory(path);
     return path;
   }();
-  const size_t middle = std::min(bytes.find('\0'), bytes.size());
-  put_file(directory / "encoder.json", bytes.substr(0, middle));
-  put_file(directory / "vocab.bpe", bytes.substr(std::min(middle + 1, bytes.size())));
-  use_tokenizer(*load_tokenizer((directory / "encoder.json").string()));
+  for (const char* name : {"vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json",
+                           "special_tokens_map.json"}) {
+    const size_t end = std::min(bytes.find('\0'), bytes.size());
+    put_file(directory / name,
+             end == 0 && name != std::string_view("merges.txt") ? "{}" : bytes.substr(0, end));
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+  }
+  use_tokenizer(*load_tokenizer((directory / "vocab.json").string()));
 });
 
 const AddFuzzTarget llama2c_target("tokenizer_llama2c", [](std::string_view bytes) {

@@ -109,6 +109,7 @@ ForeignModel open_gguf(const std::string& path) {
     fail(ErrorCode::input, arch, ".block_count is ", model.config.n_layer, ", but the file has only ",
          file->entries().size(), " tensors");
   model.tokenizer = tokenizer_in(*file, model.no_tokenizer);
+  if (model.tokenizer) model.text_form = texts_in(*file, *model.tokenizer);
   model.tensors = std::move(file);
   return model;
 }

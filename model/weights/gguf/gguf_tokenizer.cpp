@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/json.h"
+#include "model/texts/ends.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/sentencepiece.h"
 
@@ -20,8 +21,9 @@ const std::vector<T>* gguf_list(const GgufFile& file, const char* key) {
 
 bool gguf_flag(const GgufFile& file, const char* key, bool otherwise) {
   const GgufValue* value = file.find_key(std::string("tokenizer.ggml.") + key);
-  const bool* flag = value ? std::get_if<bool>(value) : nullptr;
-  return flag ? *flag : otherwise;
+  if (!value) return otherwise;
+  if (const bool* flag = std::get_if<bool>(value)) return *flag;
+  fail(ErrorCode::input, "tokenizer.ggml.", key, " is neither true nor false");
 }
 
 /// The parts that both kinds have.
@@ -74,12 +76,15 @@ std::shared_ptr<const Tokenizer> gguf_byte_pairs(const GgufFile& file) {
   if (!merges || merges->empty())
     if (auto single = single_characters(tokens)) return single;
   std::string vocabulary = "{", pairs;
-  for (size_t id = 0; id < tokens.texts.size(); ++id)
+  nlohmann::json added = nlohmann::json::array();
+  for (size_t id = 0; id < tokens.texts.size(); ++id) {
     vocabulary +=
         (id ? "," : "") + exact_json_text(nlohmann::json(tokens.texts[id])) + ":" + std::to_string(id);
+    if (tokens.types[id] == gguf_token::control) added.push_back({{"id", id}, {"content", tokens.texts[id]}});
+  }
   if (merges)
     for (const std::string& pair : *merges) pairs += pair + "\n";
-  return tokenizers::read_gpt2_vocabulary(vocabulary + "}", pairs);
+  return tokenizers::read_gpt2_vocabulary(parse_json(vocabulary + "}"), pairs, added);
 }
 
 std::shared_ptr<const Tokenizer> gguf_sentence_pieces(const GgufFile& file) {
@@ -99,8 +104,6 @@ std::shared_ptr<const Tokenizer> gguf_sentence_pieces(const GgufFile& file) {
   }
   pieces.texts = std::move(tokens.texts);
   if (!gguf_flag(file, "add_space_prefix", true)) pieces.blank = tokenizers::Blank::never;
-  if (gguf_flag(file, "add_eos_token", false))
-    fail(ErrorCode::input, "the tokenizer adds a token after every text, which is not supported");
   if (gguf_flag(file, "add_bos_token", true)) {
     const int64_t begin =
         file.find_key("tokenizer.ggml.bos_token_id") ? file.integer("tokenizer.ggml.bos_token_id") : 1;
@@ -127,6 +130,8 @@ std::shared_ptr<const Tokenizer> own_tokenizer(const GgufFile& file) {
 std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string& why_not) {
   if (file.find_key(own_tokenizer_key)) return own_tokenizer(file);
   try {
+    if (gguf_flag(file, "add_eos_token", false))
+      fail(ErrorCode::input, "the tokenizer adds a token after every text, which is not supported");
     const std::string kind =
         file.find_key("tokenizer.ggml.model") ? file.text("tokenizer.ggml.model") : "none";
     if (kind == "gpt2") return gguf_byte_pairs(file);
@@ -137,6 +142,26 @@ std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string&
     why_not = error.what();
   }
   return nullptr;
+}
+
+TextForm texts_in(const GgufFile& file, const Tokenizer& tokenizer) {
+  const auto token = [&](const std::string& key) {
+    const int64_t id = file.integer(key);
+    if (id < 0 || id >= tokenizer.vocab_size())
+      fail(ErrorCode::input, key, " is ", id, ", which is not in the vocabulary; expected 0 to ",
+           tokenizer.vocab_size() - 1);
+    return static_cast<int32_t>(id);
+  };
+  TextForm form = form_of(tokenizer);
+  const bool byte_pairs =
+      file.find_key("tokenizer.ggml.model") && file.text("tokenizer.ggml.model") == "gpt2";
+  if (byte_pairs && gguf_flag(file, "add_bos_token", false))
+    form.begin = token("tokenizer.ggml.bos_token_id");
+  std::vector<int32_t> ends;
+  for (const char* end : {"eos", "eot", "eom"})
+    if (const std::string key = join("tokenizer.ggml.", end, "_token_id"); file.find_key(key))
+      ends.push_back(token(key));
+  return with_ends(std::move(form), std::move(ends));
 }
 
 }  // namespace hewn

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "model/tokenizer/tokenizer.h"
+#include "model/texts/texts.h"
 #include "model/weights/gguf/gguf.h"
 
 namespace hewn {
@@ -22,5 +22,9 @@ inline std::string gguf_padding_token(size_t id) { return "[PAD" + std::to_strin
 /// Null, with the reason in `why_not`, for other kinds and for tokenizers that this program would apply differently.
 /// Throws ErrorCode::input if the key is no tokenizer, or has another number of tokens than the file's own list.
 std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string& why_not);
+
+/// How the texts of the file's model begin and end: as its tokenizer says, with the ends and, for byte pairs, the begin that
+/// its keys name. Throws ErrorCode::input for keys of the wrong type, and for tokens that do not exist.
+TextForm texts_in(const GgufFile& file, const Tokenizer& tokenizer);
 
 }  // namespace hewn

@@ -8,6 +8,7 @@
 #include "core/io/path.h"
 #include "model/json.h"
 #include "model/weights/huggingface/huggingface_names.h"
+#include "model/weights/huggingface/huggingface_texts.h"
 #include "model/weights/safetensors/safetensors.h"
 
 namespace hewn {
@@ -221,6 +222,12 @@ ForeignModel open_huggingface(const std::string& directory) {
   opened.naming =
       llama ? llama_naming() : gpt2_naming(opened.tensors->find("transformer.wte.weight") != nullptr);
   find_tokenizer(directory, opened);
+  if (!opened.tokenizer) return opened;
+  TextFacts facts{{"config.json", text}};
+  for (const char* name : {"generation_config.json", "tokenizer_config.json", "special_tokens_map.json"})
+    if (const fs::path file = fs::path(directory) / name; path_exists(file))
+      facts[name] = read_small_file(file.string(), max_json_bytes);
+  opened.text_form = huggingface_texts(facts, *opened.tokenizer);
   return opened;
 }
 

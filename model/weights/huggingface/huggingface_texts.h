@@ -1,0 +1,19 @@
+#pragma once
+// How the texts of a Hugging Face model begin and end.
+
+#include <map>
+#include <string>
+
+#include "model/texts/texts.h"
+
+namespace hewn {
+
+/// The contents of config.json, generation_config.json, tokenizer_config.json and special_tokens_map.json by name, as far
+/// as they exist.
+using TextFacts = std::map<std::string, std::string, std::less<>>;
+
+/// What `form_of(tokenizer)` says, changed by these files as docs/import.md lists. Throws ErrorCode::input, naming file and
+/// key, for values of the wrong type, and for a text that is to begin with a token that does not exist.
+TextForm huggingface_texts(const TextFacts& files, const Tokenizer& tokenizer);
+
+}  // namespace hewn
