@@ -124,8 +124,7 @@ std::vector<TriedCommand> Workplace::commands() const {
   makes("data prepare --force", "old_data", with(prepare, {"--out_dir=" + at("old_data"), "--force"}));
   makes("data prepare --shard_tokens", "shards",
         with(prepare, {"--out_dir=" + at("shards"), "--shard_tokens=300"}));
-  const Words import{"import", at("model"), "--out=" + at("imported")};
-  all.push_back({"import", import, {"imported"}, {import}});
+  makes("import", "imported", {"import", at("model"), "--out=" + at("imported")});
   makes("export hf", "exported", {"export", at("run"), "--format=hf", "--out=" + at("exported")});
   makes("export safetensors", "run.safetensors",
         {"export", at("run"), "--format=safetensors", "--out=" + at("run.safetensors")});
@@ -143,8 +142,7 @@ std::vector<TriedCommand> Workplace::commands() const {
       {"finetune", "instruct", "--data=" + at("talks.json"), "--template=plain", "--init_from=" + at("run"),
        "--max_iters=2", "--batch_size=2", "--max_new_tokens=2", "--threads=1", "--out_dir=" + at("helper")},
       {"finetune", "instruct"});
-  const Words merge{"merge", at("tuned"), "--out=" + at("merged")};
-  all.push_back({"merge", merge, {"merged"}, {merge}});
+  makes("merge", "merged", {"merge", at("tuned"), "--out=" + at("merged")});
   makes("tokenizer train", "bpe.json",
         {"tokenizer", "train", at("text.txt"), "--type=bpe", "--vocab_size=260", "--out=" + at("bpe.json")});
   makes("judge", "scores.jsonl",
