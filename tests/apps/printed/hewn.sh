@@ -1,8 +1,11 @@
 #!/bin/bash
-# `hewn` as tests of printed commands call it. First, the command and its options are checked as they were written; then
-# the command runs, with the numbers of large models and long trainings cut down. With CHECK_ONLY=1 it does not run.
-"$HEWN_PROGRAM" --help "$@" >/dev/null || exit
-[ -z "${CHECK_ONLY:-}" ] || exit 0
+# `hewn` as tests of printed commands call it: with the numbers of large models and long trainings cut down. Before that,
+# the options are checked as they were written. With CHECK_ONLY=1 nothing more happens.
+check() { "$REAL_HEWN" --help "$@" >/dev/null || exit; }
+if [ -n "${CHECK_ONLY:-}" ]; then
+  check "$@"
+  exit 0
+fi
 
 # The largest value of a key, for those that make a command slow.
 declare -A most=([batch_size]=2 [block_size]=160 [entries]=2 [epochs]=1 [gradient_accumulation_steps]=8 [iters]=3
@@ -20,6 +23,7 @@ for word; do
   esac
   words+=("$word")
 done
+[ "${words[*]}" = "$*" ] || check "$@"
 
 # What the command line does not give comes from here rather than from a configuration.
 export HEWN_MAX_NEW_TOKENS=8 HEWN_REPEAT=1 HEWN_TALES=20 HEWN_TIMEOUT=1 HEWN_RETRIES=0
@@ -41,4 +45,4 @@ case "$*" in
   'bench kernels'*) words+=(--op=softmax --shape=64x64) ;;
 esac
 export OMP_NUM_THREADS=1
-exec -a hewn "$HEWN_PROGRAM" "${words[@]}"
+exec -a hewn "$REAL_HEWN" "${words[@]}"

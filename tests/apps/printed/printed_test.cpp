@@ -179,18 +179,13 @@ void run_documentation(Printed& printed) {
                   true);
 }
 
-/// quickstart.sh, with a stand-in for its build.
+/// quickstart.sh, which builds nothing if it is given a program.
 void run_quickstart(Printed& printed) {
   for (const char* text : {"", " FILE"}) {
     printed.stage.renew();
-    const ProcessResult r = printed.stage.run(
-        "mkdir -p scripts build/apps bin && cp \"$(command -v hewn)\" build/apps && "
-        "printf '#!/bin/sh\n' | tee bin/cmake >scripts/install-deps.sh && chmod +x bin/cmake scripts/*.sh && "
-        "cp " +
-        (source_dir() / "scripts/quickstart.sh").string() +
-        " scripts && "
-        "PATH=$PWD/bin:$PATH scripts/quickstart.sh" +
-        text);
+    const ProcessResult r =
+        printed.stage.run("mkdir scripts && cp '" + (source_dir() / "scripts/quickstart.sh").string() +
+                          "' scripts && HEWN_PROGRAM=hewn scripts/quickstart.sh" + text);
     INFO(r.out << r.err);
     CHECK(r.exit_code == 0);
     const std::vector<Command> commands = commands_in(r.out);
@@ -284,6 +279,8 @@ bool is_key(const Flag& flag) {
 
 /// Flags of other programs, which texts name too.
 const std::set<std::string> foreign_flags = {"cap_add",  // docker
+                                             "headless",
+                                             "convert_to",  // libreoffice
                                              "host",
                                              "mca",
                                              "oversubscribe",

@@ -53,12 +53,13 @@ ProcessResult Stage::run(const std::string& command, bool check_only) const {
   ProcessOptions options{.input = "the fox\n", .directory = fresh_.string(), .timeout = 120};
   options.env = {{"PATH", (dir_ / "bin").string() + ":" + std::getenv("PATH")},
                  {"HOME", fresh_.string()},
-                 {"HEWN_PROGRAM", hewn_program().string()},
+                 {"REAL_HEWN", hewn_program().string()},
                  {"CHECK_ONLY", check_only ? "1" : ""},
                  {"OMPI_ALLOW_RUN_AS_ROOT", "1"},
                  {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
                  {"OMPI_MCA_rmaps_base_oversubscribe", "1"}};
-  options.unset_env = {"NO_COLOR", "COLUMNS", "HEWN_THREADS", "HEWN_SEED", "HEWN_DTYPE", "XDG_STATE_HOME"};
+  options.unset_env = {"NO_COLOR",   "COLUMNS",      "HEWN_THREADS",  "HEWN_SEED",
+                       "HEWN_DTYPE", "HEWN_PROGRAM", "XDG_STATE_HOME"};
   return run_program({"bash", "-c", "set -o pipefail\n" + line}, options);
 }
 

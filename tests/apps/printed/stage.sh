@@ -4,6 +4,8 @@
 set -euo pipefail
 cp -r "$1/configs" .
 cp configs/baby-gpt-cpu.toml CONFIG.toml
+mkdir -p env/share/hewn
+ln -s ../../../configs env/share/hewn/configs
 mkdir solutions
 for chapter in "$1"/docs/course/*/solution.cpp; do
   name=$(dirname "$chapter")
@@ -15,7 +17,7 @@ done
   for code in {32..126}; do printf "\\x$(printf %x "$code")"; done
   echo
 } >book.txt
-for name in FILE NOVEL NOVEL.txt anna.txt article.txt cal.txt crime.txt input.txt shakespeare.txt tinyshakespeare.txt \
+for name in FILE NOVEL other.txt NOVEL.txt anna.txt article.txt cal.txt crime.txt input.txt shakespeare.txt tinyshakespeare.txt \
   train.txt val.txt validation.txt war.txt; do
   cp book.txt $name
 done
@@ -25,7 +27,7 @@ printf 'You have won a prize\nAre you coming home\n' >lines.txt
 # Tables: labelled texts, instructions and answers, preferences, questions.
 for i in {a..l}; do printf 'spam\tWin a prize %s\nham\tSee you at %s\n' "$i" "$i"; done >SMSSpamCollection.tsv
 { printf 'kind\tmessage\n' && cat SMSSpamCollection.tsv; } >spam.tsv
-{ printf 'label\ttext\n' && cat SMSSpamCollection.tsv; } | tee rt-polarity.tsv TABLE | tr '\t' , | tee train.csv >test.csv
+{ printf 'label\ttext\n' && cat SMSSpamCollection.tsv; } | tee rt-polarity.tsv TABLE | tr '\t' , | tee train.csv spam.csv >test.csv
 tr '\t' , <spam.tsv >messages.csv
 list() { local rows=; for i in {1..6}; do rows+="${rows:+,}${1//N/$i}"; done; printf '[%s]\n' "$rows"; }
 list '{"instruction": "Name N.", "input": "", "output": "It is N."}' | tee instructions.json >instruction-data.json
