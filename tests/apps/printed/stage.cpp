@@ -40,6 +40,8 @@ void Stage::make_room(const std::string& command) const {
        ++at, named = true)
     fs::remove_all(fresh_ / (*at)[1].str());
   if (named) return;
+  static const std::regex config("hewn train configs/([\\w-]+)\\.toml");
+  if (std::smatch found; std::regex_search(command, found, config)) fs::remove_all(fresh_ / "out" / found[1].str());
   if (contains(command, "hewn train") && !contains(command, ".toml")) fs::remove_all(fresh_ / "out");
   if (contains(command, "hewn data prepare")) fs::remove_all(fresh_ / "data");
   if (contains(command, "hewn sweep")) fs::remove_all(fresh_ / "sweep");
