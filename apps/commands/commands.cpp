@@ -28,7 +28,7 @@ constexpr Command command_table[] = {
      "--compare generates one text with each method and reports its log probability and how much it "
      "repeats: distinct-n is the fraction of its n-grams that are distinct.",
      "hewn sample  # the run in out\n"
-     "hewn sample out --num_samples=2 --documents=3  # two texts of three tales each\n"
+     "hewn sample novels --documents=3  # where one ends, the next begins in a fresh window\n"
      "hewn sample out --prompt=\"Once upon\" --temperature=0.7 --top_k=40\n"
      "hewn sample out --prompt=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
      "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"

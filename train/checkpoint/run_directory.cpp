@@ -53,6 +53,7 @@ std::optional<std::vector<fs::path>> leftovers_in(const fs::path& directory) {
   for (const fs::path& entry : entries_of(directory)) {
     const std::string name = entry.filename().string();
     if (name == lock_name || is_temporary(name)) continue;
+    if (path_is_file(entry / configuration_file)) continue;  // another run, such as out/NAME
     if (const char* const own = own_names_in(name)) {
       if (!path_is_directory(entry)) return std::nullopt;
       for (const fs::path& inner : entries_of(entry)) {

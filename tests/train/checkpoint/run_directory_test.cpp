@@ -44,6 +44,16 @@ TEST_CASE("a run directory is new, empty, forced or resumed", "[run]") {
   CHECK(test::read_file(path + ".1/config.toml") == "first");
   CHECK(test::read_file(path + ".2/config.toml") == "second");
 
+  fs::create_directories(dir / "out/other");  // a run may have others inside, but nothing else
+  test::write_file(dir / "out/other/config.toml", "other");
+  const std::string out = (dir / "out").string();
+  CHECK_ERROR(RunDirectory(out, Open::resume), ErrorCode::input, "no run");
+  { const RunDirectory around(out, Open::fresh); }
+  { const RunDirectory forced(out, Open::force); }
+  CHECK(test::read_file(out + "/other/config.toml") == "other");
+  fs::create_directories(dir / "out/photos");
+  CHECK_ERROR(RunDirectory(out, Open::fresh), ErrorCode::usage, "is not empty");
+
   test::write_file(dir / "file", "");
   CHECK_ERROR(RunDirectory((dir / "file").string(), Open::fresh), ErrorCode::usage, "is a file");
   CHECK_ERROR(RunDirectory((dir / "file/run").string(), Open::fresh), ErrorCode::failed, "cannot be created");
