@@ -56,7 +56,7 @@ void make_private_directory(const fs::path& path) {
   std::error_code ignored;
   if (path.empty() || fs::exists(path, ignored)) return;
   fs::create_directories(path.parent_path(), ignored);
-  (void)retried(::mkdir, path.c_str(), 0700);
+  (void)retried(::mkdir, path.c_str(), 0700U);
 }
 
 }  // namespace

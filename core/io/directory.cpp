@@ -23,7 +23,7 @@ Descriptor open_directory(const std::string& path) {
 
 /// Exchanges two names atomically. Returns false if the file system cannot.
 bool exchange_paths(const fs::path& a, const fs::path& b) {
-  return retried(::renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
+  return retried(::renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), unsigned{RENAME_EXCHANGE}) == 0;
 }
 
 constexpr std::string_view aside_prefix = ".unfinished.old-";

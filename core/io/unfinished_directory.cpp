@@ -44,7 +44,7 @@ UnfinishedDirectory::UnfinishedDirectory(const std::string& path, const std::str
 
 /// Returns false if another process renamed or removed the directory before it was locked.
 bool UnfinishedDirectory::begin(const std::string& path, const std::string& in_use) {
-  const bool created = retried(::mkdir, path.c_str(), 0777) == 0;
+  const bool created = retried(::mkdir, path.c_str(), 0777U) == 0;
   if (!created && errno != EEXIST) fail_at(ErrorCode::failed, path, "cannot be created", errno);
   Descriptor lock = lock_directory(path);
   if (!lock.is_open()) {

@@ -47,7 +47,7 @@ struct PowerNode final : Node {
 
   void backward(const Tensor& dy, Grads& grads) override {
     const double *x = a->ptr<double>(), *k = b->ptr<double>(), *g = dy.ptr<double>();
-    for (const size_t input : {0, 1}) {
+    for (const size_t input : {size_t{0}, size_t{1}}) {
       if (!grads.wants(input)) continue;
       const auto [d, write] = grads.at(input);
       double* const sums = d.ptr<double>();
