@@ -114,7 +114,7 @@ int run_finetune_instruct(const Settings& given) {
     answer();
     FinalReport report;
     if (const auto loss = val ? estimate_loss(*begun->model, *val, val->batch_count(), {}) : std::nullopt)
-      report.text = join("validation, ", long_count(data.val.size()), " rows: loss ", fixed(*loss, 4));
+      report.text = join("validation, ", long_count(std::ssize(data.val)), " rows: loss ", fixed(*loss, 4));
     return report;
   };
   training.next = "chat";

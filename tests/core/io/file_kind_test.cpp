@@ -99,8 +99,7 @@ TEST_CASE("texts, tables and models are of no such kind") {
                                "PAR1 is a word",
                                "{\"a\": 1}",
                                "version https://example.com",
-                               "\xef\xbb\xbf"
-                               "text",
+                               "\xef\xbb\xbf\ttext",
                                "\xd0\xbb\xd0\xb8\xd1\x81\xd0\xb0"};
   for (const char* text : texts) {
     INFO(text);

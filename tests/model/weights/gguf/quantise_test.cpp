@@ -406,7 +406,7 @@ TEST_CASE("quantise: a value for which no scale is large enough is refused, in e
     CHECK_NOTHROW(write(format, 0.9f * most * most_scale));
     for (const float value : {1.5f * most * most_scale, 1e20f, 3e38f, -1e30f})
       CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", "half precision", "--keep=blk.0.ffn_up.weight"},
-                  [&] { write(format, value); }));
+                  [&, name = format] { write(name, value); }));
   }
   CHECK_NOTHROW(write("bf16", 1e30f));
   CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", "f16"}, [&] { write("f16", 1e30f); }));
