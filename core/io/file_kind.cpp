@@ -28,28 +28,29 @@ constexpr std::string_view parquet =
     ".to_json(\"rows.jsonl\", orient=\"records\", lines=True)' FILE";
 constexpr std::string_view web_page =
     "a web page (HTML); if it was saved in place of another file, download that file itself; for the page's "
-    "text: pandoc -f html -t plain -o text.txt FILE; to keep the markup, put a comment, <!-- -->, before it";
+    "text: pandoc -f html -t plain -o FILE.txt FILE; to keep the markup, put a comment, <!-- -->, before it";
 
 constexpr FileKind kinds[] = {
     {"version https://git-lfs.github.com/spec/",
      "a Git LFS pointer, not the file that it stands for; fetch that by `git lfs pull`, or download it"},
-    {"%PDF-", "a PDF document; save its text: pdftotext FILE text.txt"},
-    {zip, "an EPUB book; save its text: pandoc -t plain -o text.txt FILE", "application/epub+zip"},
-    {zip, "a Word document; save its text: pandoc -t plain -o text.txt FILE", "word/document.xml"},
-    {zip, "an OpenDocument text; save its text: pandoc -t plain -o text.txt FILE", "opendocument.text"},
+    {"%PDF-", "a PDF document; save its text: pdftotext FILE FILE.txt"},
+    {zip, "an EPUB book; save its text: pandoc -t plain -o FILE.txt FILE", "application/epub+zip"},
+    {zip, "a Word document; save its text: pandoc -t plain -o FILE.txt FILE", "word/document.xml"},
+    {zip, "an OpenDocument text; save its text: pandoc -t plain -o FILE.txt FILE", "opendocument.text"},
     {zip, "an Excel workbook; save a table: libreoffice --headless --convert-to csv FILE", "xl/workbook"},
     {zip, "a PyTorch file; give the directory of its model, with config.json and safetensors", "/data.pkl"},
     {zip, office, "ppt/presentation"},
     {zip, array, ".npy"},
     {zip, "a zip archive; unpack it: unzip FILE"},
     {"\x93NUMPY", array},
-    {"\x1f\x8b\x08", "compressed with gzip; decompress it: gzip -dc FILE > text.txt"},
-    {"1AY&SY", "compressed with bzip2; decompress it: bzip2 -dc FILE > text.txt", "", 4},
-    {"\xfd\x37zXZ\0"sv, "compressed with xz; decompress it: xz -dc FILE > text.txt"},
-    {"\x28\xb5\x2f\xfd", "compressed with Zstandard; decompress it: zstd -dc FILE > text.txt"},
+    {"\x1f\x8b\x08", "compressed with gzip; decompress it: gzip -dc FILE > FILE.txt"},
+    {"1AY&SY", "compressed with bzip2; decompress it: bzip2 -dc FILE > FILE.txt", "", 4},
+    {"\xfd\x37zXZ\0"sv, "compressed with xz; decompress it: xz -dc FILE > FILE.txt"},
+    {"\x28\xb5\x2f\xfd", "compressed with Zstandard; decompress it: zstd -dc FILE > FILE.txt"},
     {"ustar", "a tar archive; unpack it: tar -xf FILE", "", 257},
     {"PAR1", parquet, "PAR1"},
-    {"SQLite format 3\0"sv, "an SQLite database; sqlite3 -csv -header FILE 'SELECT * FROM x' > rows.csv"},
+    {"SQLite format 3\0"sv,
+     "an SQLite database; save its table x: sqlite3 -csv -header FILE 'SELECT * FROM x' > x.csv"},
     {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", office},
     {"{\\rtf1", office},
     {"\x89PNG\r\n", image},
@@ -105,8 +106,9 @@ std::string foreign_kind(std::string_view bytes, const std::string& path) {
   const std::string_view encoding = wide_encoding(bytes);
   std::string what(kind != std::end(kinds) ? kind->what : is_html(bytes) ? web_page : "");
   if (what.empty() && !encoding.empty())
-    what = join("encoded in ", encoding, "; convert it: iconv -f ", encoding, " -t UTF-8 FILE > text.txt");
-  if (const size_t at = what.find("FILE"); at != what.npos) what.replace(at, 4, shell_word(path));
+    what = join("encoded in ", encoding, "; convert it: iconv -f ", encoding, " -t UTF-8 FILE > FILE.txt");
+  const std::string word = shell_word(path);
+  for (size_t at = 0; (at = what.find("FILE", at)) != what.npos; at += word.size()) what.replace(at, 4, word);
   return what;
 }
 
@@ -132,7 +134,7 @@ std::string texts_inside(const std::string& directory) {
                                    [](const std::filesystem::path& p) { return p.extension() == ".txt"; });
   return texts == 0 ? ""
                     : join("; make one file of its ", texts, " .txt files: cat ", shell_word(directory),
-                           "/*.txt > text.txt");
+                           "/*.txt > all.text");
 }
 
 }  // namespace hewn

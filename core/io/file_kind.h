@@ -7,7 +7,7 @@
 namespace hewn {
 
 /// What a file is by its first bytes, if no reader of this program takes it for what it is, and what to do: "a PDF document;
-/// save its text: pdftotext book.pdf text.txt". "" for all others. `path` stands in the commands.
+/// save its text: pdftotext book.pdf book.pdf.txt". "" for all others. `path` stands in the commands.
 std::string foreign_kind(std::string_view bytes, const std::string& path = "FILE");
 
 /// Whether a text is a web page, after white space and in upper or lower case.
@@ -22,7 +22,7 @@ void refuse_foreign_text(const std::string& path, std::string_view bytes);
 /// The same for a path that no reader has recognised; passes everything but regular files.
 void refuse_foreign_file(const std::string& path);
 
-/// "; it holds 3 .txt files, make one of them: cat texts/*.txt > text.txt" for a directory with such files, else "".
+/// "; make one file of its 3 .txt files: cat texts/*.txt > all.text" for a directory with such files, else "".
 std::string texts_inside(const std::string& directory);
 
 }  // namespace hewn

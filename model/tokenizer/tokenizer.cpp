@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/io/file_kind.h"
 #include "model/json.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/huggingface_file.h"
@@ -90,6 +91,7 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
 TokenizerFiles read_tokenizer_files(const std::string& path) {
   const Doing reading("reading the tokenizer ", path);
   TokenizerFiles files{.path = path, .content = read_small_file(path, max_file_bytes), .merges = {}};
+  refuse_foreign_kind(path, files.content);  // HTML, too
   for (const auto& [vocabulary, merges] :
        {std::pair{"encoder.json", "vocab.bpe"}, {"vocab.json", "merges.txt"}}) {
     const std::filesystem::path file = path;
