@@ -220,7 +220,7 @@ constexpr Command command_table[] = {
      "hewn trace out --prompt=\"The fox\" --node=\"h.0.attn.c_attn.linear[0,3]\"\n"
      "hewn trace configs/baby-gpt-cpu.toml --prompt=\"The fox\"  # with random weights\n"
      "hewn trace out --prompt=\"The fox\" --diff=bf16  # where precision is lost\n"
-     "hewn trace out --prompt=\"The fox\" --out=trace.html\n"
+     "hewn trace out --prompt=\"The fox\" --page  # writes out/trace.html\n"
      "hewn trace lesson --out=lesson.html  # every number of a training step\n"
      "hewn trace lesson --watch=\"transformer.h.0.mlp.c_fc.weight[3,7]\" --iters=50",
      run_trace},
@@ -390,7 +390,7 @@ constexpr Command command_table[] = {
      "the directory "
      "of a sweep, or another program's model. A picture whose data is missing says so, and how to get it. "
      "`hewn train --report` keeps such a page in the run.",
-     "hewn report  # the run in out\n"
+     "hewn report  # the run in out; writes out/report.html\n"
      "hewn report out book --out=compared.html\n"
      "hewn report out --text=\"Once upon a time\" --figures=svg\n"
      "hewn report sweep\n"
