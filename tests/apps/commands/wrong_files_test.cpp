@@ -107,7 +107,7 @@ TEST_CASE("every command that reads a file names a wrong one", "[cli]") {
     write_file(dir / "hf" / name, pointer);
     CHECK_FAILS(run(dir, "sample DIR/hf"), 3, "a Git LFS pointer");
     write_file(dir / "hf" / name, "\n<!DOCTYPE html><title>Not found</title>");
-    CHECK_FAILS(run(dir, "sample DIR/hf"), 3, "a web page (HTML); if it was saved in place");
+    CHECK_FAILS(run(dir, "import DIR/hf --out=DIR/o"), 3, "a web page (HTML); if it was saved in place");
     write_file(dir / "hf" / name, kept);
   }
   for (const char* name : {"x.gguf", "x.safetensors", "x.pt"}) {
