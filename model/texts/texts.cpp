@@ -66,6 +66,15 @@ TextForm form_of_rows(TextForm base) {
   return base;
 }
 
+TextForm with_ends(TextForm form, std::vector<int32_t> ends) {
+  ends.insert(ends.end(), form.ends.begin(), form.ends.end());
+  if (form.begin) ends.push_back(*form.begin);
+  form.ends.clear();
+  for (const int32_t end : ends)
+    if (std::find(form.ends.begin(), form.ends.end(), end) == form.ends.end()) form.ends.push_back(end);
+  return form;
+}
+
 std::string to_json(const TextForm& form) {
   nlohmann::ordered_json json{{"format", format}, {"version", version}, {"begin", nullptr}};
   if (form.begin) json["begin"] = *form.begin;

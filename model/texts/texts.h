@@ -36,6 +36,9 @@ TextForm form_of_documents(const Tokenizer& tokenizer, int32_t separator);
 /// not what separates documents.
 TextForm form_of_rows(TextForm base);
 
+/// The same texts, which end at these tokens too; the first of them is the usual end.
+TextForm with_ends(TextForm form, std::vector<int32_t> ends);
+
 /// A form as JSON, which is that of texts.json (docs/formats.md), and its inverse. Throws ErrorCode::input if it is not
 /// one, or names ids outside [0, vocab_size).
 std::string to_json(const TextForm& form);

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "model/json.h"
-#include "model/texts/ends.h"
+#include "model/texts/texts.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/sentencepiece.h"
 

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "model/json.h"
-#include "model/texts/ends.h"
+#include "model/texts/texts.h"
 
 namespace hewn {
 namespace {
