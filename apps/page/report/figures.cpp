@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/format.h"
 #include "apps/page/report/svg.h"
 #include "core/text.h"
 
@@ -27,11 +27,7 @@ double drawn_number(const FigureJson& value) {
   return value.is_number() ? value.get<double>() : std::nan("");
 }
 
-std::string drawn_text_of(const FigureJson& value, const char* format = "%.3g") {
-  char text[32];
-  std::snprintf(text, sizeof text, format, printable(drawn_number(value)));
-  return text;
-}
+std::string drawn_text_of(const FigureJson& value) { return number_text(drawn_number(value), 3); }
 
 // A token as a visible text of at most 12 characters.
 std::string visible(const FigureJson& token) {
@@ -207,7 +203,7 @@ void add_lens(std::vector<Figure>& figures, const FigureJson& run) {
       std::vector<std::string> row{depth.at("after").get<std::string>()};
       for (const FigureJson& cell : depth.at("cells"))
         row.push_back(visible(cell.at("top").at(0)) + " " +
-                      drawn_text_of(cell["top"][0].at("share"), "%.2f"));
+                      fixed(drawn_number(cell["top"][0].at("share")), 2));
       rows.push_back(std::move(row));
     }
     figures.push_back({"lens", svg_table("Logit lens: the likeliest next token after each block", rows)});

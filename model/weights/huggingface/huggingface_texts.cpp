@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "model/json.h"
-#include "model/texts/texts.h"
 
 namespace hewn {
 namespace {
