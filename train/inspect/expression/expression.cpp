@@ -38,11 +38,12 @@ const char* lasting(const std::string& text) {
   return all.insert(text).first->c_str();
 }
 
-Tensor constant(double x) {
+Tensor constant(double x, const std::string& name) {
   const Tensor t = Tensor::from(cpu(), std::vector<double>{x}, Shape{});
-  t.set_name(lasting(number_text(x)));
+  t.set_name(lasting(name));
   return t;
 }
+Tensor constant(double x) { return constant(x, number_text(x)); }
 
 /// Reads and computes from left to right.
 class Reader {
@@ -270,8 +271,8 @@ class Reader {
                 join("the result is ", number_text(v),
                      ", not a finite number: a logarithm or root of a negative number, a division by 0, or "
                      "an overflow"));
-    // A number made of numbers is shown as one.
-    return y.rank() == 0 && !y.requires_grad() ? constant(y.item()) : y;
+    // A number made of numbers is shown as one, with the digits of results.
+    return y.rank() == 0 && !y.requires_grad() ? constant(y.item(), join(y.item())) : y;
   }
 
   /// Counts the parentheses and signs that are open, so that the stack cannot overflow.
