@@ -24,6 +24,11 @@ using namespace keys;
 
 constexpr int64_t most_size = 1 << 20;
 
+constexpr const char *specials_words = "text|allow|refuse",
+                     *specials_help =
+                         "how to read the text of a special token such as <|endoftext|>: as ordinary "
+                         "text, as that token, or as an error";
+
 // Commands that build the model and the data of a configuration.
 constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::bench_train | takes::sweep;
 constexpr CommandSet model = run | takes::bench_sample | takes::gradcheck | finetunes;
@@ -196,9 +201,11 @@ const Option data[] = {
          "tokenizer.json, a run or data directory that contains one, or GPT-2's encoder.json "
          "or vocab.json",
          "required"),
-    choice("special", "text|allow|refuse", "text", takes::tokenizer_encode,
-           "how to read the text of a special token such as <|endoftext|>: as ordinary text, as "
-           "that token, or as an error"),
+    choice("special", specials_words, "text", takes::tokenizer_encode, specials_help),
+    kept(choice("special", specials_words, "allow",
+                takes::train | takes::sweep | takes::data_prepare | takes::tokenizer_train, specials_help)),
+    choice("special", specials_words, "", takes::eval, specials_help,
+           "as the run read its texts, else allow"),
     this_time(text("base", "RUN", "", takes::train | takes::verify | finetunes | reads_run | takes::report,
                    "of a run with adapters (train=lora), the base model, if it has moved", "where it was")),
     repeated(

@@ -81,6 +81,11 @@ template <class... Parts>
 void say(const Parts&... parts) {
   if (!is_quiet()) write_message(join(parts..., "\n"));
 }
+/// Writes what users should know about their files, sentences of which some may be empty.
+inline void say_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes)
+    if (!note.empty()) say("note: ", note);
+}
 /// Writes a message line to standard error, with --verbose.
 template <class... Parts>
 void detail(const Parts&... parts) {

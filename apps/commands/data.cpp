@@ -35,12 +35,14 @@ int run_data_prepare(const Settings& settings) {
                       .val = settings.text("val"),
                       .val_fraction = settings.real("val_fraction"),
                       .tokenizer = settings.text("tokenizer"),
-                      .vocab_size = settings.has("vocab_size") ? settings.integer("vocab_size") : 0};
+                      .vocab_size = settings.has("vocab_size") ? settings.integer("vocab_size") : 0,
+                      .specials = specials_of(settings)};
   const std::string directory = settings.text("out_dir");
   require_storable(
       {"out_dir", absolute_path(directory), settings.where("out_dir")});  // a run notes its dataset
   const PreparedData made =
       prepare_data(options, directory, settings.flag("force"), settings.integer("shard_tokens"));
+  say_notes({made.note});
   if (settings.flag("json")) {
     print(json_text(Json{{"out_dir", directory},
                          {"train_tokens", made.train_tokens},

@@ -25,7 +25,8 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
   if (settings.given("val")) {
     require(run.tokenizer != nullptr, settings.where("val"), ": ", run.run,
             " cannot read text: ", run.no_tokenizer);
-    return open_validation(settings.text("val"), run.tokenizer, run.text_form);
+    return open_validation(settings.text("val"), run.tokenizer, run.text_form,
+                           specials_of(settings.given("special") ? settings : run.config));
   }
   require(settings.given("dataset") || run.config.given("dataset"), run.run,
           " was not trained here, so it has no data of its own; give --dataset=WHAT or --val=FILE");
@@ -33,6 +34,7 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
   options.accepted = !settings.given("dataset");
   if (options.accepted) return open_dataset(options, run.tokenizer);  // as in training
   options.dataset = settings.text("dataset"), options.val.clear();
+  if (settings.given("special")) options.specials = specials_of(settings);
   Dataset data = open_dataset(options, run.tokenizer);
   if (run.tokenizer) data.score_as(run.texts().form());
   return data;
@@ -120,6 +122,7 @@ int eval_text(const Settings& settings, Ranks* ranks) {
     return eval_against(settings, run, before);
   }
   const Dataset data = text_to_score(settings, run);
+  if (!ranks || ranks->rank() == 0) say_notes(data.notes);
   if (ranks) {
     require_agreement(*ranks, *run.model, data.hash);
     say_ranks(*ranks, *run.device);

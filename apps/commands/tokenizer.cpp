@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
+#include "apps/run/run_config.h"
 #include "core/error.h"
 #include "core/io/file_kind.h"
 #include "core/io/path.h"
@@ -60,7 +61,9 @@ int run_tokenizer_train(const Settings& settings) {
   require(settings.flag("force") || !path_exists(out, ErrorCode::failed), out,
           " already exists; replace it with --force, or choose another with --out=FILE");
   const std::string kind = settings.text(settings.given("type") ? "type" : "tokenizer");
-  const auto tokenizer = train_tokenizer(kind, texts, {.vocab_size = settings.integer("vocab_size")});
+  const auto tokenizer = train_tokenizer(
+      kind, texts, {.vocab_size = settings.integer("vocab_size"), .specials = specials_of(settings)});
+  say_notes({find_specials(*tokenizer, texts, specials_of(settings)).note});
   tokenizer->save(out);
   if (settings.flag("json"))
     print(json_text(Json{{"kind", tokenizer->kind()},
@@ -76,11 +79,7 @@ int run_tokenizer_train(const Settings& settings) {
 
 int run_tokenizer_encode(const Settings& settings) {
   const auto tokenizer = tokenizer_of(settings);
-  const std::string& special = settings.text("special");
-  const Specials mode = special == "allow"    ? Specials::allowed
-                        : special == "refuse" ? Specials::refused
-                                              : Specials::as_text;
-  const std::vector<int32_t> ids = tokenizer->encode(arguments_or_input(settings), mode);
+  const std::vector<int32_t> ids = tokenizer->encode(arguments_or_input(settings), specials_of(settings));
   if (settings.flag("json")) {
     print(json_text(Json(ids)), "\n");
     return 0;

@@ -45,7 +45,8 @@ void say_unused(const Settings& settings) {
 void say_what(const TrainConfig& config, const Dataset& data, const Model& model) {
   say("data    ", long_count(data.train_tokens()), " tokens for training, ", long_count(data.val_tokens()),
       " for validation, vocabulary of ", long_count(data.vocab_size));
-  if (!data.note.empty()) say("note    ", data.note);
+  for (const std::string& note : data.notes)
+    if (!note.empty()) say("note    ", note);
   say_model(config, model);
   if (model.counted()) return;
   const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;

@@ -140,6 +140,9 @@ ForeignModel open_merged(const Settings& settings, const std::string& path) {
 Settings read_run_config(const std::string& run) {
   Settings config(training_command(run));
   config.fill(read_sealed_config(run + "/" + configuration_file));
+  // Runs of earlier versions read special tokens in their texts as text.
+  if (config.takes("special") && config.given("dataset") && !config.given("special"))
+    config.set({"special", "text", run + "/" + configuration_file});
   return config;
 }
 

@@ -66,10 +66,16 @@ std::unique_ptr<Executor> open_device(const std::string& name, int threads, int 
   return make_cpu(threads > 0 ? threads : default_threads());
 }
 
+Specials specials_of(const Settings& settings) {
+  const std::string word = settings.takes("special") ? settings.text("special") : "";
+  return word == "allow" ? Specials::allowed : word == "refuse" ? Specials::refused : Specials::as_text;
+}
+
 DataOptions data_options(const Settings& settings) {
   DataOptions options{.dataset = settings.text("dataset"),
                       .val = settings.text("val"),
                       .val_fraction = settings.real("val_fraction")};
+  options.specials = specials_of(settings);
   if (settings.given("tokenizer")) options.tokenizer = settings.text("tokenizer");
   if (settings.has("vocab_size")) options.vocab_size = settings.integer("vocab_size");
   return options;

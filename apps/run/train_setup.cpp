@@ -36,9 +36,10 @@ std::shared_ptr<const Dataset> open_new_dataset(const DataOptions& options,
 
 std::optional<TextEncoder> TrainSetup::texts() const {
   if (!data->tokenizer) return std::nullopt;
-  std::optional<TextForm> form = data->text_form;
-  if (!form && !(start.text_form && start.text_form->own_windows)) form = start.text_form;
-  return TextEncoder(*data->tokenizer, form);
+  if (data->text_form && start.text_form)
+    return TextEncoder(*data->tokenizer, learned_form(*start.text_form, *data->text_form));
+  const bool keeps = start.text_form && !start.text_form->own_windows;
+  return TextEncoder(*data->tokenizer, keeps ? start.text_form : data->text_form);
 }
 
 TrainSetup set_up_training(Settings& settings, const DatasetOpener& open, Ranks* ranks) {

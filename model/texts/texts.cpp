@@ -1,9 +1,11 @@
 #include "model/texts/texts.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "model/json.h"
 #include "model/tokenizer/utf8.h"
 
@@ -46,10 +48,9 @@ size_t piece_end(Parts parts, std::string_view text, size_t begin) {
 TextForm form_of(const Tokenizer& tokenizer) {
   TextForm form{.begin = tokenizer.begin_token()};
   for (const Special& special : tokenizer.specials())
-    for (const char* text : {"<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>", "<eos>"})
+    for (const char* text : {end_of_text.data(), "</s>", "<|end_of_text|>", "<|im_end|>", "<eos>"})
       if (special.text == text) form.ends.push_back(special.id);
-  if (form.begin) form.ends.push_back(*form.begin);
-  return form;
+  return with_ends(std::move(form), {});
 }
 
 TextForm form_of_documents(const Tokenizer& tokenizer, int32_t separator) {
@@ -57,6 +58,27 @@ TextForm form_of_documents(const Tokenizer& tokenizer, int32_t separator) {
   form.begin = separator;
   form.ends.insert(form.ends.begin(), separator);
   form.own_windows = true;
+  return form;
+}
+
+std::vector<int32_t> ends_to_write(const TextForm& form) {
+  std::vector<int32_t> ends = form.ends;
+  if (form.begin && ends.size() > 1 && ends.front() != *form.begin) std::erase(ends, *form.begin);
+  return ends;
+}
+
+bool says_more(const TextForm& form) { return form.own_windows || with_ends(form, {}) != form; }
+
+TextForm form_of_stream(const Tokenizer& tokenizer, int32_t end) {
+  TextForm form = form_of(tokenizer);
+  if (!form.begin) form.begin = end;
+  return with_ends(std::move(form), {end});
+}
+
+TextForm learned_form(const TextForm& base, const TextForm& data) {
+  if (base.own_windows || data.own_windows) return data;
+  TextForm form = with_ends(base, data.ends);
+  if (!form.begin) form.begin = data.begin;
   return form;
 }
 
@@ -73,6 +95,34 @@ TextForm with_ends(TextForm form, std::vector<int32_t> ends) {
   for (const int32_t end : ends)
     if (std::find(form.ends.begin(), form.ends.end(), end) == form.ends.end()) form.ends.push_back(end);
   return form;
+}
+
+SpecialsFound find_specials(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
+                            Specials specials) {
+  SpecialsFound found;
+  if (specials == Specials::as_text) return found;
+  std::map<const Special*, int64_t> counts;
+  for (const std::string_view text : texts)
+    tokenizer.divide(text, specials, [&](std::string_view, const Special* special) {
+      if (special) ++counts[special];
+    });
+  std::string list, divides;
+  for (const auto& [special, n] : counts)
+    list += join(list.empty() ? "" : ", ", special->text, " as token ", special->id, " (", n, " times)");
+  for (const int32_t end : form_of(tokenizer).ends)
+    for (const auto& [special, n] : counts)
+      if (special->id == end && !found.end)
+        found.end = end, divides = join("; ", special->text, " separates documents");
+  if (!list.empty())
+    found.note = join("special tokens in the texts are read as such: ", list, divides,
+                      "; for ordinary text, give --special=text");
+  else if (std::ranges::none_of(tokenizer.specials(), [](auto& s) { return s.text == end_of_text; }) &&
+           std::ranges::any_of(texts, [](auto text) { return text.find(end_of_text) != text.npos; }))
+    found.note =
+        join("the texts contain ", end_of_text, ", which the ", tokenizer.kind(),
+             " tokenizer spells in several tokens, so that no token ends a text; a tokenizer of kind bpe "
+             "or regex has a token for it");
+  return found;
 }
 
 std::string to_json(const TextForm& form) {
@@ -128,14 +178,18 @@ std::vector<int32_t> TextEncoder::prompt(std::string_view given) const {
   return ids.empty() ? opening() : ids;
 }
 
-void TextEncoder::each_piece(std::string_view data,
+void TextEncoder::each_piece(std::string_view data, Specials specials,
                              const std::function<void(const std::vector<int32_t>&)>& take) const {
-  for (size_t at = 0; at < data.size();) {
-    const size_t end = piece_end(tokenizer_->parts(), data, at);
-    const std::string_view piece = data.substr(at, end - at);
-    take(at == 0 ? bare(piece) : more(piece));
-    at = end;
-  }
+  tokenizer_->divide(data, specials, [&](std::string_view part, const Special* special) {
+    if (special) return take({special->id});
+    for (size_t at = 0; at < part.size();) {
+      const size_t end = piece_end(tokenizer_->parts(), part, at);
+      const std::string_view piece = part.substr(at, end - at);
+      const bool first = part.data() == data.data();
+      take(at > 0 ? more(piece) : first ? bare(piece) : tokenizer_->encode_after_special(piece));
+      at = end;
+    }
+  });
 }
 
 }  // namespace hewn

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,12 +33,32 @@ struct TextForm {
 TextForm form_of(const Tokenizer& tokenizer);
 /// The form of documents in windows of their own, each ended by `separator`.
 TextForm form_of_documents(const Tokenizer& tokenizer, int32_t separator);
+/// The form of texts in one stream of tokens, in which the special token `end` stands between documents.
+TextForm form_of_stream(const Tokenizer& tokenizer, int32_t end);
+/// The form that a model of form `base` has learned from data of form `data`.
+TextForm learned_form(const TextForm& base, const TextForm& data);
 /// The form of the rows that a model of form `base` is fine-tuned on: they begin like its texts, and what ends them is
 /// not what separates documents.
 TextForm form_of_rows(TextForm base);
 
 /// The same texts, which end at these tokens too; the first of them is the usual end.
 TextForm with_ends(TextForm form, std::vector<int32_t> ends);
+
+/// The special tokens in texts.
+struct SpecialsFound {
+  std::optional<int32_t> end = {};  ///< one that ends a text, so that it divides documents
+  std::string note = {};  ///< for the user, who may not expect them: which stand there, and how they are read
+};
+/// Searches texts for special tokens, unless they are read as text. Also notes <|endoftext|> where the tokenizer has no
+/// such token.
+SpecialsFound find_specials(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
+                            Specials specials);
+
+/// The ends of texts for files of other programs: without the begin token, which is known to end a text, unless it alone
+/// does.
+std::vector<int32_t> ends_to_write(const TextForm& form);
+/// Whether these files cannot express the form by its begin and its ends alone.
+bool says_more(const TextForm& form);
 
 /// A form as JSON, which is that of texts.json (docs/formats.md), and its inverse. Throws ErrorCode::input if it is not
 /// one, or names ids outside [0, vocab_size).
@@ -73,7 +94,8 @@ class TextEncoder {
   std::vector<int32_t> more(std::string_view text) const { return tokenizer_->encode_more(text); }
   /// Encodes data of any size as it is in pieces of about 1 MiB and passes the ids of each piece to `take`. Cuts only
   /// between two of the tokenizer's `parts`.
-  void each_piece(std::string_view data, const std::function<void(const std::vector<int32_t>&)>& take) const;
+  void each_piece(std::string_view data, Specials specials,
+                  const std::function<void(const std::vector<int32_t>&)>& take) const;
 
  private:
   const Tokenizer* tokenizer_;

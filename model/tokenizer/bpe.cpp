@@ -73,8 +73,6 @@ std::string BpeTokenizer::to_json() const {
   };
   const Ordered byte_level{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  std::vector<Special> begin;
-  if (const auto id = begin_token()) begin = {{std::string(bytes_of(*id)), *id}};
   Ordered merges = Ordered::array();
   std::string object;  // by hand: inserting into an ordered object takes linear time
   for (int32_t id = 0; id < vocab_size(); ++id)
@@ -90,7 +88,7 @@ std::string BpeTokenizer::to_json() const {
                      {"added_tokens", added_tokens(specials())},
                      {"normalizer", nullptr},
                      {"pre_tokenizer", byte_level},
-                     {"post_processor", post_processor(begin)},
+                     {"post_processor", post_processor(*this, begin_token())},
                      {"decoder", byte_level}};
   std::string text = exact_json_text(file);
   text.pop_back();
@@ -161,7 +159,7 @@ std::unique_ptr<Tokenizer> read_bpe(const json& file) {
   const json added = file.value("added_tokens", json::array());
   BpeVocabulary vocabulary =
       assembled(texts_by_id(model.at("vocab"), added), merges_in(model), specials_in(added));
-  vocabulary.begin = begin_in(file, vocabulary.specials);
+  vocabulary.begin = begin_in(file, vocabulary.pieces.size());
   return make_bpe(std::move(vocabulary));
 }
 

@@ -17,7 +17,7 @@ struct BpeVocabulary {
   std::vector<std::string> pieces;
   std::vector<Merge> merges;      ///< in the order in which they were learned
   std::vector<Special> specials;  ///< by id
-  int32_t begin = -1;             ///< special token at the beginning of a text for the model; -1: none
+  int32_t begin = -1;             ///< token at the beginning of a text for the model; -1: none
 };
 
 /// Throws ErrorCode::input unless there is a token for each byte.

@@ -190,7 +190,7 @@ std::unique_ptr<Tokenizer> train_bpe(Texts texts, const TokenizerOptions& option
   Learner learner(count_pieces(texts));
   learner.learn(static_cast<size_t>(size - 1), options.min_count);
   BpeVocabulary vocabulary = learner.take();
-  vocabulary.specials = {{"<|endoftext|>", static_cast<int32_t>(vocabulary.pieces.size())}};
+  vocabulary.specials = {{std::string(end_of_text), static_cast<int32_t>(vocabulary.pieces.size())}};
   vocabulary.pieces.push_back(vocabulary.specials[0].text);
   return make_bpe(std::move(vocabulary));
 }

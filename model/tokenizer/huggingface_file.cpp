@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/json.h"
+#include "model/tokenizer/bpe.h"
 
 namespace hewn::tokenizers {
 
@@ -85,7 +86,7 @@ nlohmann::ordered_json added_tokens(std::span<const Special> specials) {
   return added;
 }
 
-int32_t begin_in(const json& file, std::span<const Special> specials) {
+int32_t begin_in(const json& file, size_t vocab_size) {
   const json post = file.value("post_processor", json());
   const auto wrong = [&] {
     fail(ErrorCode::input, "the post_processor is ", json_text(post).substr(0, 300),
@@ -105,16 +106,18 @@ int32_t begin_in(const json& file, std::span<const Special> specials) {
     const auto ids = step.at("special_tokens").at(name).at("ids").get<std::vector<int32_t>>();
     if (ids.size() != 1) wrong();
     begin = ids.front();
-    if (std::none_of(specials.begin(), specials.end(), [&](const Special& s) { return s.id == begin; }))
-      fail(ErrorCode::input, "each text begins with token ", begin, ", which is not among the added_tokens");
+    if (begin < 0 || static_cast<size_t>(begin) >= vocab_size)
+      fail(ErrorCode::input, "each text begins with token ", begin, ", which is not in the vocabulary");
   }
   return begin;
 }
 
-nlohmann::ordered_json post_processor(std::span<const Special> begin) {
+nlohmann::ordered_json post_processor(const Tokenizer& tokenizer, const std::optional<int32_t>& begin) {
   using Ordered = nlohmann::ordered_json;
-  if (begin.empty()) return nullptr;
-  const std::string& text = begin[0].text;
+  if (!begin) return nullptr;
+  std::string text = to_printable(tokenizer.piece(*begin));
+  for (const Special& special : tokenizer.specials())
+    if (special.id == *begin) text = special.text;
   const auto special = [&](int type) { return Ordered{{"SpecialToken", {{"id", text}, {"type_id", type}}}}; };
   const auto sequence = [](const char* name, int type) {
     return Ordered{{"Sequence", {{"id", name}, {"type_id", type}}}};
@@ -122,7 +125,7 @@ nlohmann::ordered_json post_processor(std::span<const Special> begin) {
   Ordered post{{"type", "TemplateProcessing"}};
   post["single"] = Ordered::array({special(0), sequence("A", 0)});
   post["pair"] = Ordered::array({special(0), sequence("A", 0), special(1), sequence("B", 1)});
-  post["special_tokens"][text] = {{"id", text}, {"ids", {begin[0].id}}, {"tokens", {text}}};
+  post["special_tokens"][text] = {{"id", text}, {"ids", {*begin}}, {"tokens", {text}}};
   return post;
 }
 

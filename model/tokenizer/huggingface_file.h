@@ -25,12 +25,12 @@ std::vector<Special> specials_in(const nlohmann::json& added);
 /// The inverse: special tokens in the form of such a file.
 nlohmann::ordered_json added_tokens(std::span<const Special> specials);
 
-/// The token that a post_processor inserts before a text, which must be one of `specials`; -1: none. Refuses other inserted
-/// tokens.
-int32_t begin_in(const nlohmann::json& file, std::span<const Special> specials);
+/// The token that a post_processor inserts before a text, of a vocabulary with this many; -1: none. Refuses other
+/// inserted tokens.
+int32_t begin_in(const nlohmann::json& file, size_t vocab_size);
 
-/// The inverse: the post_processor that inserts a token before every text; null for an empty list.
-nlohmann::ordered_json post_processor(std::span<const Special> begin);
+/// The inverse: the post_processor that inserts a token before every text; null for none.
+nlohmann::ordered_json post_processor(const Tokenizer& tokenizer, const std::optional<int32_t>& begin);
 
 /// The text of a token, which stands there by itself or as the "content" of an object.
 std::string token_text(const nlohmann::json& token);

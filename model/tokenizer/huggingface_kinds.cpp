@@ -92,15 +92,14 @@ bool is_laid_out_as(const Layout& layout, const json& file) {
                          (is_null(model, "unk_token") || layout.kind == "char") &&
                          !model.value("byte_fallback", false);
   return plain && same("pre_tokenizer", layout.cut) && same("decoder", layout.decoder) &&
-         is_null(file, "normalizer") && is_null(file, "post_processor");
+         is_null(file, "normalizer");
 }
 
 /// The tokens in order. Added tokens must be special tokens of these kinds.
 std::vector<std::string> tokens_in(const json& file) {
   const json added = file.value("added_tokens", json::array());
   for (const json& token : added)
-    if (const auto text = token.at("content").get<std::string>();
-        text != "<|unk|>" && text != "<|endoftext|>")
+    if (const auto text = token.at("content").get<std::string>(); text != "<|unk|>" && text != end_of_text)
       fail(ErrorCode::input, "the file adds the token ", json_text(json(text)), ", which is not supported");
   return texts_by_id(file.at("model").at("vocab"), added);
 }
@@ -131,17 +130,25 @@ std::optional<std::string> huggingface_text(const Tokenizer& tokenizer) {
   return std::nullopt;
 }
 
+std::optional<int32_t> begin_of_kind(const json& file, const Tokenizer& tokenizer) {
+  const int32_t begin = begin_in(file, static_cast<size_t>(tokenizer.vocab_size()));
+  return begin < 0 ? std::nullopt : std::optional(begin);
+}
+
 std::unique_ptr<Tokenizer> read_huggingface_kind(const json& file) {
   for (const Layout& layout : {byte_layout(), char_layout(), word_layout(), regex_layout()}) {
     if (!is_laid_out_as(layout, file)) continue;
     const std::vector<std::string> tokens = tokens_in(file);
-    if (layout.kind == "byte") return are_bytes(tokens) ? read_byte(file) : nullptr;
+    if (layout.kind == "byte" && !are_bytes(tokens)) return nullptr;
     json ours{{"vocab", tokens}};
     if (layout.kind == "char" && !is_null(file["model"], "unk_token"))
       ours["unknown"] = file["model"]["unk_token"];
-    return layout.kind == "char"   ? read_char(ours)
-           : layout.kind == "word" ? read_word(ours)
-                                   : read_regex(ours);
+    auto made = layout.kind == "byte"   ? read_byte(file)
+                : layout.kind == "char" ? read_char(ours)
+                : layout.kind == "word" ? read_word(ours)
+                                        : read_regex(ours);
+    (void)begin_of_kind(file, *made);  // refuses what adds other tokens
+    return made;
   }
   return nullptr;
 }

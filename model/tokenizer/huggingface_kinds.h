@@ -20,4 +20,7 @@ std::optional<std::string> huggingface_text(const Tokenizer& tokenizer);
 /// not fit the kind.
 std::unique_ptr<Tokenizer> read_huggingface_kind(const nlohmann::json& file);
 
+/// The token that such a file puts before every text. Throws ErrorCode::input if it adds other tokens.
+std::optional<int32_t> begin_of_kind(const nlohmann::json& file, const Tokenizer& tokenizer);
+
 }  // namespace hewn::tokenizers

@@ -10,7 +10,7 @@
 namespace hewn::tokenizers {
 namespace {
 
-constexpr std::string_view end_of_text = "<|endoftext|>", unknown_token = "<|unk|>";
+constexpr std::string_view unknown_token = "<|unk|>";
 constexpr std::string_view signs = ",.:;?_!\"()'";  // each is a token
 constexpr std::string_view after_word =
     ",.:;?!\"()'";  // those that decoding puts directly after the previous token

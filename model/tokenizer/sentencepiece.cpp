@@ -270,15 +270,13 @@ std::string SentencePieceTokenizer::to_json() const {
     normalizer = nullptr;
     cut = {{"type", "Metaspace"}, {"replacement", blank_sign}, {"prepend_scheme", "first"}, {"split", false}};
   }
-  std::vector<Special> begin;
-  if (given_.begin >= 0) begin = {{given_.texts[static_cast<size_t>(given_.begin)], given_.begin}};
   Ordered file{{"version", "1.0"},
                {"truncation", nullptr},
                {"padding", nullptr},
                {"added_tokens", added_tokens(specials())},
                {"normalizer", normalizer},
                {"pre_tokenizer", cut},
-               {"post_processor", post_processor(begin)},
+               {"post_processor", post_processor(*this, begin_token())},
                {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
   if (!given_.scores.empty()) file["hewn"] = {{"scores", given_.scores}};
   std::string object, list;  // by hand: inserting into an ordered object takes linear time

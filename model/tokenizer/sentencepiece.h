@@ -34,7 +34,7 @@ struct SentencePieces {
   std::vector<float> scores;
   std::vector<std::pair<std::string, std::string>> merges;
   Blank blank = Blank::each_part;
-  int32_t begin = -1;  ///< special token at the beginning of a text for the model; -1: none
+  int32_t begin = -1;  ///< token at the beginning of a text for the model; -1: none
 };
 
 /// Throws ErrorCode::input unless there is a token for each byte and no duplicates.

@@ -147,7 +147,7 @@ std::unique_ptr<Tokenizer> read_sentencepiece(const json& file) {
   pieces.merges = merges_in(model);
   pieces.blank = blank_of(file);
   check_decoder(file, pieces.blank);
-  pieces.begin = begin_in(file, pieces.specials);
+  pieces.begin = begin_in(file, pieces.texts.size());
   if (file.contains("hewn")) {
     file["hewn"].at("scores").get_to(pieces.scores);
     if (pieces.scores.size() != pieces.texts.size())

@@ -28,13 +28,19 @@ struct Kind {
   std::string_view name;
   std::unique_ptr<Tokenizer> (*train)(tokenizers::Texts, const TokenizerOptions&);
   std::unique_ptr<Tokenizer> (*read)(const json&);
+  bool ends_texts = false;  ///< has the special token <|endoftext|>
 };
 
 constexpr Kind kinds[] = {{"char", tokenizers::train_char, tokenizers::read_char},
                           {"byte", tokenizers::train_byte, tokenizers::read_byte},
                           {"word", tokenizers::train_word, tokenizers::read_word},
-                          {"regex", tokenizers::train_regex, tokenizers::read_regex},
-                          {"bpe", tokenizers::train_bpe, tokenizers::read_bpe}};
+                          {"regex", tokenizers::train_regex, tokenizers::read_regex, true},
+                          {"bpe", tokenizers::train_bpe, tokenizers::read_bpe, true}};
+
+[[noreturn]] void fail_special(std::string_view special, size_t at) {
+  fail(ErrorCode::input, "the text contains the special token ", special, " at byte ", at,
+       "; allow special tokens, or encode them as ordinary text");
+}
 
 const Kind& kind_named(std::string_view name, ErrorCode code) {
   std::string known;
@@ -43,6 +49,19 @@ const Kind& kind_named(std::string_view name, ErrorCode code) {
     known += (known.empty() ? "" : ", ") + std::string(kind.name);
   }
   fail(code, "unknown tokenizer kind \"", name, "\"; expected one of ", known);
+}
+
+/// What stands between the markers <|endoftext|> in these texts.
+std::vector<std::string_view> documents_in(tokenizers::Texts texts, Specials mode) {
+  std::vector<std::string_view> documents;
+  for (std::string_view text : texts) {
+    for (size_t at; (at = text.find(end_of_text)) != text.npos; text.remove_prefix(at + end_of_text.size())) {
+      if (mode == Specials::refused) fail_special(end_of_text, at);
+      documents.push_back(text.substr(0, at));
+    }
+    documents.push_back(text);
+  }
+  return documents;
 }
 
 /// Returns the result of `read`; errors in the JSON's form become an Error.
@@ -65,7 +84,9 @@ std::vector<std::string_view> tokenizer_kinds() {
 
 std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::span<const std::string_view> texts,
                                            const TokenizerOptions& options) {
-  return kind_named(kind, ErrorCode::usage).train(texts, options);
+  const Kind& learned = kind_named(kind, ErrorCode::usage);
+  if (options.specials == Specials::as_text || !learned.ends_texts) return learned.train(texts, options);
+  return learned.train(documents_in(texts, options.specials), options);
 }
 
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
@@ -121,33 +142,39 @@ FileSum Tokenizer::save(const std::string& path) const {
   return write_file_atomically(path, to_json() + "\n");
 }
 
+void Tokenizer::divide(std::string_view text, Specials mode,
+                       const std::function<void(std::string_view, const Special*)>& use) const {
+  std::string first_bytes;
+  if (mode != Specials::as_text)
+    for (const Special& special : specials()) first_bytes += special.text.substr(0, 1);
+  size_t begin = 0;
+  for (size_t at = 0; (at = text.find_first_of(first_bytes, at)) != text.npos;) {
+    const Special* longest = nullptr;
+    for (const Special& special : specials())
+      if (text.substr(at).starts_with(special.text) &&
+          special.text.size() > (longest ? longest->text.size() : 0))
+        longest = &special;
+    if (!longest) {
+      ++at;
+      continue;
+    }
+    if (mode == Specials::refused) fail_special(longest->text, at);
+    if (at > begin) use(text.substr(begin, at - begin), nullptr);
+    use(text.substr(at, longest->text.size()), longest);
+    begin = at += longest->text.size();
+  }
+  if (begin < text.size()) use(text.substr(begin), nullptr);
+}
+
 std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) const {
   if (mode == Specials::as_text || specials().empty()) return encode_with(text, nullptr);
   std::vector<int32_t> ids;
-  const auto append = [&](size_t begin, size_t end) {
-    if (begin == end) return;
-    const std::string_view part = text.substr(begin, end - begin);
-    const std::vector<int32_t> more = begin == 0 ? encode_with(part, nullptr) : encode_after_special(part);
+  divide(text, mode, [&](std::string_view part, const Special* special) {
+    if (special) return ids.push_back(special->id);
+    const std::vector<int32_t> more =
+        part.data() == text.data() ? encode_with(part, nullptr) : encode_after_special(part);
     ids.insert(ids.end(), more.begin(), more.end());
-  };
-  std::vector<size_t> next(specials().size(), 0);  // next occurrence of each, searched for on demand
-  for (size_t begin = 0; begin < text.size();) {
-    size_t first = 0;
-    for (size_t i = 0; i < next.size(); ++i) {
-      const std::string& wanted = specials()[i].text;
-      if (next[i] <= begin) next[i] = std::min(text.find(wanted, begin), text.size());
-      if (next[i] < next[first] || (next[i] == next[first] && wanted.size() > specials()[first].text.size()))
-        first = i;
-    }
-    append(begin, next[first]);
-    if (next[first] == text.size()) break;
-    const Special& special = specials()[first];
-    if (mode == Specials::refused)
-      fail(ErrorCode::input, "the text contains the special token ", special.text, " at byte ", next[first],
-           "; allow special tokens, or encode them as ordinary text");
-    ids.push_back(special.id);
-    begin = next[first] + special.text.size();
-  }
+  });
   return ids;
 }
 

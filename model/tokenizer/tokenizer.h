@@ -2,6 +2,7 @@
 // Text to token ids and back. A tokenizer is immutable, so several threads can share one.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,6 +27,9 @@ struct Special {
   std::string text;
   int32_t id = 0;
 };
+
+/// The special token that GPT-2's kind of data has between documents.
+inline constexpr std::string_view end_of_text = "<|endoftext|>";
 
 /// How to treat the text of a special token inside a text to encode.
 enum class Specials {
@@ -59,6 +63,16 @@ class Tokenizer {
   /// Token ids of a text. Throws ErrorCode::input, naming the character and its byte offset, for text that
   /// this vocabulary cannot express.
   std::vector<int32_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
+
+  /// Divides a text at its special tokens: calls `use` with each ordinary part and null, and with the text of each
+  /// special token and the token. Of several at one place, the longest counts.
+  void divide(std::string_view text, Specials specials,
+              const std::function<void(std::string_view part, const Special*)>& use) const;
+
+  /// Token ids of the ordinary text after a special token.
+  virtual std::vector<int32_t> encode_after_special(std::string_view text) const {
+    return encode_with(text, nullptr);
+  }
 
   /// Token ids of a text that continues another one: without the space that `sentencepiece` inserts.
   virtual std::vector<int32_t> encode_more(std::string_view text) const { return encode_with(text, nullptr); }
@@ -100,10 +114,6 @@ class Tokenizer {
   virtual std::optional<int32_t> begin_token() const { return std::nullopt; }
   /// Encodes; if `ends` is given, it receives the offset after each token.
   virtual std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const = 0;
-  /// Encodes the text after a special token.
-  virtual std::vector<int32_t> encode_after_special(std::string_view text) const {
-    return encode_with(text, nullptr);
-  }
   /// The bytes of an id that is known to be in range.
   virtual std::string_view bytes_of(int32_t id) const = 0;
 };
@@ -113,6 +123,8 @@ struct TokenizerOptions {
   int64_t vocab_size = 0;  ///< word, regex: at most this many tokens, special ones included; 0 = no limit.
                            ///< bpe: this many unless the text has too few pairs, <|endoftext|> last; 0 = 4096
   int64_t min_count = 1;   ///< word, regex: rarer ones become <|unk|>; bpe: rarer pairs are not merged
+  Specials specials =
+      Specials::as_text;  ///< how regex and bpe read <|endoftext|>, which is their special token
 };
 
 /// All kinds, for help texts.

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/text.h"
+#include "model/json.h"
 #include "model/tokenizer/bpe.h"
+#include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/huggingface_kinds.h"
 #include "model/tokenizer/sentencepiece.h"
 #include "model/weights/gguf/gguf_tokenizer.h"
@@ -31,12 +34,7 @@ std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, in
   GgufKeys ids;
   for (const Special& s : pieces.specials) {
     types[static_cast<size_t>(s.id)] = s.text == "<unk>" ? gguf_token::unknown : gguf_token::control;
-    const char* name = s.id == pieces.begin ? "bos"
-                       : s.text == "</s>"   ? "eos"
-                       : s.text == "<unk>"  ? "unknown"
-                                            : nullptr;
-    if (name)
-      ids.emplace_back(std::string("tokenizer.ggml.") + name + "_token_id", static_cast<uint32_t>(s.id));
+    if (s.text == "<unk>") ids.emplace_back("tokenizer.ggml.unknown_token_id", static_cast<uint32_t>(s.id));
   }
   while (static_cast<int64_t>(tokens.size()) < vocab_size) {
     tokens.push_back(gguf_padding_token(tokens.size()));
@@ -48,7 +46,6 @@ std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, in
                 {"tokenizer.ggml.tokens", std::move(tokens)},
                 {"tokenizer.ggml.scores", *std::move(scores)},
                 {"tokenizer.ggml.token_type", std::move(types)},
-                {"tokenizer.ggml.add_bos_token", pieces.begin >= 0},
                 {"tokenizer.ggml.add_eos_token", false},
                 {"tokenizer.ggml.add_space_prefix", pieces.blank != tokenizers::Blank::never}};
   keys.insert(keys.end(), ids.begin(), ids.end());
@@ -77,11 +74,18 @@ std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer) {
+std::optional<std::string> huggingface_tokenizer(const TextEncoder& texts) {
+  const Tokenizer& tokenizer = texts.tokenizer();
   const std::string_view kind = tokenizer.kind();
-  if (kind == "bpe") return tokenizer.to_json();
-  if (kind == "sentencepiece") return without_scores(tokenizer.to_json());
-  return tokenizers::huggingface_text(tokenizer);
+  std::optional<std::string> file = kind == "bpe"             ? tokenizer.to_json()
+                                    : kind == "sentencepiece" ? without_scores(tokenizer.to_json())
+                                                              : tokenizers::huggingface_text(tokenizer);
+  const auto first_step = [&](const std::optional<int32_t>& begin) {
+    return "\"post_processor\":" + exact_json_text(tokenizers::post_processor(tokenizer, begin));
+  };
+  const std::string own = first_step(form_of(tokenizer).begin);
+  if (file) file->replace(file->find(own), own.size(), first_step(texts.begin()));
+  return file;
 }
 
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size) {
@@ -105,15 +109,24 @@ std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab
     tokens.push_back(gguf_padding_token(tokens.size()));
     types.push_back(gguf_token::unused);
   }
-  GgufKeys keys{
-      {"tokenizer.ggml.model", std::string("gpt2")},   {"tokenizer.ggml.pre", std::string("gpt-2")},
-      {"tokenizer.ggml.tokens", std::move(tokens)},    {"tokenizer.ggml.token_type", std::move(types)},
-      {"tokenizer.ggml.merges", merges_of(tokenizer)}, {"tokenizer.ggml.add_bos_token", false}};
-  for (const Special& special : tokenizer.specials()) {
-    if (special.text != "<|endoftext|>") continue;
-    keys.emplace_back("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(special.id));
-    keys.emplace_back("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(special.id));
-  }
+  GgufKeys keys{{"tokenizer.ggml.model", std::string("gpt2")},
+                {"tokenizer.ggml.pre", std::string("gpt-2")},
+                {"tokenizer.ggml.tokens", std::move(tokens)},
+                {"tokenizer.ggml.token_type", std::move(types)},
+                {"tokenizer.ggml.merges", merges_of(tokenizer)}};
+  return keys;
+}
+
+GgufKeys gguf_texts(const TextForm& form) {
+  const std::vector<int32_t> ends = ends_to_write(form);
+  GgufKeys keys{{"tokenizer.ggml.add_bos_token", form.begin.has_value()}};
+  const auto add = [&](const char* name, int32_t id) {
+    keys.emplace_back(join("tokenizer.ggml.", name, "_token_id"), static_cast<uint32_t>(id));
+  };
+  if (form.begin || !ends.empty()) add("bos", form.begin ? *form.begin : ends.front());
+  const char* const names[] = {"eos", "eot", "eom"};
+  for (size_t i = 0; i < std::min(ends.size(), std::size(names)); ++i) add(names[i], ends[i]);
+  if (says_more(form) || ends.size() > std::size(names)) keys.emplace_back(own_texts_key, to_json(form));
   return keys;
 }
 

@@ -20,6 +20,7 @@ struct Split {
   Tokens tokens;
   std::optional<int32_t> separator;    ///< if set: aligned to documents, each ended by this id
   std::optional<int32_t> begin = {};   ///< not aligned, to be scored: precedes the text in every window
+  std::optional<int32_t> marker = {};  ///< not aligned: the token between documents
   std::vector<int64_t> documents;      ///< aligned: start of each document, then the end of the last
   uint64_t text_bytes = 0;             ///< length of the text; 0: unknown
   std::optional<double> neg_log_prob;  ///< exact -log P of the text in nats, if its source knows it

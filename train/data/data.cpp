@@ -12,14 +12,16 @@ namespace hewn {
 namespace {
 
 /// `tales`: the text consists of tales, which are documents.
-Split encode_split(const std::string& name, std::string_view text, const Tokenizer& tokenizer, bool tales) {
+Split encode_split(const std::string& name, std::string_view text, const Tokenizer& tokenizer, bool tales,
+                   Specials specials) {
   const Doing encoding("encoding ", name);
   Split split;
   split.name = name;
   split.text_bytes = text.size();
   std::vector<int32_t> ids;
-  TextEncoder(tokenizer).each_piece(
-      text, [&](const std::vector<int32_t>& some) { ids.insert(ids.end(), some.begin(), some.end()); });
+  TextEncoder(tokenizer).each_piece(text, specials, [&](const std::vector<int32_t>& some) {
+    ids.insert(ids.end(), some.begin(), some.end());
+  });
   split.tokens = Tokens(std::move(ids));
   if (tales) {
     const TalesScore score = score_tales(text);
@@ -31,14 +33,14 @@ Split encode_split(const std::string& name, std::string_view text, const Tokeniz
   return split;
 }
 
-void add_text(Dataset& data, const TextSource& text, double weight, double val_fraction) {
+void add_text(Dataset& data, const TextSource& text, double weight, double val_fraction, Specials specials) {
   const TextSides sides = split_text(text, val_fraction);
   data.train.push_back(
-      encode_split(text.name() + " (training)", sides.train, *data.tokenizer, text.is_tales()));
+      encode_split(text.name() + " (training)", sides.train, *data.tokenizer, text.is_tales(), specials));
   data.weights.push_back(weight);
   if (sides.val.empty()) return;
   data.val.push_back(
-      encode_split(text.name() + " (validation)", sides.val, *data.tokenizer, text.is_tales()));
+      encode_split(text.name() + " (validation)", sides.val, *data.tokenizer, text.is_tales(), specials));
   data.val_weights.push_back(weight);
 }
 
@@ -110,22 +112,36 @@ int64_t token_count(const std::vector<Split>& splits) {
   return sum;
 }
 
+/// What the texts and the token files say about how documents begin and end.
+void find_form(Dataset& data, const Sources& sources, Specials specials) {
+  const SpecialsFound found = find_specials(*data.tokenizer, texts_of(sources), specials);
+  data.notes.push_back(found.note);
+  if (found.end) data.text_form = form_of_stream(*data.tokenizer, *found.end);
+  for (const Source& source : sources.parts)
+    if (source.files && !data.text_form) data.text_form = source.files->text_form(data.vocab_size);
+  if (!data.text_form) return;
+  for (auto* side : {&data.train, &data.val})
+    for (Split& split : *side) split.marker = data.text_form->begin;
+}
+
 Dataset open_found(const Sources& sources, const DataOptions& options,
                    std::shared_ptr<const Tokenizer> tokenizer) {
   Dataset data;
   data.tokenizer = tokenizer != nullptr ? std::move(tokenizer) : choose_tokenizer(options, sources);
   if (!options.unknown.empty())
-    data.tokenizer = meet_texts(data.tokenizer, texts_of(sources), options.unknown, data.note);
+    data.tokenizer =
+        meet_texts(data.tokenizer, texts_of(sources), options.unknown, data.notes.emplace_back());
   for (const Source& source : sources.parts) {
     if (source.text) {
-      add_text(data, *source.text, source.part.weight, sources.val ? 0 : options.val_fraction);
+      add_text(data, *source.text, source.part.weight, sources.val ? 0 : options.val_fraction,
+               options.specials);
     } else {
       add_directory(data, *source.files, source.part.weight, !sources.val);
     }
   }
   if (sources.val) {
-    data.val.push_back(
-        encode_split(sources.val->name(), sources.val->text(), *data.tokenizer, sources.val->is_tales()));
+    data.val.push_back(encode_split(sources.val->name(), sources.val->text(), *data.tokenizer,
+                                    sources.val->is_tales(), options.specials));
     data.val_weights.push_back(1);
   }
   if (data.tokenizer != nullptr) {
@@ -134,6 +150,8 @@ Dataset open_found(const Sources& sources, const DataOptions& options,
     if (separator && std::all_of(data.train.begin(), data.train.end(),
                                  [&](const Split& split) { return split.separator == separator; }))
       data.text_form = form_of_documents(*data.tokenizer, *separator);
+    else
+      find_form(data, sources, options.specials);
   }
   data.hash = hash_of(data);
   return data;
@@ -170,7 +188,7 @@ std::string data_damage(const std::string& directory) {
 
 void Dataset::score_as(const TextForm& form) {
   for (Split& split : val) {
-    if (split.separator) continue;
+    if (split.separator || (split.marker && split.marker == form.begin)) continue;
     split.begin = form.begin;
     if (!form.own_windows) continue;
     split.separator = form.begin;
@@ -179,13 +197,17 @@ void Dataset::score_as(const TextForm& form) {
 }
 
 Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer,
-                        const std::optional<TextForm>& form) {
+                        const std::optional<TextForm>& form, Specials specials) {
   const TextSource text = TextSource::file(file);
   Dataset data;
   data.tokenizer = std::move(tokenizer);
   data.text_form = form;
   const bool tales = text.is_tales() && form && form->own_windows;
-  data.val.push_back(encode_split(text.name(), text.text(), *data.tokenizer, tales));
+  data.val.push_back(encode_split(text.name(), text.text(), *data.tokenizer, tales, specials));
+  const std::string_view whole = text.text();
+  const SpecialsFound found = find_specials(*data.tokenizer, {&whole, 1}, specials);
+  data.notes.push_back(found.note);
+  data.val[0].marker = found.end;
   data.score_as(data.texts().form());
   data.val_weights.push_back(1);
   data.vocab_size = data.tokenizer->vocab_size();

@@ -23,8 +23,9 @@ struct DataOptions {
   /// Size of a vocabulary learned from the texts, as in TokenizerOptions; 0: the kind's default.
   int64_t vocab_size = 0;
   std::string unknown = {};  ///< what becomes of characters that it lacks, see `meet_texts`; "": an error
+  Specials specials = Specials::as_text;  ///< how to read special tokens in texts, such as <|endoftext|>
   bool accepted = false;  ///< by a run that exists: the texts' kinds of file are not checked again
-  int64_t tales = 20000;     ///< number of tales in `tales`
+  int64_t tales = 20000;  ///< number of tales in `tales`
   uint64_t tales_seed = 1;
 };
 
@@ -44,7 +45,8 @@ struct Dataset {
   std::vector<double> weights;    ///< of the training splits; val has its own or is one file
   std::vector<double> val_weights;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null for nanoGPT's files without tokenizer.json
-  std::string note;                            ///< about characters that it lacked, see `meet_texts`
+  std::vector<std::string>
+      notes;  ///< on characters that it lacked (`meet_texts`), on special tokens in the texts
   /// How a model trained on this data knows texts to begin and end; empty: the data does not say, as the tokenizer does.
   std::optional<TextForm> text_form;
   int64_t vocab_size = 0;
@@ -79,13 +81,14 @@ std::string data_damage(const std::string& directory);
 
 /// A whole text file as validation data for a model of this form, without training data. Throws like open_dataset.
 Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer,
-                        const std::optional<TextForm>& form = {});
+                        const std::optional<TextForm>& form = {}, Specials specials = Specials::as_text);
 
 /// The result of `data prepare`.
 struct PreparedData {
   int64_t train_tokens = 0, val_tokens = 0, vocab_size = 0;
   int64_t train_files = 0, val_files = 0;  ///< token files; several if in shards
   bool aligned = false;
+  std::string note = {};  ///< on special tokens in the texts
 };
 
 /// Encodes a dataset of texts and writes train.bin, val.bin, tokenizer.json and MANIFEST to `directory`, which

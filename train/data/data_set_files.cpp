@@ -68,7 +68,9 @@ void check(const DataSetFiles& files, const std::string& directory, const Manife
 
 }  // namespace
 
-bool is_data_file_name(std::string_view name) { return name == "tokenizer.json" || is_token_file_name(name); }
+bool is_data_file_name(std::string_view name) {
+  return name == "tokenizer.json" || name == text_form_file || is_token_file_name(name);
+}
 
 std::vector<std::string> data_files_in(const std::string& directory, ErrorCode code) {
   std::vector<std::string> names;
@@ -119,6 +121,13 @@ std::vector<ListedFile> DataSetFiles::token_files(SplitSide side) const {
   std::vector<ListedFile> files;
   for (const std::string& name : token_files_.of(side)) files.push_back({path(name), sum(name)});
   return files;
+}
+
+std::optional<TextForm> DataSetFiles::text_form(int64_t vocab_size) const {
+  if (!sum(text_form_file)) return std::nullopt;
+  const Doing reading("reading ", path(text_form_file));
+  return text_form_from_json(read_small_file(path(text_form_file), most_manifest_bytes),
+                             static_cast<int32_t>(vocab_size));
 }
 
 bool DataSetFiles::replaced() const {

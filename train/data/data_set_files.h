@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/manifest.h"
+#include "model/texts/texts.h"
 #include "train/data/token_shards.h"
 
 namespace hewn {
@@ -41,6 +42,8 @@ class DataSetFiles {
   std::vector<ListedFile> token_files(SplitSide side) const;
   /// What MANIFEST says about a file; nothing without MANIFEST.
   std::optional<FileSum> sum(std::string_view name) const;
+  /// How texts begin and end, if the files say so. Throws ErrorCode::input if texts.json is not of this vocabulary.
+  std::optional<TextForm> text_form(int64_t vocab_size) const;
   /// Whether another data set has taken the place of this one since it was found.
   bool replaced() const;
 

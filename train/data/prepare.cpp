@@ -31,7 +31,7 @@ struct Side {
 
   /// Writes the token files of a side. Returns the number of tokens and of files.
   WrittenSide write(NewDataSet& to, SplitSide which, const Tokenizer& tokenizer, bool tales,
-                    int64_t shard_tokens) const {
+                    Specials specials, int64_t shard_tokens) const {
     const std::string name = token_file_name(which);
     const Doing writing("writing ", name);
     TokenFileInfo info;
@@ -41,7 +41,7 @@ struct Side {
     TokenFilesWriter writer(to.directory(), which, info, shard_tokens);
     int64_t line_ends = 0;
     for (const std::string_view text : texts) {
-      TextEncoder(tokenizer).each_piece(text, [&](const std::vector<int32_t>& ids) {
+      TextEncoder(tokenizer).each_piece(text, specials, [&](const std::vector<int32_t>& ids) {
         writer.append(ids);
         if (tales) line_ends += std::count(ids.begin(), ids.end(), *info.separator);
       });
@@ -120,8 +120,15 @@ PreparedData prepare_data(const DataOptions& options, const std::string& directo
   result.vocab_size = tokenizer->vocab_size();
   result.aligned = tales;
   made.add("tokenizer.json", tokenizer->save(made.file("tokenizer.json")));
-  const WrittenSide of_train = train.write(made, SplitSide::train, *tokenizer, tales, shard_tokens);
-  const WrittenSide of_val = val.write(made, SplitSide::val, *tokenizer, tales, shard_tokens);
+  const SpecialsFound found = find_specials(*tokenizer, texts_of(sources), options.specials);
+  result.note = found.note;
+  if (found.end)
+    made.add(text_form_file, write_file_atomically(made.file(text_form_file),
+                                                   to_json(form_of_stream(*tokenizer, *found.end)) + "\n"));
+  const WrittenSide of_train =
+      train.write(made, SplitSide::train, *tokenizer, tales, options.specials, shard_tokens);
+  const WrittenSide of_val =
+      val.write(made, SplitSide::val, *tokenizer, tales, options.specials, shard_tokens);
   result.train_tokens = of_train.tokens, result.train_files = of_train.files;
   result.val_tokens = of_val.tokens, result.val_files = of_val.files;
   made.publish();

@@ -116,7 +116,8 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
           "with --tokenizer=PATH");
   const Doing making("learning the tokenizer from ", options.dataset,
                      sources.val ? " and " + options.val : "");
-  return train_tokenizer(by_kind ? options.tokenizer : "char", texts, {.vocab_size = options.vocab_size});
+  return train_tokenizer(by_kind ? options.tokenizer : "char", texts,
+                         {.vocab_size = options.vocab_size, .specials = options.specials});
 }
 
 TextSides split_text(const TextSource& source, double val_fraction) {

@@ -94,10 +94,6 @@ DataFiles talk_files(const Settings& settings, const Task* task) {
   return files;
 }
 
-void say_notes(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) say("note: ", note);
-}
-
 void say_count(int64_t rows, const std::string& what) {
   if (rows > 0) say("note: ", long_count(rows), rows == 1 ? " row " : " rows ", what);
 }

@@ -14,8 +14,7 @@ namespace hewn::cli {
 /// if it is null, as a new one is.
 DataFiles talk_files(const Settings& settings, const Task* task);
 
-/// Prints what users should know about the rows: sentences, or how many of them, if any, are "cut".
-void say_notes(const std::vector<std::string>& notes);
+/// Prints how many rows, if any, are "cut".
 void say_count(int64_t rows, const std::string& what);
 
 /// What the key `mask` says.

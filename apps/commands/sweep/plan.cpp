@@ -103,9 +103,14 @@ SweepShape shape_of(const TrainSetup& setup, Settings settings, int threads) {
 DatasetOpener caching_opener() {
   return [opened = std::map<std::string, std::shared_ptr<const Dataset>>()](
              const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer) mutable {
-    const Json key = {
-        options.dataset,   options.val,     real_text(options.val_fraction),   options.vocab_size,
-        options.tokenizer, options.unknown, tokenizer ? tokenizer->hash() : ""};
+    const Json key = {options.dataset,
+                      options.val,
+                      real_text(options.val_fraction),
+                      options.vocab_size,
+                      options.tokenizer,
+                      options.unknown,
+                      options.specials,
+                      tokenizer ? tokenizer->hash() : ""};
     auto& data = opened[exact_json_text(key)];
     if (!data) data = open_new_dataset(options, std::move(tokenizer));
     return data;
@@ -114,8 +119,8 @@ DatasetOpener caching_opener() {
 
 // Keys that determine a run's data.
 bool is_data_key(std::string_view key) {
-  constexpr std::string_view all[] = {"dataset",   "val",        "val_fraction",
-                                      "tokenizer", "vocab_size", "init_from"};
+  constexpr std::string_view all[] = {"dataset",    "val",     "val_fraction", "tokenizer",
+                                      "vocab_size", "special", "init_from"};
   return std::find(std::begin(all), std::end(all), key) != std::end(all);
 }
 

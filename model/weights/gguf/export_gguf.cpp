@@ -49,6 +49,7 @@ void add_tokenizer(const ForeignModel& model, int64_t vocab_size, const std::str
     notes.push_back("no tokenizer is written: " + model.no_tokenizer);
     return;
   }
+  for (const auto& key : gguf_texts(model.texts().form())) keys.push_back(key);
   const std::string kind(model.tokenizer->kind());
   if (!theirs || (kind != "bpe" && kind != "sentencepiece"))
     keys.emplace_back(own_tokenizer_key, model.tokenizer->to_json());

@@ -33,6 +33,7 @@ inline constexpr const char* one_scale_key = "hewn.one_scale";
 
 /// The key with the JSON of a tokenizer (`Tokenizer::to_json`), of files whose other keys cannot express it.
 inline constexpr const char* own_tokenizer_key = "hewn.tokenizer";
+inline constexpr const char* own_texts_key = "hewn.texts";
 
 /// Keys in the order in which they are written.
 using GgufKeys = std::vector<std::pair<std::string, GgufValue>>;

@@ -152,10 +152,12 @@ TextForm texts_in(const GgufFile& file, const Tokenizer& tokenizer) {
            tokenizer.vocab_size() - 1);
     return static_cast<int32_t>(id);
   };
+  if (file.find_key(own_texts_key)) {
+    const Doing reading("reading the key ", own_texts_key);
+    return text_form_from_json(file.text(own_texts_key), tokenizer.vocab_size());
+  }
   TextForm form = form_of(tokenizer);
-  const bool byte_pairs =
-      file.find_key("tokenizer.ggml.model") && file.text("tokenizer.ggml.model") == "gpt2";
-  if (byte_pairs && gguf_flag(file, "add_bos_token", false))
+  if (tokenizer.kind() != "sentencepiece" && gguf_flag(file, "add_bos_token", false))
     form.begin = token("tokenizer.ggml.bos_token_id");
   std::vector<int32_t> ends;
   for (const char* end : {"eos", "eot", "eom"})

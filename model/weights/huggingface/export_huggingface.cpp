@@ -125,7 +125,8 @@ Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, co
 std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& model, const Ordered& of_model,
                             int64_t block_size, const std::string& chat_template) {
   if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;
-  const auto file = huggingface_tokenizer(*model.tokenizer);
+  const TextForm form = model.texts().form();
+  const auto file = huggingface_tokenizer(model.texts());
   if (!file)
     return "no tokenizer is written: Hugging Face's tokenizers cannot express one of kind " +
            std::string(model.tokenizer->kind());
@@ -139,6 +140,11 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
   if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
     config["unk_token"] = "<|unk|>";
   if (!chat_template.empty()) config["chat_template"] = chat_template;
+  Ordered generation{{"bos_token_id", of_model["bos_token_id"]}, {"eos_token_id", of_model["eos_token_id"]}};
+  if (const auto ends = ends_to_write(form); ends.size() > 1) generation["eos_token_id"] = ends;
+  if (!form.ends.empty() && !model.config.classifies())
+    write_file_atomically(directory.file("generation_config.json"), exact_json_text(generation, 2) + "\n");
+  if (says_more(form)) write_file_atomically(directory.file(text_form_file), to_json(form) + "\n");
   write_file_atomically(directory.file("tokenizer_config.json"), exact_json_text(config, 2) + "\n");
   return "";
 }

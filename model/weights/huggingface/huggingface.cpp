@@ -224,7 +224,8 @@ ForeignModel open_huggingface(const std::string& directory) {
   find_tokenizer(directory, opened);
   if (!opened.tokenizer) return opened;
   TextFacts facts{{"config.json", text}};
-  for (const char* name : {"generation_config.json", "tokenizer_config.json", "special_tokens_map.json"})
+  for (const char* name : {"generation_config.json", "tokenizer_config.json", "special_tokens_map.json",
+                           "tokenizer.json", text_form_file})
     if (const fs::path file = fs::path(directory) / name; path_exists(file))
       facts[name] = read_small_file(file.string(), max_json_bytes);
   opened.text_form = huggingface_texts(facts, *opened.tokenizer);

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "model/json.h"
+#include "model/tokenizer/huggingface_kinds.h"
 
 namespace hewn {
 namespace {
@@ -69,7 +70,14 @@ std::optional<int32_t> begin_in(const TextFacts& files, const Tokenizer& tokeniz
 }  // namespace
 
 TextForm huggingface_texts(const TextFacts& files, const Tokenizer& tokenizer) {
+  if (const auto own = files.find(text_form_file); own != files.end()) {
+    const Doing reading("reading ", text_form_file);
+    return text_form_from_json(own->second, tokenizer.vocab_size());
+  }
   TextForm form = form_of(tokenizer);
+  if (const auto file = files.find("tokenizer.json");
+      file != files.end() && tokenizer.kind() != "bpe" && tokenizer.kind() != "sentencepiece")
+    form.begin = tokenizers::begin_of_kind(parse_json(file->second), tokenizer);
   if (flag_in(files, "add_eos_token"))
     fail(ErrorCode::input,
          "tokenizer_config.json: add_eos_token is true, a token after every text, which is ",

@@ -95,6 +95,58 @@ TEST_CASE("a model of Llama's tokenizer scores and continues each text after its
   CHECK(std::abs(last.at("logprob").get<double>() - next.at("logprob").get<double>()) <= 1e-5);
 }
 
+TEST_CASE("the marker between documents in a text begins and ends the texts of a model", "[texts]") {
+  const TempDir dir;
+  const std::string text = (dir / "marked.txt").string(), run = (dir / "run").string(),
+                    data = (dir / "data").string();
+  std::string documents;
+  for (int i = 0; i < 60; ++i) documents += "ab " + std::to_string(i) + ".<|endoftext|>";
+  write_file(text, documents);
+  const std::vector<std::string> small{
+      "--n_layer=1", "--n_head=1",    "--n_embd=8",       "--block_size=16", "--batch_size=2",
+      "--threads=1", "--max_iters=2", "--warmup_iters=1", "--eval_iters=1",  "--out_dir=" + run};
+  const auto train = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), "train");
+    more.insert(more.end(), small.begin(), small.end());
+    return hewn(more);
+  };
+  const std::string pairs = "--tokenizer=bpe", few = "--vocab_size=260";
+  const ProcessResult made = hewn({"data", "prepare", text, pairs, few, "--out_dir=" + data});
+  CHECK(contains(made.err, "<|endoftext|> as token 259 (60 times); <|endoftext|> separates documents"));
+  const std::string form = R"("begin":259,"ends":[259],"own_windows":false)";
+  CHECK(contains(read_file(dir / "data/texts.json"), form));
+  CHECK(contains(read_file(dir / "data/MANIFEST"), "texts.json"));
+  REQUIRE(train({"--dataset=" + data}).exit_code == 0);
+  CHECK(contains(read_file(dir / "run/texts.json"), form));
+  const double own = loss_of({"eval", run, "--json"});
+  std::filesystem::remove_all(run);
+  // The same from the text itself, whose validation part has, as a text, the loss that it has as data.
+  const ProcessResult trained = train({"--dataset=" + text, pairs, few});
+  REQUIRE(trained.exit_code == 0);
+  CHECK(contains(trained.err, "<|endoftext|> separates documents"));
+  CHECK(contains(read_file(dir / "run/texts.json"), form));
+  CHECK(loss_of({"eval", run, "--json"}) == own);
+  write_file(dir / "val.txt", documents.substr(documents.size() * 9 / 10));
+  const std::string val = "--val=" + (dir / "val.txt").string();
+  CHECK(loss_of({"eval", run, "--json", val}) == own);
+  CHECK(loss_of({"eval", run, "--json", val, "--special=text"}) != own);
+  // A run of an earlier version read the marker as text, and goes on so.
+  std::filesystem::remove_all(run);
+  REQUIRE(train({"--dataset=" + text, pairs, few, "--special=text"}).exit_code == 0);
+  make_old_run(run, [](std::string& config) {
+    const size_t at = config.find("special = ");
+    config.erase(at, config.find('\n', at) + 1 - at);
+  });
+  CHECK(hewn({"train", "--init_from=resume", "--out_dir=" + run, "--max_iters=3"}).exit_code == 0);
+  CHECK(contains(read_file(dir / "run/config.toml"), "special = \"text\""));
+  // Characters spell the marker.
+  std::filesystem::remove_all(run);
+  CHECK(contains(train({"--dataset=" + text}).err, "which the char tokenizer spells in several tokens"));
+  CHECK_FAILS(
+      hewn({"tokenizer", "train", text, "--type=bpe", few, "--special=refuse", "--out=" + run + ".json"}), 3,
+      "special token <|endoftext|> at byte 5");
+}
+
 TEST_CASE("a run of an earlier version knows the form of its texts from its data", "[texts]") {
   const TempDir dir;
   const std::string data = (dir / "data").string(), run = (dir / "run").string();

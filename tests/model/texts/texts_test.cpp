@@ -20,7 +20,7 @@ constexpr size_t least_piece = size_t{1} << 20;
 Sizes piece_sizes(const std::string& text, const Tokenizer& tokenizer = MarkedBytes({})) {
   std::vector<int32_t> all;
   Sizes sizes;
-  TextEncoder(tokenizer).each_piece(text, [&](const std::vector<int32_t>& ids) {
+  TextEncoder(tokenizer).each_piece(text, Specials::as_text, [&](const std::vector<int32_t>& ids) {
     all.insert(all.end(), ids.begin(), ids.end());
     sizes.push_back(ids.size());
   });
@@ -56,6 +56,47 @@ TEST_CASE("every text begins with its token, once", "[texts]") {
   CHECK(none.prompt("") == Ids{newline});
   const auto letters = train_tokenizer("char", "abc");
   CHECK(TextEncoder(*letters).opening() == Ids{0});
+}
+
+TEST_CASE("special tokens in texts are counted, and the end of texts divides documents", "[texts]") {
+  const MarkedBytes marked({"<|endoftext|>", "<|pad|>"}), plain({});
+  const std::vector<std::string_view> texts{"a<|endoftext|>b<|endoftext|>", "c<|pad|>", ""};
+  const SpecialsFound found = find_specials(marked, texts, Specials::allowed);
+  CHECK(found.end == 256);
+  CHECK(
+      found.note ==
+      "special tokens in the texts are read as such: <|endoftext|> as token 256 (2 times), <|pad|> as token "
+      "257 (1 times); <|endoftext|> separates documents; for ordinary text, give --special=text");
+  CHECK(find_specials(marked, std::vector<std::string_view>{"<|pad|>"}, Specials::allowed).end ==
+        std::nullopt);
+  CHECK(find_specials(marked, texts, Specials::as_text).note.empty());
+  CHECK_THROWS_AS(find_specials(marked, texts, Specials::refused), Error);
+  const SpecialsFound spelled = find_specials(plain, texts, Specials::allowed);
+  CHECK(!spelled.end);
+  CHECK(spelled.note.find("spells in several tokens") != spelled.note.npos);
+  CHECK(find_specials(plain, std::vector<std::string_view>{"a"}, Specials::allowed).note.empty());
+
+  const TextForm form = form_of_stream(marked, 256);
+  CHECK(form == TextForm{.begin = 256, .ends = {256}});
+  const MarkedBytes llama({"<s>", "</s>"}, 256);
+  CHECK(form_of_stream(llama, 257) == TextForm{.begin = 256, .ends = {257, 256}});
+  // A model keeps what it has learned before, unless its texts were documents in windows of their own.
+  CHECK(learned_form({.begin = 7, .ends = {8, 7}}, form) == TextForm{.begin = 7, .ends = {256, 8, 7}});
+  CHECK(learned_form({}, form) == form);
+  CHECK(learned_form(form_of_documents(plain, newline), form) == form);
+  CHECK(learned_form(form, form_of_documents(plain, newline)) == form_of_documents(plain, newline));
+}
+
+TEST_CASE("special tokens are found in texts of any length", "[texts]") {
+  const MarkedBytes marked({"<|endoftext|>", "<|endoftext|>+"});
+  std::string text;
+  while (text.size() < 3 * least_piece) text += "a line\n<|endoftext|>" + std::string(text.size() % 7, '<');
+  text += "<|endoftext|>+";
+  Ids all;
+  TextEncoder(marked).each_piece(text, Specials::allowed,
+                                 [&](const Ids& ids) { all.insert(all.end(), ids.begin(), ids.end()); });
+  CHECK((all == marked.encode(text, Specials::allowed)));
+  CHECK(all.back() == 257);  // the longest
 }
 
 TEST_CASE("texts.json holds a form, and nothing else", "[texts]") {

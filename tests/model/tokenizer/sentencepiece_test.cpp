@@ -233,7 +233,7 @@ TEST_CASE("unsupported tokenizer settings are refused by name") {
   CHECK(refused("/decoder/decoders/3", {{"type", "CTC"}}, {"decoder", "CTC"}));
   CHECK(refused("/decoder", nullptr, {"decoder"}));
   CHECK(refused("/post_processor/single/0", {{"Sequence", {{"id", "A"}}}}, {"post_processor"}));
-  CHECK(refused("/post_processor/special_tokens/<s>/ids", {5}, {"token 5", "added_tokens"}));
+  CHECK(refused("/post_processor/special_tokens/<s>/ids", {5000}, {"token 5000", "not in the vocabulary"}));
   CHECK(refused("/model/ignore_merges", true, {"ignore_merges"}));
   CHECK(refused("/model/dropout", 0.1, {"dropout"}));
   CHECK(refused("/model/end_of_word_suffix", "x", {"end_of_word_suffix"}));

@@ -183,13 +183,13 @@ TEST_CASE("a classifier for transformers pads texts with the token that ends the
 
 TEST_CASE("tokens added to one of our kinds of tokenizer are refused by name", "[export]") {
   const auto tokenizer = train_tokenizer("word", "one two");
-  json file = json::parse(*exporting::huggingface_tokenizer(*tokenizer));
+  json file = json::parse(*exporting::huggingface_tokenizer(TextEncoder(*tokenizer)));
   // What transformers writes where it saves the tokenizer again.
   file["added_tokens"] = {{{"id", 0}, {"content", "<|unk|>"}, {"special", true}}};
   CHECK(tokenizer_from_json(file.dump())->hash() == tokenizer->hash());
   file["added_tokens"].push_back({{"id", tokenizer->vocab_size()}, {"content", "<pad>"}, {"special", true}});
   CHECK_THROWS_WITH(tokenizer_from_json(file.dump()), Catch::Contains("the file adds the token \"<pad>\""));
-  json bytes = json::parse(*exporting::huggingface_tokenizer(*train_tokenizer("byte", "")));
+  json bytes = json::parse(*exporting::huggingface_tokenizer(TextEncoder(*train_tokenizer("byte", ""))));
   bytes["model"]["vocab"]["a"] = 98, bytes["model"]["vocab"]["b"] = 97;
   CHECK_THROWS_WITH(tokenizer_from_json(bytes.dump()), Catch::Contains("pre_tokenizer"));
 }
@@ -284,7 +284,8 @@ TEST_CASE("Llama's tokenizer in GGUF: other special tokens, and no space before 
     export_model(e.own, "gguf", e.path("gguf"));
     const GgufFile file(e.path("gguf"));
     CHECK(file.integer("tokenizer.ggml.bos_token_id") == 0);
-    for (const char* absent : {"eos", "unknown", "padding"})
+    CHECK(file.integer("tokenizer.ggml.eos_token_id") == 0);  // the only token known to end a text
+    for (const char* absent : {"eot", "unknown", "padding"})
       CHECK(file.find_key(std::string("tokenizer.ggml.") + absent + "_token_id") == nullptr);
     const auto& types = std::get<std::vector<int32_t>>(*file.find_key("tokenizer.ggml.token_type"));
     CHECK(std::vector(types.begin(), types.begin() + 3) == std::vector<int32_t>{3, 3, 1});

@@ -240,6 +240,45 @@ TEST_CASE("prepared data equals the original data", "[data]") {
              Catch::Contains(other + "/train.bin: was made with tokenizer"));
 }
 
+TEST_CASE("the marker between documents becomes their end, unless it is to be text", "[data]") {
+  const TempDir dir;
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "A fox, a bell.<|endoftext|>";
+  DataOptions options{.dataset = write_text(dir, "marked.txt", text), .specials = Specials::allowed};
+  const std::string out = (dir / "out").string();
+  for (const char* kind : {"bpe", "regex"}) {
+    INFO(kind);
+    options.tokenizer = kind;
+    const Dataset data = open_dataset(options);
+    const int32_t end = data.tokenizer->specials()[0].id;
+    CHECK(data.text_form == TextForm{.begin = end, .ends = {end}});
+    CHECK(data.train[0].marker == end);
+    CHECK(data.notes.back().find("<|endoftext|> separates documents") != std::string::npos);
+    CHECK(data.longest_document() == 0);  // windows are not aligned
+    std::vector<int32_t> ids(static_cast<size_t>(data.val[0].tokens.size()));
+    data.val[0].tokens.copy(0, std::ssize(ids), ids.data());
+    CHECK(std::count(ids.begin(), ids.end(), end) == 4);
+    for (int32_t id = 0; id < end; ++id)
+      CHECK(data.tokenizer->piece(id).find("endoftext") == std::string::npos);
+    // Prepared data says so too, and says it for other data beside it.
+    CHECK(prepare_data(options, out, true).note == data.notes.back());
+    const Dataset prepared = open_dataset({.dataset = out});
+    CHECK(prepared.text_form == data.text_form);
+    CHECK(prepared.hash == data.hash);
+    // As a text of its own, it is scored like the data: from its beginning, without more tokens.
+    Dataset alone = open_validation(options.dataset, data.tokenizer, data.text_form, Specials::allowed);
+    CHECK(!alone.val[0].begin);
+    CHECK(open_validation(options.dataset, data.tokenizer, data.text_form).val[0].begin == end);
+  }
+  options.specials = Specials::as_text;
+  CHECK(!open_dataset(options).text_form);
+  prepare_data(options, out, true);
+  CHECK(!std::filesystem::exists(out + "/texts.json"));
+  CHECK(!open_dataset({.dataset = out}).text_form);
+  options.specials = Specials::refused;
+  CHECK(error_of(options).find("the special token <|endoftext|> at byte 14") != std::string::npos);
+}
+
 TEST_CASE("token files made by another tokenizer are refused", "[data]") {
   const TempDir dir;
   const std::string out = (dir / "out").string();
@@ -287,7 +326,7 @@ TEST_CASE("texts longer than a piece are encoded completely", "[data]") {
   const auto tokenizer = train_tokenizer("char", text);
   std::vector<int32_t> ids;
   int pieces = 0;
-  TextEncoder(*tokenizer).each_piece(text, [&](const std::vector<int32_t>& some) {
+  TextEncoder(*tokenizer).each_piece(text, Specials::as_text, [&](const std::vector<int32_t>& some) {
     ids.insert(ids.end(), some.begin(), some.end());
     ++pieces;
   });
@@ -325,7 +364,7 @@ TEST_CASE("byte pairs are the same however a text is split", "[data]") {
       train_tokenizer("bpe", std::string_view(text).substr(0, 100'000), {.vocab_size = 400});
   std::vector<int32_t> ids;
   int pieces = 0;
-  TextEncoder(*tokenizer).each_piece(text, [&](const std::vector<int32_t>& some) {
+  TextEncoder(*tokenizer).each_piece(text, Specials::as_text, [&](const std::vector<int32_t>& some) {
     ids.insert(ids.end(), some.begin(), some.end());
     ++pieces;
   });
