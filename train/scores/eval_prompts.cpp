@@ -113,7 +113,7 @@ EvalPrompt eval_prompt(const EvalTask& task, size_t row, const TextEncoder& text
       if (over >= choice.begin)
         fail(ErrorCode::input, "the continuation has ", std::ssize(choice.tokens) - choice.begin,
              " tokens; expected at most ", format.block_size, ", the model's block_size");
-      choice.tokens.erase(choice.tokens.begin(), choice.tokens.begin() + over);
+      keep_newest(choice.tokens, format.block_size + 1, texts.begin());
       choice.begin -= over;
       prompt.decisive[c] = std::max<int64_t>(prompt.decisive[c] - over, 1);
       prompt.cut = true;

@@ -58,7 +58,7 @@ TextReader::Text TextReader::read(std::string_view text) const {
   result.empty = result.tokens.size() == (texts_.begin() ? 1 : 0);
   if (result.empty) result.tokens.push_back(nothing_);
   result.cut = size_of_text(result.tokens) > max_length_;
-  if (result.cut) result.tokens.erase(result.tokens.begin(), result.tokens.end() - max_length_);
+  keep_newest(result.tokens, max_length_, texts_.begin());
   return result;
 }
 

@@ -102,6 +102,10 @@ TEST_CASE("eval prompts: questions that are too long are cut from the left", "[s
   CHECK(marked(task, 11) == Texts{"abcdefgh| ^a", "abcdefgh| ^bcd"});
   CHECK(marked(task, 5) == Texts{"efgh| ^a", "gh| ^bcd"});
   CHECK(marked(task, 4) == Texts{"fgh| ^a", "h| ^bcd"});
+  const EvalPrompt begun =
+      eval_prompt(task, 0, TextEncoder(*letter_tokenizer(), TextForm{.begin = 0}), {.block_size = 5});
+  CHECK(begun.choices[1].tokens == std::vector{0, 10, 1, 4, 5, 6});
+  CHECK(begun.choices[1].begin == 2);
   CHECK(eval_prompt(task, 0, TextEncoder(*letter_tokenizer()), {.block_size = 5}).cut);
   CHECK(!eval_prompt(task, 0, TextEncoder(*letter_tokenizer()), {.block_size = 11}).cut);
   CHECK_ERROR(eval_prompt(task, 0, TextEncoder(*letter_tokenizer()), {.block_size = 3}), ErrorCode::input,
