@@ -26,6 +26,10 @@ const plainTick = value => numberText(value, 3);
 const axis = (text, more = {}) => ({title: {display: true, text}, ticks: {callback: plainTick, maxRotation: 0}, ...more});
 const logAxis = text => axis(text, {type: 'logarithmic', ticks: {callback: v => v.toExponential().startsWith('1e') ? numberText(v, 1) : ''}});
 
+// A line of a chart of data {x, y}, in the colour of a series.
+const lineOf = (label, color, data, more) =>
+    ({label, showLine: true, borderColor: seriesColor(color), backgroundColor: seriesColor(color), pointRadius: 0, data, ...more});
+
 // Curves: series {name, x, y, color, dash, points}, and horizontal lines {name, y, color}.
 function curvesElement(title, {series, lines = [], x: xTitle = 'step', y: yTitle, log = false, size = ''}) {
   const shown = series.filter(s => s.x.length);
@@ -34,26 +38,10 @@ function curvesElement(title, {series, lines = [], x: xTitle = 'step', y: yTitle
     type: 'scatter',
     data: {
       datasets: [
-        ...shown.map(s => ({
-                       label: s.name,
-                       showLine: true,
-                       borderColor: seriesColor(s.color),
-                       backgroundColor: seriesColor(s.color),
-                       borderWidth: s.points ? 2.2 : 1.4,
-                       borderDash: s.dash || [],
-                       pointRadius: s.points || s.x.length < 2 ? 3 : 0,
-                       data: s.x.map((x, i) => ({x, y: s.y[i]}))
-                     })),
-        ...lines.map(l => ({
-                       label: `${l.name} ${numberText(l.y, 5)}`,
-                       showLine: true,
-                       borderColor: seriesColor(l.color),
-                       backgroundColor: seriesColor(l.color),
-                       borderWidth: 1.6,
-                       borderDash: [6, 4],
-                       pointRadius: 0,
-                       data: [{x: least, y: l.y}, {x: most > least ? most : least + 1, y: l.y}]
-                     }))
+        ...shown.map(s => lineOf(s.name, s.color, s.x.map((x, i) => ({x, y: s.y[i]})), {
+          borderWidth: s.points ? 2.2 : 1.4, borderDash: s.dash || [], pointRadius: s.points || s.x.length < 2 ? 3 : 0})),
+        ...lines.map(l => lineOf(`${l.name} ${numberText(l.y, 5)}`, l.color, [{x: least, y: l.y}, {x: most > least ? most : least + 1, y: l.y}],
+                                 {borderWidth: 1.6, borderDash: [6, 4]}))
       ]
     },
     options: {
@@ -74,17 +62,9 @@ function histogramElement(title, series, xTitle) {
   const config = () => ({
     type: 'scatter',
     data: {
-      datasets: series.map(s => ({
-                             label: s.name,
-                             showLine: true,
-                             stepped: 'middle',
-                             fill: true,
-                             borderColor: seriesColor(s.color),
-                             backgroundColor: `${seriesColor(s.color)}33`,
-                             borderWidth: 1.5,
-                             pointRadius: 0,
-                             data: s.counts.map((y, i) => ({x: s.from + (i + 0.5) * (s.to - s.from) / s.counts.length, y}))
-                           }))
+      datasets: series.map(
+          s => lineOf(s.name, s.color, s.counts.map((y, i) => ({x: s.from + (i + 0.5) * (s.to - s.from) / s.counts.length, y})),
+                      {stepped: 'middle', fill: true, backgroundColor: `${seriesColor(s.color)}33`, borderWidth: 1.5}))
     },
     options: {
       scales: {x: axis(xTitle), y: axis('elements')},

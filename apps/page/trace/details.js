@@ -38,47 +38,38 @@ const writtenTexts = {
   none: 'none'
 };
 
-function inputsTable(node, actions) {
-  const rows = node.inputs.map((input, i) => {
-    if (!input) return null;
-    const {tensor, write} = input;
-    return element(
-        'tr', {}, element('td', {}, String(i)), element('td', {}, linkTo(tensor, actions)),
-        element('td', {}, tensor.kind), element('td', {}, shapeText(tensor.shape)),
-        element('td', {}, writtenTexts[write]));
-  });
-  return element(
-      'div', {class: 'wide'},
-      element(
-          'table', {class: 'list'},
-          element('tr', {}, ['input', 'from', 'kind', 'shape', 'gradient'].map(h => element('th', {scope: 'col'}, h))),
-          rows));
-}
+// A table with these headings and rows of cells; null stands for no row.
+const listTable = (headings, rows) => element(
+    'div', {class: 'wide'},
+    element(
+        'table', {class: 'list'}, element('tr', {}, headings.map(h => element('th', {scope: 'col'}, h))),
+        rows.map(row => row && element('tr', {}, row.map(cell => element('td', {}, cell))))));
+
+const inputsTable = (node, actions) =>
+    listTable(['input', 'from', 'kind', 'shape', 'gradient'], node.inputs.map((input, i) => {
+      if (!input) return null;
+      const {tensor, write} = input;
+      return [String(i), linkTo(tensor, actions), tensor.kind, shapeText(tensor.shape), writtenTexts[write]];
+    }));
 
 function savedTable(node) {
   if (!node.saved.length) return element('p', {class: 'muted'}, 'Nothing.');
-  return element(
-      'table', {class: 'list'}, element('tr', {}, ['name', 'size', 'freed'].map(h => element('th', {scope: 'col'}, h))),
-      node.saved.map(
-          saved => element(
-              'tr', {}, element('td', {}, saved.name), element('td', {}, bytesText(saved.bytes)),
-              element('td', {}, saved.freed_by < 0 ? 'kept' : `by the backward pass of #${saved.freed_by}`))));
+  const fate = saved => (saved.freed_by < 0 ? 'kept' : `by the backward pass of #${saved.freed_by}`);
+  return listTable(
+      ['name', 'size', 'freed'], node.saved.map(saved => [saved.name, bytesText(saved.bytes), fate(saved)]));
 }
 
 // The launches of a node, in the order of time, with the fraction of the roof where the trace knows it.
 function kernelsTable(launches) {
   if (!launches.length) return element('p', {class: 'muted'}, 'None.');
   const roof = launches.some(launch => launch.roof_percent !== undefined);
-  const names = ['kernel', 'pass', 'ms', 'MFLOP', 'KB', ...(roof ? ['% of roof'] : [])];
-  const rowOfLaunch = launch =>
-      [`${launch.op} (${launch.rung})`, launch.phase, numberText(launch.ms, 3), numberText(1e3 * launch.gflop, 3),
-       numberText(1e3 * launch.mb, 3),
-       ...(roof ? [launch.roof_percent === undefined ? '' : numberText(launch.roof_percent, 2)] : [])];
-  return element(
-      'div', {class: 'wide'},
-      element(
-          'table', {class: 'list'}, element('tr', {}, names.map(name => element('th', {scope: 'col'}, name))),
-          launches.map(launch => element('tr', {}, rowOfLaunch(launch).map(cell => element('td', {}, cell))))));
+  const ofRoof = launch => (launch.roof_percent === undefined ? '' : numberText(launch.roof_percent, 2));
+  return listTable(
+      ['kernel', 'pass', 'ms', 'MFLOP', 'KB', ...(roof ? ['% of roof'] : [])],
+      launches.map(
+          launch =>
+              [`${launch.op} (${launch.rung})`, launch.phase, numberText(launch.ms, 3),
+               numberText(1e3 * launch.gflop, 3), numberText(1e3 * launch.mb, 3), ...(roof ? [ofRoof(launch)] : [])]));
 }
 
 function nodeDetails(node, actions) {
@@ -140,17 +131,11 @@ function scopeDetails(scope, actions) {
   return [
     element('h2', {}, element('code', {}, scope.path)),
     element('p', {}, `${countText(scope.nodes.length, 'node')}, which save ${bytesText(saved)} for the backward pass.`),
-    element(
-        'div', {class: 'wide'},
-        element(
-            'table', {class: 'list'},
-            element(
-                'tr', {},
-                ['node', 'operation', 'shape', 'std', 'std of gradient'].map(h => element('th', {scope: 'col'}, h))),
-            scope.nodes.map(
-                node => element(
-                    'tr', {}, element('td', {}, linkTo(node.tensor, actions)), element('td', {}, node.op),
-                    element('td', {}, shapeText(node.shape)), element('td', {}, numberText(node.value.std)),
-                    element('td', {}, node.grad ? numberText(node.grad.std) : 'none'))))),
+    listTable(
+        ['node', 'operation', 'shape', 'std', 'std of gradient'],
+        scope.nodes.map(
+            node =>
+                [linkTo(node.tensor, actions), node.op, shapeText(node.shape), numberText(node.value.std),
+                 node.grad ? numberText(node.grad.std) : 'none'])),
   ];
 }

@@ -24,17 +24,18 @@ function distanceFrom(recorded, data) {
 // How far rounding in the type of the trace may take a value from one that is computed in double precision.
 const evaluationTolerance = dtype => ({f64: 1e-9, f32: 1e-3}[dtype] || 0.1);
 
-function settingOf(step) {
-  const {computation, node, inputs, y} = step;
+const recordedInputs = inputs =>
+    inputs.map(tensor => tensor && {shape: tensor.shape, data: elementsFor(tensor, 'value')});
+
+function settingOf({computation, node, inputs, y}) {
   if (!computation.settings) return undefined;
-  const x = inputs.map(tensor => tensor && {shape: tensor.shape});
-  const settings = computation.settings(x, {shape: y.shape}, node);
+  const settings = computation.settings(inputs, y, node);
   if (settings.length === 1) return settings[0];
-  const recorded = elementsFor(y, 'value');
-  inputs.forEach((tensor, i) => tensor && (x[i].data = elementsFor(tensor, 'value')));
+  const recorded = elementsFor(y, 'value'), x = recordedInputs(inputs);
   let best = {distance: Infinity};
   for (const setting of settings) {
-    const distance = distanceFrom(recorded, computation.forward(x, {shape: y.shape}, setting));
+    const data = computation.forward(x, {shape: y.shape}, setting);
+    const distance = data.reduce((sum, v, i) => sum + (v === recorded[i] ? 0 : Math.abs(v - recorded[i])), 0);
     if (distance < best.distance) best = {distance, setting};
   }
   if (best.setting === undefined) throw new NoView(`This page cannot compute this form of ${node.op} anew.`);
@@ -44,14 +45,27 @@ function settingOf(step) {
 function stepOf(node) {
   const computation = computations[node.op];
   if (!computation) throw new NoView(`This page cannot compute ${node.op} anew.`);
-  const step = {node, computation, inputs: node.inputs.map(input => input && input.tensor), y: node.tensor};
-  step.setting = settingOf(step);
-  return step;
+  if (!node.step) {
+    const step = {node, computation, inputs: node.inputs.map(input => input && input.tensor), y: node.tensor};
+    node.step = {...step, setting: settingOf(step)};
+  }
+  return node.step;
 }
 
 function forwardStep({computation, inputs, y, setting}, values) {
   const x = inputs.map(tensor => tensor && {shape: tensor.shape, data: values.get(tensor)});
   values.set(y, computation.forward(x, {shape: y.shape}, setting));
+}
+
+// The setting of a node (`partsOfNode`) that gives the recorded result. Throws NoView if none does.
+function settingThatFits(n) {
+  const {computation, setting} = stepOf(n.node);
+  if (n.node.fits === undefined) {
+    const computed = computation.forward(recordedInputs(n.x), {shape: n.y.shape}, setting);
+    n.node.fits = distanceFrom(elementsFor(n.y, 'value'), computed) <= 0.02;
+  }
+  if (!n.node.fits) throw new NoView('No sum of its inputs gives the recorded result.');
+  return setting;
 }
 
 // A trace that can be computed anew: {steps, values, result}, with the values of all tensors. Throws NoView if the trace lacks

@@ -53,12 +53,12 @@ computations.linear = {
   settings([x, W, , , A], y, node) {
     if (A) return [];
     const inputs = x.shape[x.shape.length - 1], outputs = y.shape[y.shape.length - 1];
-    const curves = node.saved.some(saved => saved.name === 'z') ? Object.values(activations) : [null];
+    const curves = node.saved.some(saved => saved.name === 'z') ? Object.entries(activations) : [['', null]];
     const layouts = [
       [inputs, outputs, [0, outputs, 1]],
       [outputs, inputs, [0, 1, inputs]],
     ].filter(([rows, columns]) => W.shape[0] === rows && W.shape[1] === columns);
-    return curves.flatMap(curve => layouts.map(([, , strides]) => ({curve, strides, inputs, outputs})));
+    return curves.flatMap(([name, curve]) => layouts.map(([, , strides]) => ({name, curve, strides, inputs, outputs})));
   },
   multiplied: ({data}, {curve}) => (curve ? data.map(curve.f) : data),
   forward([x, W, b, residual], y, s) {
@@ -93,7 +93,7 @@ const normalising = centred => ({
   statistics(row, epsilon) {
     const mean = centred ? total(row) / row.length : 0;
     const rstd = 1 / Math.sqrt(row.reduce((s, v) => s + (v - mean) ** 2, 0) / row.length + epsilon);
-    return {n: row.map(v => (v - mean) * rstd), rstd};
+    return {n: row.map(v => (v - mean) * rstd), rstd, mean};
   },
   forward([x, weight, bias], y, epsilon) {
     const data = new Float64Array(x.data.length);

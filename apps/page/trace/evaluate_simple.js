@@ -66,32 +66,35 @@ Object.assign(computations, {
       (v, c) => v + c, d => d),
 });
 
-// y = silu(gate) up, of two tensors or of the halves of each row.
+// y = silu(gate) up, of the halves of each row: where the gate of element i is, and what it multiplies.
+function halvesAt(y, i) {
+  const columns = y.shape[y.shape.length - 1], gate = i + Math.floor(i / columns) * columns;
+  return [gate, gate + columns];
+}
 computations.swiglu = {
-  forward(x, y) {
-    const {gate, up} = gatesOf(x, y);
-    return Float64Array.from(range(elementCount(y.shape)), i => activations.silu.f(gate(i).v) * up(i).v);
-  },
-  backward(x, y, dy) {
-    const {gate, up} = gatesOf(x, y), grads = x.map(input => new Float64Array(input.data.length));
+  forward: ([x], y) => Float64Array.from(
+      range(elementCount(y.shape)),
+      i => {
+        const [gate, up] = halvesAt(y, i).map(at => x.data[at]);
+        return activations.silu.f(gate) * up;
+      }),
+  backward([x], y, dy) {
+    const grad = new Float64Array(x.data.length);
     dy.forEach((d, i) => {
-      grads[gate(i).input][gate(i).at] = activations.silu.slope(gate(i).v) * up(i).v * d;
-      grads[up(i).input][up(i).at] = activations.silu.f(gate(i).v) * d;
+      const [gate, up] = halvesAt(y, i);
+      grad[gate] = activations.silu.slope(x.data[gate]) * x.data[up] * d;
+      grad[up] = activations.silu.f(x.data[gate]) * d;
     });
-    return grads;
+    return [grad];
   },
 };
-function gatesOf(x, y) {
-  const columns = y.shape[y.shape.length - 1], read = (input, at) => ({input, at, v: x[input].data[at]});
-  const first = i => (x.length > 1 ? i : i + Math.floor(i / columns) * columns);
-  return {gate: i => read(0, first(i)), up: i => (x.length > 1 ? read(1, i) : read(0, first(i) + columns))};
-}
 
 // Reductions of x as [outer, size, inner], whose result is [outer, inner].
-const reductions = ([x], y) => [...x.shape.keys()]
-                                   .filter(d => String(x.shape.filter((_, k) => k !== d)) === String(y.shape))
-                                   .map(d => ({size: x.shape[d], inner: elementCount(x.shape.slice(d + 1))}))
-                                   .concat(y.shape.length ? [] : [{size: elementCount(x.shape), inner: 1}]);
+const reductions = ([x], y) => !y.shape.length ?
+    [{size: elementCount(x.shape), inner: 1}] :
+    [...x.shape.keys()]
+        .filter(d => String(x.shape.filter((_, k) => k !== d)) === String(y.shape))
+        .map(d => ({size: x.shape[d], inner: elementCount(x.shape.slice(d + 1))}));
 const sourcesOf = ({size, inner}, i) => range(size).map(k => (Math.floor(i / inner) * size + k) * inner + (i % inner));
 const reducing = (of, slope) => ({
   settings: reductions,

@@ -24,52 +24,36 @@ function formulaChoices(trace, node, member) {
   return [node[member], ...three].sort();
 }
 
-// A question about a node or leaf, or null: {text, hint, choices (null: to be typed), answer (as text), isRight(input)}.
+// A question about a node or leaf, or null: {text, hint, choices (if it is not to be typed), answer (as text), isRight(input)}.
 // `what` is value or grad.
 function questionAbout(trace, owner, what, kind) {
   const {tensor} = owner, of = what === 'grad' ? 'the gradient of ' : '';
   const elements = tensor.elements(what);
   if (kind === 'shape') {
     const answer = shapeText(tensor.shape), digits = text => (text.match(/\d+/g) || []).map(Number).join();
+    const text = `What is the shape of ${of}${tensor.label}?`;
     return {
-      text: `What is the shape of ${of}${tensor.label}?`,
+      text,
       hint: 'such as 8,16; nothing for a single number',
-      choices: null,
       answer,
       isRight: input => digits(input) === digits(answer)
     };
   }
+  const choice = (text, choices, answer) => ({text, hint: '', choices, answer, isRight: input => input === answer});
   if (kind === 'formula') {
     if (owner.kind !== 'node') return null;
-    const member = what === 'grad' ? 'gradient' : 'formula';
-    return {
-      text: what === 'grad' ? `Which formula are the gradients of ${owner.label} ${owner.op}?` :
-                              `Which formula is ${owner.label} ${owner.op}?`,
-      hint: '',
-      choices: formulaChoices(trace, owner, member),
-      answer: owner[member],
-      isRight: input => input === owner[member]
-    };
+    const [asked, member] = what === 'grad' ? ['are the gradients of', 'gradient'] : ['is', 'formula'];
+    return choice(
+        `Which formula ${asked} ${owner.label} ${owner.op}?`, formulaChoices(trace, owner, member), owner[member]);
   }
   if (!elements || !elements.length) return null;
   const i = askedElement(elements), v = elements[i], name = `${of}${elementName(tensor.label, tensor.shape, i)}`;
   if (kind === 'sign') {
-    const signs = {'-1': 'negative', 0: 'zero', 1: 'positive'}, answer = signs[Math.sign(v)];
-    return {
-      text: `What is the sign of ${name}?`,
-      hint: '',
-      choices: Object.values(signs),
-      answer,
-      isRight: input => input === answer
-    };
+    const signs = {'-1': 'negative', 0: 'zero', 1: 'positive'};
+    return choice(`What is the sign of ${name}?`, Object.values(signs), signs[Math.sign(v)]);
   }
-  return {
-    text: `What is ${name}?`,
-    hint: 'a number, right within 5%',
-    choices: null,
-    answer: numberText(v),
-    isRight: input => input.trim() !== '' && Math.abs(Number(input) - v) <= numberTolerance * Math.abs(v)
-  };
+  const isRight = input => input.trim() !== '' && Math.abs(Number(input) - v) <= numberTolerance * Math.abs(v);
+  return {text: `What is ${name}?`, hint: 'a number, right within 5%', answer: numberText(v), isRight};
 }
 
 // The control that chooses what is asked, the tally, and ask(owner, what, reveal): an element with the question, or null if

@@ -43,6 +43,8 @@ function operationOf(node) {
   if (!operation) throw new NoView(`There is no view of the sums of ${node.op} yet.`);
   return operation;
 }
+// What the trace does not say of an operation, as its computation finds it.
+const settingFor = ({node}) => stepOf(node).setting;
 const partsOfNode = node => ({y: node.tensor, x: node.inputs.map(input => input && input.tensor), node});
 
 // {rule, terms}, or {why} if there is no view.

@@ -35,40 +35,16 @@ function packedLayouts([qkv], y) {
       .map(D => packedHeads([qkv], y, D));
 }
 
-// The weights p[b][h][t][s] of a layout.
-function attentionWeights(n, layout) {
-  const {B, H, G, T, S, D} = layout, q = elementsFor(n.x[layout.tensors.q], 'value'),
-                        k = elementsFor(n.x[layout.tensors.k], 'value');
-  return range(B).map(b => range(H).map(h => range(T).map(t => {
-    const g = Math.floor((h * G) / H);
-    const scores =
-        range(t + 1 + S - T)
-            .map(
-                s => range(D).reduce((sum, d) => sum + q[layout.q(b, h, t, d)] * k[layout.k(b, g, s, d)], 0) /
-                    Math.sqrt(D));
-    const most = Math.max(...scores), powers = scores.map(v => Math.exp(v - most)),
-          total = powers.reduce((a, c) => a + c, 0);
-    return powers.map(p => p / total);
-  })));
-}
-
-// The layout with its weights: of a packed tensor, the one that gives the recorded result.
+// The layout with its weights p[b][h][t][s]: of a packed tensor, the one that gives the recorded result.
 function attentionOf(n) {
-  if (n.node.attention) return n.node.attention;
   if (n.x.length !== 1 && n.x.length !== 3)
     throw new NoView('There is no view of the sums of this form of attention yet.');
-  const y = elementsFor(n.y, 'value'), size = y.reduce((sum, v) => sum + Math.abs(v), 0);
-  const layouts = n.x.length === 3 ? [separateHeads(n.x)] : packedLayouts(n.x, n.y);
-  const readings = layouts.map(layout => {
-    const attention = {...layout, p: attentionWeights(n, layout)};
-    const gap =
-        y.reduce((sum, v, i) => sum + Math.abs(attentionTerms(n, attention, i).reduce((s, t) => s + t.v, 0) - v), 0);
-    return {attention, gap};
-  });
-  const best = readings.reduce((a, b) => (b.gap < a.gap ? b : a), {gap: Infinity});
-  if (!(best.gap <= 0.02 * size + 1e-6)) throw new NoView('No number of heads gives the recorded result.');
-  n.node.attention = best.attention;
-  return best.attention;
+  if (!n.node.attention) {
+    const layout = settingThatFits(n), p = range(layout.B).map(() => range(layout.H).map(() => []));
+    computations[n.node.op].each(recordedInputs(n.x), layout, (weights, b, h, g, t) => (p[b][h][t] = [...weights]));
+    n.node.attention = {...layout, p};
+  }
+  return n.node.attention;
 }
 
 // Which of q, k, v or y element i of a tensor is: {part, b, h, t, d}.

@@ -29,27 +29,20 @@ function lookup(n) {
   };
 }
 
-// y = silu(gate) up, where gate and up are two tensors, or the halves of each row of one.
-function gateAndUp(n, i) {
-  if (n.x.length > 1) return {gate: valueCell(n.x[0], i), up: valueCell(n.x[1], i)};
-  const columns = n.y.shape[n.y.shape.length - 1], at = i + Math.floor(i / columns) * columns;
-  return {gate: valueCell(n.x[0], at), up: valueCell(n.x[0], at + columns)};
-}
+// y = silu(gate) up, where gate and up are the halves of each row.
+const gateAndUp = (n, i) => halvesAt(n.y, i).map(at => valueCell(n.x[0], at));
 operations.swiglu = {
-  letters: ['gate', 'up'],
   value(n, i) {
-    const {gate, up} = gateAndUp(n, i);
+    const [gate, up] = gateAndUp(n, i);
     return {
       rule: 'silu(gate) up',
       terms: [termOf(activations.silu.f(gate.v) * up.v, `silu(${numberText(gate.v)})*${factorText(up.v)}`, gate, up)]
     };
   },
   grad(n, input, i) {
-    const columns = n.y.shape[n.y.shape.length - 1], packed = n.x.length === 1;
-    const ofGate = packed ? i % (2 * columns) < columns : input === 0;
-    const j = packed ? Math.floor(i / (2 * columns)) * columns + (i % columns) : i;
-    const {gate, up} = gateAndUp(n, j), dy = gradCell(n, j), {f, slope} = activations.silu;
-    if (ofGate)
+    const columns = n.y.shape[n.y.shape.length - 1], j = Math.floor(i / (2 * columns)) * columns + (i % columns);
+    const [gate, up] = gateAndUp(n, j), dy = gradCell(n, j), {f, slope} = activations.silu;
+    if (i % (2 * columns) < columns)
       return {
         rule: 'silu\'(gate) up dy',
         terms: [termOf(
@@ -67,21 +60,12 @@ operations.swiglu = {
 // each row and dz, the gradient of the logits.
 function lossOf(n) {
   if (n.node.rows) return n.node.rows;
-  const [x, W, b, targets] = n.x, columns = W.shape[1], vocabulary = W.shape[0];
-  const xs = elementsFor(x, 'value'), ws = elementsFor(W, 'value'), bs = b && elementsFor(b, 'value');
-  const dloss = n.y.grad ? elementsFor(n.y, 'grad')[0] : 0, ids = elementsFor(targets, 'value');
-  n.node.rows = range(ids.length).map(r => {
-    const z = range(vocabulary)
-                  .map(
-                      j => range(columns).reduce(
-                          (sum, k) => sum + xs[r * columns + k] * ws[j * columns + k], bs ? bs[j] : 0));
-    const most = z.reduce((m, v) => Math.max(m, v), -Infinity), powers = z.map(v => Math.exp(v - most));
-    const total = powers.reduce((sum, p) => sum + p, 0);
-    return {
-      target: ids[r],
-      loss: most + Math.log(total) - z[ids[r]],
-      dz: powers.map((p, j) => (dloss / ids.length) * (p / total - (j === ids[r] ? 1 : 0)))
-    };
+  const x = recordedInputs(n.x), {computation} = stepOf(n.node), head = computation.head(x), V = head.outputs;
+  const logits = computation.logits(x, head), ids = x[3].data, dloss = n.y.grad ? elementsFor(n.y, 'grad')[0] : 0;
+  n.node.rows = Array.from(ids, (target, r) => {
+    const z = logits.slice(r * V, (r + 1) * V), {p, logSum} = softmaxOf(z);
+    const dz = Array.from(p, (w, j) => (dloss / ids.length) * (w - (j === target ? 1 : 0)));
+    return {target, loss: logSum - z[target], dz};
   });
   return n.node.rows;
 }

@@ -111,9 +111,9 @@ Object.assign(operations, {
 
 // y = c x and y = x + c: a trace does not hold c, but the elements show it.
 function factorOf(n) {
-  const x = elementsFor(n.x[0], 'value'), y = elementsFor(n.y, 'value'), i = x.findIndex(v => v !== 0);
-  if (i < 0) throw new NoView('Every x is 0, so the factor c cannot be found from the elements.');
-  return y[i] / x[i];
+  const c = settingFor(n);
+  if (Number.isNaN(c)) throw new NoView('Every x is 0, so the factor c cannot be found from the elements.');
+  return c;
 }
 Object.assign(operations, {
   scale: {
@@ -131,14 +131,7 @@ Object.assign(operations, {
 });
 
 // Operations that only move elements: places(n)[i] is the element of x that element i of y is.
-function places(n) {
-  const {node} = n;
-  if (!node.places) {
-    const {computation, setting} = stepOf(node);
-    node.places = computation.from(n.x[0], n.y, setting);
-  }
-  return node.places;
-}
+const places = n => (n.node.places ??= stepOf(n.node).computation.from(n.x[0], n.y, settingFor(n)));
 const moved = {
   value(n, i) {
     const at = places(n)[i];

@@ -1,192 +1,128 @@
 // Reductions, products and norms.
 
 // x as [outer, size, inner], of which a reduction removes `size`.
-function reduction(n) {
-  const x = n.x[0].shape, y = n.y.shape;
-  if (y.length === 0) return {size: elementCount(x), inner: 1};
-  const fits = range(x.length).filter(d => shapeText(x.filter((_, k) => k !== d)) === shapeText(y));
-  if (fits.length !== 1) return (n.node.reduction = n.node.reduction || stepOf(n.node).setting);
-  return {size: x[fits[0]], inner: elementCount(x.slice(fits[0] + 1))};
-}
-const reducedCells = (n, {size, inner}, i) =>
-    range(size).map(k => valueCell(n.x[0], (Math.floor(i / inner) * size + k) * inner + (i % inner)));
+const reducedCells = (n, i) => sourcesOf(settingFor(n), i).map(at => valueCell(n.x[0], at));
 const resultOf = ({size, inner}, i) => Math.floor(i / (size * inner)) * inner + (i % inner);
+const reducedGrad = (n, i) => gradCell(n, resultOf(settingFor(n), i));
 
 Object.assign(operations, {
   sum: {
-    value: (n, i) => ({rule: 'sum_k x[k]', terms: reducedCells(n, reduction(n), i).map(oneOf)}),
-    grad: (n, k, i) => ({rule: 'dy', terms: [oneOf(gradCell(n, resultOf(reduction(n), i)))]}),
+    value: (n, i) => ({rule: 'sum_k x[k]', terms: reducedCells(n, i).map(oneOf)}),
+    grad: (n, k, i) => ({rule: 'dy', terms: [oneOf(reducedGrad(n, i))]}),
   },
   mean: {
     value(n, i) {
-      const layout = reduction(n), {size} = layout;
+      const {size} = settingFor(n);
       return {
         rule: 'sum_k x[k] / n',
-        terms: reducedCells(n, layout, i).map(x => termOf(x.v / size, `${factorText(x.v)}/${size}`, x))
+        terms: reducedCells(n, i).map(x => termOf(x.v / size, `${factorText(x.v)}/${size}`, x))
       };
     },
     grad(n, k, i) {
-      const layout = reduction(n), dy = gradCell(n, resultOf(layout, i));
-      return {rule: 'dy / n', terms: [termOf(dy.v / layout.size, `${factorText(dy.v)}/${layout.size}`, dy)]};
+      const {size} = settingFor(n), dy = reducedGrad(n, i);
+      return {rule: 'dy / n', terms: [termOf(dy.v / size, `${factorText(dy.v)}/${size}`, dy)]};
     },
   },
   max: {
-    value(n, i) {
-      const cells = reducedCells(n, reduction(n), i), most = cells.reduce((a, b) => (b.v > a.v ? b : a));
-      return {rule: 'the largest x', terms: [oneOf(most)]};
-    },
+    largest: (n, i) => reducedCells(n, i).reduce((a, b) => (b.v > a.v ? b : a)),
+    value(n, i) { return {rule: 'the largest x', terms: [oneOf(this.largest(n, i))]}; },
     grad(n, k, i) {
-      const layout = reduction(n), j = resultOf(layout, i), dy = gradCell(n, j);
-      const first = reducedCells(n, layout, j).reduce((a, b) => (b.v > a.v ? b : a));
-      return first.i === i ? {rule: 'dy, as this is the first largest x', terms: [oneOf(dy)]} :
-                             {rule: '0, as another x is the largest', terms: [termOf(0, '0')]};
+      return this.largest(n, resultOf(settingFor(n), i)).i === i ?
+          {rule: 'dy, as this is the first largest x', terms: [oneOf(reducedGrad(n, i))]} :
+          {rule: '0, as another x is the largest', terms: [termOf(0, '0')]};
     },
   },
 });
 
-// How a product reads its operands. Leading dimensions broadcast: `pairs` holds, for each matrix of y, the numbers of its
-// matrices of a and b. Whether an operand is transposed is not in the trace; the reading that gives the recorded result
-// is the right one.
-function matrices(n) {
-  if (n.node.matrices) return n.node.matrices;
-  const [a, b] = n.x.map(x => x.shape), y = n.y.shape, batch = y.slice(0, -2), [M, N] = y.slice(-2);
-  const of = (i, shape) => (batch.length ? broadcastIndex(i, batch, shape.slice(0, -2)) : 0);
-  const pairs = range(elementCount(batch)).map(i => ({a: of(i, a), b: of(i, b)}));
-  const recorded = elementsFor(n.y, 'value'), count = recorded.length;
-  const checked = range(Math.min(count, 24)).map(k => Math.floor((k * count) / Math.min(count, 24)));
-  let best = null;
-  for (const turned of [[false, false], [false, true], [true, false], [true, true]]) {
-    const [rowsA, columnsA] = turned[0] ? a.slice(-2).reverse() : a.slice(-2);
-    const [rowsB, columnsB] = turned[1] ? b.slice(-2).reverse() : b.slice(-2);
-    if (rowsA !== M || columnsB !== N || columnsA !== rowsB) continue;
-    const K = columnsA,
-          at = (first, second, columns, rows, swapped) => swapped ? second * rows + first : first * columns + second;
-    const reading = {
-      M,
-      N,
-      K,
-      pairs,
-      a: (pair, r, k) => valueCell(n.x[0], pair.a * M * K + at(r, k, K, M, turned[0])),
-      b: (pair, k, j) => valueCell(n.x[1], pair.b * K * N + at(k, j, N, K, turned[1])),
-      // The row and column of element i of a, and of b, after transposition.
-      placeInA: i => (turned[0] ? [i % M, Math.floor(i / M) % K] : [Math.floor(i / K) % M, i % K]),
-      placeInB: i => (turned[1] ? [i % K, Math.floor(i / K) % N] : [Math.floor(i / N) % K, i % N]),
-    };
-    const total = i => productTerms(reading, i).reduce((sum, term) => sum + term.v, 0);
-    const error = checked.reduce((sum, i) => sum + Math.abs(total(i) - recorded[i]), 0);
-    if (!best || error < best.error) best = {...reading, error};
-  }
-  const size = checked.reduce((sum, i) => sum + Math.abs(recorded[i]), 0);
-  if (!best || !(best.error <= 0.02 * size + 1e-6)) throw new NoView('No sum of its inputs gives the recorded result.');
-  n.node.matrices = best;
-  return best;
-}
-function productTerms({M, N, K, pairs, a, b}, i) {
-  const pair = pairs[Math.floor(i / (M * N))], r = Math.floor(i / N) % M, j = i % N;
-  return range(K).map(k => productOf(a(pair, r, k), b(pair, k, j)));
+// Element [r,k] of a matrix with a beginning and distances between rows and columns, and the place of element i in it.
+const atPlace = ([begin, row, column], r, k) => begin + r * row + k * column;
+const placeIn = ([begin, row, column], i) => row > column ? [Math.floor((i - begin) / row), (i - begin) % row] :
+                                                            [(i - begin) % column, Math.floor((i - begin) / column)];
+
+// Each pair of matrices of a product, with its settings: `a`, `b` and `y` are their beginnings and distances.
+function productPairs(n) {
+  const s = settingThatFits(n);
+  return computations.matmul.pairs(n.x, n.y, s).map(pair => ({...pair, ...s}));
 }
 operations.matmul = {
   letters: ['a', 'b'],
   value(n, i) {
-    const reading = matrices(n), {M, N} = reading;
-    return {rule: `sum_k a[${Math.floor(i / N) % M},k] b[k,${i % N}]`, terms: productTerms(reading, i)};
+    const pairs = productPairs(n), {M, N, K} = pairs[0], {a, b} = pairs[Math.floor(i / (M * N))];
+    const r = Math.floor(i / N) % M, j = i % N;
+    return {
+      rule: `sum_k a[${r},k] b[k,${j}]`,
+      terms: range(K).map(k => productOf(valueCell(n.x[0], atPlace(a, r, k)), valueCell(n.x[1], atPlace(b, k, j))))
+    };
   },
   grad(n, input, i) {
-    const {M, N, K, pairs, a, b, placeInA, placeInB} = matrices(n), terms = [];
-    if (input === 0) {
-      const [r, k] = placeInA(i);
-      pairs.forEach(
-          (pair, p) => pair.a === Math.floor(i / (M * K)) &&
-              range(N).forEach(j => terms.push(productOf(gradCell(n, (p * M + r) * N + j), b(pair, k, j)))));
-      return {rule: `sum_j dy[${r},j] b[${k},j]`, terms};
-    }
-    const [k, j] = placeInB(i);
-    pairs.forEach(
-        (pair, p) => pair.b === Math.floor(i / (K * N)) &&
-            range(M).forEach(r => terms.push(productOf(a(pair, r, k), gradCell(n, (p * M + r) * N + j)))));
-    return {rule: `sum_r a[r,${k}] dy[r,${j}]`, terms};
+    const letter = 'ab'[input], size = n.x[input].shape.slice(-2).reduce((rows, columns) => rows * columns);
+    const pairs = productPairs(n).filter(pair => Math.floor(i / size) * size === pair[letter][0]);
+    const [row, column] = placeIn(pairs[0][letter], i), {M, N} = pairs[0];
+    if (input === 0)
+      return {
+        rule: `sum_j dy[${row},j] b[${column},j]`,
+        terms: pairs.flatMap(
+            ({b, y}) =>
+                range(N).map(j => productOf(gradCell(n, atPlace(y, row, j)), valueCell(n.x[1], atPlace(b, column, j)))))
+      };
+    return {
+      rule: `sum_r a[r,${row}] dy[r,${column}]`,
+      terms: pairs.flatMap(
+          ({a, y}) =>
+              range(M).map(r => productOf(valueCell(n.x[0], atPlace(a, r, row)), gradCell(n, atPlace(y, r, column)))))
+    };
   },
 };
 
-// A layer: its weight is [in, out] or [out, in], and it may read f(z) instead of x. Neither is in the trace; the reading
-// that gives the recorded result is the right one.
-function readingOf(n) {
-  if (n.node.reading) return n.node.reading;
-  const [x, W] = n.x;
+// A layer: its weight is [in, out] or [out, in], and it may read f(z) instead of x.
+function layerOf(n) {
   if (n.x[4]) throw new NoView('There is no view of the sums of a layer with a low-rank change yet.');
-  const inputs = x.shape[x.shape.length - 1], outputs = n.y.shape[n.y.shape.length - 1],
-        count = elementCount(n.y.shape);
-  const functions = n.node.saved.some(saved => saved.name === 'z') ?
-      Object.entries(activations).map(([name, {f, slope}]) => ({name, f, slope})) :
-      [{name: '', f: v => v, slope: () => 1}];
-  const layouts = [[inputs, outputs, (i, j) => i * outputs + j], [outputs, inputs, (i, j) => j * inputs + i]]
-                      .filter(([rows, columns]) => W.shape[0] === rows && W.shape[1] === columns)
-                      .map(layout => layout[2]);
-  const y = elementsFor(n.y, 'value'),
-        checked = range(Math.min(count, 24)).map(k => Math.floor((k * count) / Math.min(count, 24)));
-  let best = null;
-  for (const {name, f, slope} of functions)
-    for (const weight of layouts) {
-      const reading = {name, f, slope, weight, inputs, outputs};
-      const error =
-          checked.reduce((sum, i) => sum + Math.abs(layerTerms(n, reading, i).reduce((s, t) => s + t.v, 0) - y[i]), 0);
-      if (!best || error < best.error) best = {...reading, error};
-    }
-  const size = checked.reduce((sum, i) => sum + Math.abs(y[i]), 0);
-  if (!best || !(best.error <= 0.02 * size + 1e-6)) throw new NoView('No sum of its inputs gives the recorded result.');
-  n.node.reading = best;
-  return best;
+  return settingThatFits(n);
 }
 // Row r by the coordinates of the dimensions before the last: "0,5".
 const rowName = (shape, r) => coordinatesOf(r, shape.slice(0, -1)).join(',');
 // x or f(z) as a factor.
-const layerInput = (n, {f}, i) => {
+const layerInput = (n, {curve}, i) => {
   const cell = valueCell(n.x[0], i);
-  return {...cell, v: f(cell.v)};
+  return curve ? {...cell, v: curve.f(cell.v)} : cell;
 };
-function layerTerms(n, reading, i) {
-  const r = Math.floor(i / reading.outputs), j = i % reading.outputs;
-  const terms =
-      range(reading.inputs)
-          .map(k => productOf(layerInput(n, reading, r * reading.inputs + k), valueCell(n.x[1], reading.weight(k, j))));
-  if (n.x[2]) terms.push(oneOf(valueCell(n.x[2], j)));
-  if (n.x[3]) terms.push(oneOf(valueCell(n.x[3], i)));
-  return terms;
-}
+const layerWeight = (n, {strides}, k, j) => valueCell(n.x[1], atPlace(strides, k, j));
 operations.linear = {
   letters: ['x', 'W', 'b', 'residual'],
   value(n, i) {
-    const reading = readingOf(n), r = rowName(n.y.shape, Math.floor(i / reading.outputs)), j = i % reading.outputs;
-    const x = reading.name ? `${reading.name}(z[${r},k])` : `x[${r},k]`;
+    const layer = layerOf(n), {name, inputs, outputs} = layer, r = Math.floor(i / outputs), j = i % outputs;
+    const row = rowName(n.y.shape, r), x = name ? `${name}(z[${row},k])` : `x[${row},k]`;
+    const terms = range(inputs).map(k => productOf(layerInput(n, layer, r * inputs + k), layerWeight(n, layer, k, j)));
+    if (n.x[2]) terms.push(oneOf(valueCell(n.x[2], j)));
+    if (n.x[3]) terms.push(oneOf(valueCell(n.x[3], i)));
     return {
-      rule: `sum_k ${x} W[k,${j}]${n.x[2] ? ` + b[${j}]` : ''}${n.x[3] ? ` + residual[${r},${j}]` : ''}`,
-      terms: layerTerms(n, reading, i)
+      rule: `sum_k ${x} W[k,${j}]${n.x[2] ? ` + b[${j}]` : ''}${n.x[3] ? ` + residual[${row},${j}]` : ''}`,
+      terms
     };
   },
   grad(n, input, i) {
     if (input === 3) return {rule: 'dy', terms: [oneOf(gradCell(n, i))]};
-    const outputs = n.y.shape[n.y.shape.length - 1], rows = elementCount(n.y.shape) / outputs;
-    if (input === 2)
-      return {rule: `sum_r dy[r,${i}]`, terms: range(rows).map(r => oneOf(gradCell(n, r * outputs + i)))};
-    const reading = readingOf(n), {inputs, name} = reading;
+    if (input === 2) return gradOfBias(n, i);
+    const layer = layerOf(n), {name, curve, inputs, outputs} = layer;
     if (input === 0) {
-      const r = Math.floor(i / inputs), k = i % inputs;
-      const slope = name ? [reading.slope(valueCell(n.x[0], i).v)] : [];
-      const row = rowName(n.y.shape, r);
+      const r = Math.floor(i / inputs), k = i % inputs, row = rowName(n.y.shape, r);
+      const slope = curve ? [curve.slope(valueCell(n.x[0], i).v)] : [];
       return {
         rule: `${name ? `${name}'(z[${row},${k}]) ` : ''}sum_j dy[${row},j] W[${k},j]`,
-        terms: range(outputs).map(
-            j => productOf(...slope, gradCell(n, r * outputs + j), valueCell(n.x[1], reading.weight(k, j))))
+        terms: range(outputs).map(j => productOf(...slope, gradCell(n, r * outputs + j), layerWeight(n, layer, k, j)))
       };
     }
-    const transposed = reading.weight(0, 1) !== 1 && outputs > 1;
-    const k = transposed ? i % inputs : Math.floor(i / outputs), j = transposed ? Math.floor(i / inputs) : i % outputs;
+    const [k, j] = placeIn(layer.strides, i), rows = elementCount(n.y.shape) / outputs;
     return {
       rule: `sum_r ${name ? `${name}(z[r,${k}])` : `x[r,${k}]`} dy[r,${j}]`,
-      terms: range(rows).map(r => productOf(layerInput(n, reading, r * inputs + k), gradCell(n, r * outputs + j)))
+      terms: range(rows).map(r => productOf(layerInput(n, layer, r * inputs + k), gradCell(n, r * outputs + j)))
     };
   },
 };
+// Of a bias of rows: the sum of a column.
+function gradOfBias(n, i) {
+  return {rule: `sum_r dy[r,${i}]`, terms: rowsOf(n.y).map(([begin]) => oneOf(gradCell(n, begin + i)))};
+}
 
 // Rows of the last dimension: where the row of element i begins, and its length.
 function rowAt(tensor, i) {
@@ -198,12 +134,12 @@ operations.softmax = {
   value(n, i) {
     const {columns, start, at} = rowAt(n.y, i), x = range(columns).map(k => valueCell(n.x[0], start + k));
     const most = x.reduce((m, cell) => Math.max(m, cell.v), -Infinity), powers = x.map(cell => Math.exp(cell.v - most));
-    const total = powers.reduce((sum, p) => sum + p, 0), shown = powers.slice(0, 8).map(p => numberText(p));
+    const shown = powers.slice(0, 8).map(p => numberText(p));
     return {
       rule: `exp(x[${at}] - max x) / sum_k exp(x[k] - max x)`,
       terms: [termOf(
-          powers[at] / total, `${numberText(powers[at])}/(${shown.join(' + ')}${columns > 8 ? ' + \u2026' : ''})`,
-          ...x)]
+          powers[at] / total(powers),
+          `${numberText(powers[at])}/(${shown.join(' + ')}${columns > 8 ? ' + \u2026' : ''})`, ...x)]
     };
   },
   grad(n, k, i) {
@@ -218,15 +154,13 @@ operations.softmax = {
   },
 };
 
-// layernorm, and rmsnorm, which does not subtract the mean. eps is not in the trace; this is the default of both.
-const normEpsilon = 1e-5;
+// layernorm, and rmsnorm, which does not subtract the mean.
 function norm(centred) {
   const weightOf = (n, c) => valueCell(n.x[1], c);
   const statistics = (n, i) => {
-    const {columns, start} = rowAt(n.y, i), x = range(columns).map(k => valueCell(n.x[0], start + k).v);
-    const mean = centred ? x.reduce((s, v) => s + v, 0) / columns : 0;
-    const rstd = 1 / Math.sqrt(x.reduce((s, v) => s + (v - mean) ** 2, 0) / columns + normEpsilon);
-    return {columns, start, n: x.map(v => (v - mean) * rstd), rstd, mean};
+    const {columns, start} = rowAt(n.y, i), {computation, setting} = stepOf(n.node);
+    const row = elementsFor(n.x[0], 'value').slice(start, start + columns);
+    return {columns, start, ...computation.statistics(row, setting)};
   };
   return {
     letters: ['x', 'weight', 'bias'],
@@ -241,20 +175,18 @@ function norm(centred) {
       };
     },
     grad(n, input, i) {
-      const columns = n.y.shape[n.y.shape.length - 1], rows = range(elementCount(n.y.shape) / columns);
-      if (input === 2) return {rule: `sum_r dy[r,${i}]`, terms: rows.map(r => oneOf(gradCell(n, r * columns + i)))};
+      if (input === 2) return gradOfBias(n, i);
       if (input === 1)
         return {
           rule: `sum_r dy[r,${i}] n[r,${i}]`,
-          terms: rows.map(r => {
-            const j = r * columns + i, dy = gradCell(n, j), normal = statistics(n, j).n[i];
+          terms: rowsOf(n.y).map(([begin]) => {
+            const j = begin + i, dy = gradCell(n, j), normal = statistics(n, j).n[i];
             return termOf(dy.v * normal, `${factorText(dy.v)}*${factorText(normal)}`, dy, valueCell(n.x[0], j));
           })
         };
-      const {start, n: normal, rstd} = statistics(n, i), at = i - start;
+      const {columns, start, n: normal, rstd} = statistics(n, i), at = i - start;
       const dy = range(columns).map(k => gradCell(n, start + k)), g = dy.map((cell, k) => cell.v * weightOf(n, k).v);
-      const mean = g.reduce((s, v) => s + v, 0) / columns,
-            along = g.reduce((s, v, k) => s + v * normal[k], 0) / columns;
+      const mean = total(g) / columns, along = g.reduce((s, v, k) => s + v * normal[k], 0) / columns;
       return {
         rule: `rstd (g[${at}]${centred ? ' - mean g' : ''} - n[${at}] mean(g n)), g = dy weight`,
         terms: [
