@@ -7,20 +7,19 @@
 #include <memory>
 #include <string>
 
+#include "core/base/not_copied.h"
 #include "core/dtype.h"
 
 namespace hewn {
 
 class Pool;
 
-class Device {
+class Device : NotCopied {
  public:
   enum class Kind : uint8_t { cpu, meta, cuda };
 
   Device();
   virtual ~Device();
-  Device(const Device&) = delete;
-  Device& operator=(const Device&) = delete;
 
   virtual Kind kind() const = 0;
   /// "cpu", "meta", "cuda:0"

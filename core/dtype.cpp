@@ -20,12 +20,10 @@ constexpr Name dtype_names[] = {
 std::string_view name_of(DType t) { return dtype_names[static_cast<size_t>(t)].name; }
 
 DType dtype_from_name(std::string_view name) {
-  std::string known;
-  for (const Name& n : dtype_names) {
+  for (const Name& n : dtype_names)
     if (name == n.name || name == n.long_name) return n.type;
-    known += (known.empty() ? "" : ", ") + std::string(n.name);
-  }
-  fail(ErrorCode::usage, "unknown dtype \"", name, "\"; expected one of ", known);
+  fail(ErrorCode::usage, "unknown dtype \"", name, "\"; expected one of ",
+       list_text(dtype_names, ", ", &Name::name));
 }
 
 Float16::Float16(float x) {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/base/not_copied.h"
 #include "core/text.h"
 
 namespace hewn {
@@ -32,15 +33,13 @@ class Error : public std::runtime_error {
 
 /// Adds "while <activity>" to every error thrown during its lifetime: `Doing step("reading ", path);`.
 /// Contexts nest; the message lists the innermost first. Thread-local; costs one string.
-class Doing {
+class Doing : NotCopied {
  public:
   template <class... Parts>
   explicit Doing(const Parts&... parts) : what_(join(parts...)) {
     enter();
   }
   ~Doing();
-  Doing(const Doing&) = delete;
-  Doing& operator=(const Doing&) = delete;
 
   /// "\n  while <activity>" for each that is active in this thread.
   static std::string all();

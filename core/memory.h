@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "core/device.h"
 #include "core/shape.h"
 
@@ -20,12 +21,10 @@ inline constexpr int n_mem_uses = 6;
 std::string_view name_of(MemUse use);
 
 /// Sets the purpose of allocations during its lifetime; the default is `activation`.
-class MemUseScope {
+class MemUseScope : NotCopied {
  public:
   explicit MemUseScope(MemUse use);
   ~MemUseScope();
-  MemUseScope(const MemUseScope&) = delete;
-  MemUseScope& operator=(const MemUseScope&) = delete;
 
  private:
   MemUse before_;
@@ -70,12 +69,10 @@ void keep_reserve();
 /// power of two; a free block is reused only within its class. If the system is out of memory, the pool
 /// returns its cached blocks and tries once more. The arithmetic is the same on every device, so that `meta`
 /// predicts it exactly. Not thread-safe: all calls come from one thread.
-class Pool {
+class Pool : NotCopied {
  public:
   explicit Pool(Device& device) : device_(device) {}
   ~Pool();
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
 
   /// At least `bytes` bytes, aligned to 256, tagged with the current MemUse, Scope and operation. The memory
   /// is uninitialised; checking builds fill it with 0xff (NaN as a float) and surround it with canaries.
@@ -149,7 +146,7 @@ class Arrival {
 };
 
 /// A range of bytes on a device, shared by every tensor and view that uses it.
-struct Storage {
+struct Storage : NotCopied {
   Device* device = nullptr;
   void* data = nullptr;
   size_t bytes = 0;
@@ -161,8 +158,6 @@ struct Storage {
 
   Storage() = default;
   ~Storage();
-  Storage(const Storage&) = delete;
-  Storage& operator=(const Storage&) = delete;
 
   /// `data`, once all of it is there.
   void* arrived() {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/not_copied.h"
+
 namespace hewn {
 
 /// Name and formulas of an operation as data, for tools to print.
@@ -19,12 +21,10 @@ struct OpInfo {
 
 /// Enters a part of the model for its lifetime: `Scope s("attn")` inside `Scope s("h.2")` is "h.2.attn".
 /// Thread-local. Names are interned; a thread finds those of its last thousand scopes without a lock.
-class Scope {
+class Scope : NotCopied {
  public:
   explicit Scope(std::string_view name);
   ~Scope();
-  Scope(const Scope&) = delete;
-  Scope& operator=(const Scope&) = delete;
 
   /// The number of the current scope, 0 outside of all scopes; stable for the life of the process.
   static int current();
@@ -37,24 +37,20 @@ class Scope {
 };
 
 /// Makes a known scope current for its lifetime: the backward pass runs each node in the scope that recorded it.
-class ScopeAt {
+class ScopeAt : NotCopied {
  public:
   explicit ScopeAt(int scope);
   ~ScopeAt();
-  ScopeAt(const ScopeAt&) = delete;
-  ScopeAt& operator=(const ScopeAt&) = delete;
 
  private:
   int before_;
 };
 
 /// Names the running operation for memory tags and profiles. When they nest, the outermost one counts.
-class InOp {
+class InOp : NotCopied {
  public:
   explicit InOp(const OpInfo& info);
   ~InOp();
-  InOp(const InOp&) = delete;
-  InOp& operator=(const InOp&) = delete;
 
   /// The running operation's name; "" if there is none.
   static const char* current();
@@ -67,12 +63,10 @@ class InOp {
 enum class Phase : uint8_t { forward, backward, update };
 
 /// Sets the phase for its lifetime; the default is `forward`. Thread-local.
-class InPhase {
+class InPhase : NotCopied {
  public:
   explicit InPhase(Phase phase);
   ~InPhase();
-  InPhase(const InPhase&) = delete;
-  InPhase& operator=(const InPhase&) = delete;
 
   static Phase current();
 

@@ -78,6 +78,12 @@ Grads::Target Grads::at(size_t i) {
   return {v.grad, Write::add};
 }
 
+void Grads::at(size_t i, void*& data, Write& write) {
+  if (!wants(i)) return;
+  const Target target = at(i);
+  data = target.tensor.data(), write = target.write;
+}
+
 void Grads::give(size_t i, const Tensor& grad) {
   Variable& v = *inputs_[i];
   require(grad.shape() == likes_[i].shape() && grad.dtype() == likes_[i].dtype(), "gradient of shape ",

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "core/scope.h"
 #include "core/tensor.h"
 #include "core/write.h"
@@ -103,6 +104,8 @@ class Grads {
   bool wants(size_t i) const { return inputs_[i] != nullptr; }
   /// The buffer for the gradient of input i, and whether to overwrite it or add to it.
   Target at(size_t i);
+  /// The same for the arguments of a kernel, which are left as they are unless input i requires a gradient.
+  void at(size_t i, void*& data, Write& write);
   /// Passes on a finished gradient of input i, which has its shape (any contiguous view; it may share
   /// storage with dy).
   void give(size_t i, const Tensor& grad);
@@ -184,12 +187,10 @@ class ValueObserver : public TapeObserver {
 };
 
 /// Records operations of this thread while it lives. Tapes nest; the innermost one records.
-class Tape {
+class Tape : NotCopied {
  public:
   Tape();
   ~Tape();
-  Tape(const Tape&) = delete;
-  Tape& operator=(const Tape&) = delete;
 
   /// Computes the gradients of y with respect to every leaf that it depends on. Without dy, y must be a
   /// scalar, and `seed` is its gradient. Throws usage if y was not recorded on this tape, if dy has another
@@ -231,22 +232,18 @@ class Tape {
 };
 
 /// Prevents recording on this thread while it lives.
-class NoGrad {
+class NoGrad : NotCopied {
  public:
   NoGrad();
   ~NoGrad();
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
 };
 
 /// Enables recording again while it lives, also within a `NoGrad`: for a node whose backward pass runs part
 /// of the model again.
-class WithGrad {
+class WithGrad : NotCopied {
  public:
   WithGrad();
   ~WithGrad();
-  WithGrad(const WithGrad&) = delete;
-  WithGrad& operator=(const WithGrad&) = delete;
 
  private:
   int no_grad_depth_;

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace hewn {
 
@@ -41,6 +42,24 @@ std::string join(const Parts&... parts) {
   std::string text;
   (append_part(text, parts), ...);
   return text;
+}
+
+/// The items with a separator between them; `of(item)`, or a member of it, is the text of each.
+template <class Items, class Of>
+std::string list_text(Items&& items, std::string_view separator, const Of& of) {
+  std::string text;
+  for (const auto& item : items) {
+    if (!text.empty()) text += separator;
+    if constexpr (std::is_member_object_pointer_v<Of>)
+      append_part(text, item.*of);
+    else
+      append_part(text, of(item));
+  }
+  return text;
+}
+template <class Items>
+std::string list_text(Items&& items, std::string_view separator) {
+  return list_text(items, separator, [](const auto& item) { return item; });
 }
 
 /// Quotes a word for the shell: unchanged if that is safe, otherwise in single quotes. Of `--key=value`, only

@@ -47,7 +47,7 @@ void ModelConfig::check() const {
 
 std::string to_json(const ModelConfig& given) {
   const ModelConfig config = given.resolved();
-  nlohmann::ordered_json json;
+  Json json;
   const ModelConfig initial;
   for (const auto& key : model_keys) {
     const KeyValue value = key.get(config);

@@ -29,16 +29,12 @@ std::string written_exactly(const Json& value, int indent) {
 }  // namespace
 
 std::string json_text(const nlohmann::json& value, int indent) { return written_replaced(value, indent); }
-std::string json_text(const nlohmann::ordered_json& value, int indent) {
-  return written_replaced(value, indent);
-}
+std::string json_text(const Json& value, int indent) { return written_replaced(value, indent); }
 
 std::string exact_json_text(const nlohmann::json& value, int indent) {
   return written_exactly(value, indent);
 }
-std::string exact_json_text(const nlohmann::ordered_json& value, int indent) {
-  return written_exactly(value, indent);
-}
+std::string exact_json_text(const Json& value, int indent) { return written_exactly(value, indent); }
 
 std::string ascii_json_text(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
@@ -127,13 +123,13 @@ json parse_json(std::string_view text) {
   return builder.take();
 }
 
-nlohmann::ordered_json parse_ordered_json(std::string_view text) {
-  JsonBuilder<nlohmann::ordered_json> builder(text);
-  nlohmann::ordered_json::sax_parse(text.begin(), text.end(), &builder);
+Json parse_ordered_json(std::string_view text) {
+  JsonBuilder<Json> builder(text);
+  Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }
 
-nlohmann::ordered_json read_json(const std::string& path, size_t most_bytes) {
+Json read_json(const std::string& path, size_t most_bytes) {
   const Doing reading("reading ", path);
   return parse_ordered_json(read_small_file(path, most_bytes));
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "kernels/paged_attention/abi.h"
 #include "model/config.h"
 #include "model/parameters.h"
@@ -35,12 +36,10 @@ struct ForwardOptions {
   bool cached() const { return cache != nullptr || !caches.empty(); }
 };
 
-class Model {
+class Model : NotCopied {
  public:
   explicit Model(const ModelConfig& config) : config_(config) {}
   virtual ~Model() = default;
-  Model(const Model&) = delete;
-  Model& operator=(const Model&) = delete;
 
   /// Mean cross-entropy, in nats, of targets [B, T] (i32, tokens or a classifier's labels; -100 is ignored)
   /// given tokens [B, T] (i32): a scalar. Throws usage if the shapes do not match each other or the model.

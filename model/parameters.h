@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "core/tape.h"
 #include "kernels/qmatmul/op.h"
 
@@ -103,12 +104,8 @@ Tensor value_of(const Parameter& p);
 /// The same as bf16 in mixed precision, copied again if the value has changed since; else undefined.
 Tensor bf16_of(Parameter& p);
 
-class Parameters {
+class Parameters : NotCopied {
  public:
-  Parameters() = default;
-  Parameters(const Parameters&) = delete;
-  Parameters& operator=(const Parameters&) = delete;
-
   /// Declares a parameter; it has a value after `allocate`. The address stays valid.
   Parameter* add(std::string name, const Shape& shape, Init init);
 

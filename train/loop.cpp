@@ -1,12 +1,12 @@
 #include "train/loop.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/lost_pages.h"
 #include "core/memory.h"
@@ -18,12 +18,6 @@
 
 namespace hewn {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// One run of the loop: its constants and its state.
 class Loop {
@@ -169,7 +163,7 @@ class Loop {
     const double window = seconds_since(window_start_);
     if (window > 0.5 || pace_ == 0) pace_ = static_cast<double>(window_tokens_) / std::max(window, 1e-9);
     if (log) {
-      const nlohmann::ordered_json line{
+      const Json line{
           {"step", state_.step},           {"loss", result.loss},   {"learning_rate", result.learning_rate},
           {"grad_norm", result.grad_norm}, {"tokens_per_s", pace_}, {"seconds", state_.seconds}};
       add_metrics(line);
@@ -200,7 +194,7 @@ class Loop {
   /// finite. Returns false if asked to stop before the result was known: a resumed run validates again.
   bool evaluate_and_save(bool last) {
     bool better = false;
-    nlohmann::ordered_json line{{"step", state_.step}};
+    Json line{{"step", state_.step}};
     if (validate_) {
       const auto validation = or_save([&] { return validate_(trainer_.model(), events_.should_stop); });
       if (!validation) return false;
@@ -244,7 +238,7 @@ class Loop {
     return saved ? join(text, ", saved ", checkpoint_) : text;
   }
 
-  void add_metrics(const nlohmann::ordered_json& line) {
+  void add_metrics(const Json& line) {
     if (run_) run_->add_metrics(json_text(line));
   }
 
@@ -270,7 +264,7 @@ class Loop {
   }
 
   /// Notes a validation with a loss that is not finite, which only a resumed run may replace.
-  [[noreturn]] void stop_for_bad_validation(const nlohmann::ordered_json& line) {
+  [[noreturn]] void stop_for_bad_validation(const Json& line) {
     add_metrics(line);
     if (events_.on_message) events_.on_message(evaluation_message(false, false));
     if (events_.on_evaluated) events_.on_evaluated(state_, metrics_);

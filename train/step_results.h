@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 
+#include "core/base/not_copied.h"
 #include "kernels/contract/launch.h"
 #include "kernels/gpu/runtime/runtime.h"
 
@@ -32,14 +33,12 @@ struct StepResult {
 };
 
 /// A queue of the results of up to `most` steps. A GPU copies them to pinned memory.
-class StepResults {
+class StepResults : NotCopied {
  public:
   static constexpr size_t most = 2;
 
   explicit StepResults(Executor& device);
   ~StepResults();
-  StepResults(const StepResults&) = delete;
-  StepResults& operator=(const StepResults&) = delete;
 
   size_t size() const { return size_; }
   /// Adds a queued step: the part of its result that is already known, and the StepOnDevice that will hold

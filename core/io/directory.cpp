@@ -14,7 +14,6 @@
 #include "core/io/path.h"
 
 namespace hewn {
-namespace fs = std::filesystem;
 namespace {
 
 Descriptor open_directory(const std::string& path) {

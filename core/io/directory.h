@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/io/descriptor.h"
+#include "core/io/path.h"
 
 namespace hewn {
 
@@ -18,7 +19,7 @@ void sync_directory(const std::string& directory);
 
 /// The name beside it that a directory has while it is replaced or removed. The caller of `replace_directory` and
 /// `remove_directory` removes what a killed process left there.
-std::filesystem::path aside_of(const std::filesystem::path& directory);
+fs::path aside_of(const fs::path& directory);
 /// Whether this is the name of such a directory.
 bool is_aside(std::string_view name);
 

@@ -240,7 +240,7 @@ int remove_temporary_files(const std::string& directory) {
   for (const auto& entry : entries_of(directory, error)) {
     if (!is_temporary(entry.filename().string())) continue;
     std::error_code kept;
-    if (std::filesystem::remove(entry, kept)) ++removed;
+    if (fs::remove(entry, kept)) ++removed;
   }
   return removed;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "core/io/checksum.h"
 #include "core/io/descriptor.h"
 #include "core/io/lost_pages.h"
@@ -53,14 +54,12 @@ struct FileSum {
 /// a temporary file in the same directory, which `commit` syncs and renames to `path`. An older file remains
 /// unchanged until then; without a commit, the temporary file is removed; if the process is killed, the next one
 /// that writes `path` removes it. A symbolic link at `path` is replaced, not followed.
-class AtomicFile {
+class AtomicFile : NotCopied {
  public:
   /// Creates the temporary file. Throws ErrorCode::failed if the directory is missing or not writable, or if
   /// `path` exists and is not a regular file.
   explicit AtomicFile(std::string path);
   ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
 
   /// Appends `size` bytes. Large pieces are written directly, without a copy. On failure (disk full, quota,
   /// size limit, I/O error), removes the temporary file and throws ErrorCode::failed.

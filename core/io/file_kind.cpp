@@ -131,7 +131,7 @@ std::string texts_inside(const std::string& directory) {
   std::error_code ignored;
   const auto entries = entries_of(directory, ignored);
   const auto texts = std::count_if(entries.begin(), entries.end(),
-                                   [](const std::filesystem::path& p) { return p.extension() == ".txt"; });
+                                   [](const fs::path& p) { return p.extension() == ".txt"; });
   return texts == 0 ? ""
                     : join("; make one file of its ", texts, " .txt files: cat ", shell_word(directory),
                            "/*.txt > all.text");

@@ -30,7 +30,7 @@ LineFile::LineFile(std::string path, size_t max_bytes)
   for (const std::string& line : lines_) complete += line.size() + 1;
   if (!path_exists(path_) || file_bytes(path_) == complete) return;
   std::error_code error;  // in place, as the file may be locked
-  until_done(error, [&] { std::filesystem::resize_file(path_, complete, error); });
+  until_done(error, [&] { fs::resize_file(path_, complete, error); });
   if (error) fail_at(ErrorCode::failed, path_, "cannot be written", error.value());
 }
 

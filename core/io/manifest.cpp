@@ -9,7 +9,6 @@
 #include "core/io/path.h"
 
 namespace hewn {
-namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view of_run = "RUN/";

@@ -10,8 +10,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string advice(int error, const std::string& path) {
   switch (error) {
     case ENOENT: {

@@ -14,7 +14,6 @@
 #include "core/io/path.h"
 
 namespace hewn {
-namespace fs = std::filesystem;
 namespace {
 
 /// Opens a directory and locks it until it is closed: none, and errno, if another process has done so, or if there is no

@@ -4,21 +4,20 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/not_copied.h"
 #include "core/io/descriptor.h"
 
 namespace hewn {
 
 /// It is locked while it is made: what a killed process left under the name is used again, and what another process is
 /// making is left alone. File systems without locks are trusted to have one writer.
-class UnfinishedDirectory {
+class UnfinishedDirectory : NotCopied {
  public:
   /// Creates it, or empties what is left of an earlier one. Throws ErrorCode::failed if that is impossible, with the
   /// message `in_use` if another process is making it.
   UnfinishedDirectory(const std::string& path, const std::string& in_use);
   /// Removes it with all that it holds, unless it is finished.
   ~UnfinishedDirectory();
-  UnfinishedDirectory(const UnfinishedDirectory&) = delete;
-  UnfinishedDirectory& operator=(const UnfinishedDirectory&) = delete;
 
   /// Where it is; "" once it is finished.
   const std::string& path() const { return path_; }

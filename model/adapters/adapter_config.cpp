@@ -39,8 +39,7 @@ double checked_alpha(const json& value) {
 
 /// Patterns are regular expressions in PEFT; names are the only ones used. `file` has their order.
 template <class Value, class Check>
-LayerPattern<Value> pattern_of(const json& config, const nlohmann::ordered_json& file, const char* key,
-                               const Check& check) {
+LayerPattern<Value> pattern_of(const json& config, const Json& file, const char* key, const Check& check) {
   LayerPattern<Value> pattern;
   if (is_absent(config, key)) return pattern;
   for (const auto& [layer, first_value] : file.at(key).items()) {
@@ -60,7 +59,7 @@ Value value_for(const std::string& layer, const LayerPattern<Value>& pattern, Va
   return otherwise;
 }
 
-PeftConfig config_in(const json& config, const nlohmann::ordered_json& file) {
+PeftConfig config_in(const json& config, const Json& file) {
   if (!config.is_object()) fail(ErrorCode::input, "expected a JSON object");
   if (is_absent(config, "peft_type") || config["peft_type"] != "LORA")
     fail(ErrorCode::input, "peft_type is ",
@@ -102,7 +101,7 @@ PeftConfig peft_config_from_json(const std::string& text) {
 
 // The keys in PEFT's order, which is alphabetical.
 std::string to_json(const PeftDescription& d) {
-  const nlohmann::ordered_json config{
+  const Json config{
       {"alpha_pattern", json::object()},
       {"auto_mapping", nullptr},
       {"base_model_name_or_path", d.base},

@@ -15,8 +15,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr std::string_view prefix = "base_model.model.", suffix_a = ".lora_A.weight",
                            suffix_b = ".lora_B.weight";
 constexpr size_t most_config_bytes = size_t{16} << 20;

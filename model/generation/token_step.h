@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "kernels/devices/captured_work.h"
 #include "model/model.h"
 
@@ -15,13 +16,11 @@ Tensor tokens_on_device(const Model& model, const std::vector<int32_t>& tokens, 
 
 /// Runs a model on one new token of each sequence. On a GPU the kernels of a step are one CUDA graph: tokens and their
 /// positions are in device memory, where kernels read them, so that one graph serves all tokens.
-class TokenStep {
+class TokenStep : NotCopied {
  public:
   /// `graphs` is false to launch kernels one by one; the logits have the same bits.
   explicit TokenStep(Model& model, bool graphs = true);
   ~TokenStep();
-  TokenStep(const TokenStep&) = delete;
-  TokenStep& operator=(const TokenStep&) = delete;
 
   /// Logits [B, V], row-major, of the tokens that follow `tokens` [B], which continue the cache or caches of
   /// `options` and are appended to them.

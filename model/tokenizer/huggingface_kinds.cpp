@@ -13,25 +13,24 @@ namespace hewn::tokenizers {
 namespace {
 
 using nlohmann::json;
-using Ordered = nlohmann::ordered_json;
 
 /// The form of a kind in such a file.
 struct Layout {
   std::string_view kind;
-  Ordered cut, decoder;  ///< "pre_tokenizer" and "decoder"
-  bool words = false;    ///< the model is a list of words; otherwise byte pairs without merges
+  Json cut, decoder;   ///< "pre_tokenizer" and "decoder"
+  bool words = false;  ///< the model is a list of words; otherwise byte pairs without merges
 };
 
-Ordered split_at(const char* pattern, const char* behavior) {
+Json split_at(const char* pattern, const char* behavior) {
   return {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", behavior}, {"invert", false}};
 }
 
-Ordered in_sequence(const char* member, Ordered steps) {
+Json in_sequence(const char* member, Json steps) {
   return {{"type", "Sequence"}, {member, std::move(steps)}};
 }
 
 Layout byte_layout() {
-  const Ordered bytes{
+  const Json bytes{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
   return {"byte", bytes, bytes};
 }
@@ -47,7 +46,7 @@ Layout word_layout() {
 }
 
 Layout regex_layout() {
-  const Ordered blank{{"type", "Replace"}, {"pattern", {{"Regex", "^(?=[^,.:;?!\"()'])"}}}, {"content", " "}},
+  const Json blank{{"type", "Replace"}, {"pattern", {{"Regex", "^(?=[^,.:;?!\"()'])"}}}, {"content", " "}},
       fuse{{"type", "Fuse"}}, strip{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
   return {
       "regex",
@@ -66,13 +65,13 @@ std::string written(const Layout& layout, std::string_view piece) {
 std::string model_text(const Layout& layout, const Tokenizer& tokenizer) {
   std::string vocabulary = "{";
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
-    vocabulary += (id ? "," : "") + exact_json_text(Ordered(written(layout, tokenizer.piece(id)))) + ":" +
+    vocabulary += (id ? "," : "") + exact_json_text(Json(written(layout, tokenizer.piece(id)))) + ":" +
                   std::to_string(id);
   vocabulary += "}";
   if (layout.words) return R"({"type":"WordLevel","vocab":)" + vocabulary + R"(,"unk_token":"<|unk|>"})";
   const std::string unknown = json::parse(tokenizer.to_json()).value("unknown", "");
   return R"({"type":"BPE","dropout":null,"unk_token":)" +
-         (unknown.empty() ? "null" : exact_json_text(Ordered(unknown))) +
+         (unknown.empty() ? "null" : exact_json_text(Json(unknown))) +
          R"(,"continuing_subword_prefix":null,)"
          R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":)" +
          vocabulary + R"(,"merges":[]})";
@@ -81,7 +80,7 @@ std::string model_text(const Layout& layout, const Tokenizer& tokenizer) {
 bool is_null(const json& object, const char* key) { return !object.contains(key) || object[key].is_null(); }
 
 bool is_laid_out_as(const Layout& layout, const json& file) {
-  const auto same = [&](const char* key, const Ordered& ours) {
+  const auto same = [&](const char* key, const Json& ours) {
     return ours.is_null() ? is_null(file, key)
                           : file.contains(key) && file[key] == json::parse(json_text(ours));
   };
@@ -119,10 +118,10 @@ bool are_bytes(const std::vector<std::string>& tokens) {
 std::optional<std::string> huggingface_text(const Tokenizer& tokenizer) {
   for (const Layout& layout : {byte_layout(), char_layout(), word_layout(), regex_layout()}) {
     if (layout.kind != tokenizer.kind()) continue;
-    const Ordered file{{"version", "1.0"},          {"truncation", nullptr},
-                       {"padding", nullptr},        {"added_tokens", added_tokens(tokenizer.specials())},
-                       {"normalizer", nullptr},     {"pre_tokenizer", layout.cut},
-                       {"post_processor", nullptr}, {"decoder", layout.decoder}};
+    const Json file{{"version", "1.0"},          {"truncation", nullptr},
+                    {"padding", nullptr},        {"added_tokens", added_tokens(tokenizer.specials())},
+                    {"normalizer", nullptr},     {"pre_tokenizer", layout.cut},
+                    {"post_processor", nullptr}, {"decoder", layout.decoder}};
     std::string text = exact_json_text(file);
     text.pop_back();
     return text + ",\"model\":" + model_text(layout, tokenizer) + "}";

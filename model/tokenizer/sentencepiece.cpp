@@ -251,33 +251,32 @@ std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
 /// In the format of Hugging Face's tokenizers, which read it without the scores: the format has no place for
 /// them, so they are in a separate key.
 std::string SentencePieceTokenizer::to_json() const {
-  using Ordered = nlohmann::ordered_json;
   const auto written = [&](int32_t id) {
-    return exact_json_text(Ordered(given_.texts[static_cast<size_t>(id)]));
+    return exact_json_text(Json(given_.texts[static_cast<size_t>(id)]));
   };
   const auto replacing = [](std::string_view from, std::string_view to) {
-    return Ordered{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
+    return Json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
   };
-  Ordered normalizers = Ordered::array(),
-          decoders = Ordered::array(
-              {replacing(blank_sign, " "), Ordered{{"type", "ByteFallback"}}, Ordered{{"type", "Fuse"}}});
+  Json normalizers = Json::array(),
+       decoders =
+           Json::array({replacing(blank_sign, " "), Json{{"type", "ByteFallback"}}, Json{{"type", "Fuse"}}});
   if (given_.blank == Blank::each_part) normalizers.push_back({{"type", "Prepend"}, {"prepend", blank_sign}});
   if (given_.blank != Blank::never)
     decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   normalizers.push_back(replacing(" ", blank_sign));
-  Ordered normalizer{{"type", "Sequence"}, {"normalizers", normalizers}}, cut = nullptr;
+  Json normalizer{{"type", "Sequence"}, {"normalizers", normalizers}}, cut = nullptr;
   if (given_.blank == Blank::first) {
     normalizer = nullptr;
     cut = {{"type", "Metaspace"}, {"replacement", blank_sign}, {"prepend_scheme", "first"}, {"split", false}};
   }
-  Ordered file{{"version", "1.0"},
-               {"truncation", nullptr},
-               {"padding", nullptr},
-               {"added_tokens", added_tokens(specials())},
-               {"normalizer", normalizer},
-               {"pre_tokenizer", cut},
-               {"post_processor", post_processor(*this, begin_token())},
-               {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
+  Json file{{"version", "1.0"},
+            {"truncation", nullptr},
+            {"padding", nullptr},
+            {"added_tokens", added_tokens(specials())},
+            {"normalizer", normalizer},
+            {"pre_tokenizer", cut},
+            {"post_processor", post_processor(*this, begin_token())},
+            {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
   if (!given_.scores.empty()) file["hewn"] = {{"scores", given_.scores}};
   std::string object, list;  // by hand: inserting into an ordered object takes linear time
   for (int32_t id = 0; id < vocab_size(); ++id)

@@ -1,5 +1,6 @@
 #include "train/calibration/input_statistics.h"
 
+#include "core/base/not_copied.h"
 #include "core/tape.h"
 #include "train/eval.h"
 #include "train/trainer.h"
@@ -8,7 +9,7 @@ namespace hewn {
 namespace {
 
 /// Counts what the matrices of a model read, while it lives.
-class CountedInputs {
+class CountedInputs : NotCopied {
  public:
   CountedInputs(Model& model, bool with_products) : model_(model) {
     for (Parameter& p : model.parameters().all()) {
@@ -20,8 +21,6 @@ class CountedInputs {
   ~CountedInputs() {
     for (Parameter& p : model_.parameters().all()) p.inputs = nullptr;
   }
-  CountedInputs(const CountedInputs&) = delete;
-  CountedInputs& operator=(const CountedInputs&) = delete;
 
   ReadInputs means() const {
     ReadInputs means;

@@ -14,8 +14,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// How many adapters may rest on one another: a run could name itself as its base.
 constexpr int most_bases = 16;
 

@@ -24,7 +24,6 @@
 #include "train/tasks/task.h"
 
 namespace hewn {
-namespace fs = std::filesystem;
 namespace {
 
 template <class T>
@@ -104,19 +103,19 @@ std::string write_checkpoint(const std::string& run, const RunState& state, Trai
 }  // namespace
 
 std::string to_json(const RunState& s) {
-  nlohmann::ordered_json json{{"format", "hewn-checkpoint"},
-                              {"version", 1},
-                              {"step", s.step},
-                              {"seed", s.seed},
-                              {"tokenizer_hash", to_hex(s.tokenizer_hash)},
-                              {"data_hash", to_hex(s.data_hash)},
-                              {"evaluated_step", s.evaluated_step},
-                              {"val_loss", or_null(s.val_loss)},
-                              {"best_val_loss", or_null(s.best_val_loss)},
-                              {"best_step", s.best_step},
-                              {"evals_without_better", s.evals_without_better},
-                              {"seconds", s.seconds},
-                              {"tokens", s.tokens}};
+  Json json{{"format", "hewn-checkpoint"},
+            {"version", 1},
+            {"step", s.step},
+            {"seed", s.seed},
+            {"tokenizer_hash", to_hex(s.tokenizer_hash)},
+            {"data_hash", to_hex(s.data_hash)},
+            {"evaluated_step", s.evaluated_step},
+            {"val_loss", or_null(s.val_loss)},
+            {"best_val_loss", or_null(s.best_val_loss)},
+            {"best_step", s.best_step},
+            {"evals_without_better", s.evals_without_better},
+            {"seconds", s.seconds},
+            {"tokens", s.tokens}};
   if (s.first_new_token > 0) json["first_new_token"] = s.first_new_token;
   if (s.base.hash != 0) json["base"] = {{"path", s.base.path}, {"hash", to_hex(s.base.hash)}};
   return exact_json_text(json, 2) + "\n";

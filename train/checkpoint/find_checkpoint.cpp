@@ -18,7 +18,6 @@
 #include "train/tasks/task.h"
 
 namespace hewn {
-namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* import_hint = "; `hewn import` makes a run of another program's model";

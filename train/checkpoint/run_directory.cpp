@@ -22,7 +22,6 @@
 #include "train/tasks/task.h"
 
 namespace hewn {
-namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* lock_name = ".lock";

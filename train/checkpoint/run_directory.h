@@ -5,13 +5,14 @@
 #include <functional>
 #include <string>
 
+#include "core/base/not_copied.h"
 #include "core/io/descriptor.h"
 
 namespace hewn {
 
 inline constexpr const char* metrics_file = "metrics.jsonl";  ///< in the run's directory
 
-class RunDirectory {
+class RunDirectory : NotCopied {
  public:
   enum class Open : uint8_t {
     fresh,  ///< must not exist, or hold no more than what a process left that ended before its first checkpoint
@@ -24,8 +25,6 @@ class RunDirectory {
   /// fresh, ErrorCode::input if there is no run and `how` is resume, ErrorCode::failed if another process uses it.
   /// `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
   RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
-  RunDirectory(const RunDirectory&) = delete;
-  RunDirectory& operator=(const RunDirectory&) = delete;
 
   const std::string& path() const { return path_; }
   /// Removes the directory if no checkpoint was completed, unless it holds something that Hewn did not write.

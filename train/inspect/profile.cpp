@@ -166,8 +166,7 @@ std::string name_of(Phase phase) {
   return "";
 }
 
-nlohmann::ordered_json profile_json(const StepProfile& profile) {
-  using Json = nlohmann::ordered_json;
+Json profile_json(const StepProfile& profile) {
   const double steps = std::max(1.0, static_cast<double>(profile.steps()));
   const double whole = profile.step_seconds();
   const double in_kernels = profile.total().seconds;

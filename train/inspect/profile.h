@@ -12,6 +12,7 @@
 #include "core/scope.h"
 #include "kernels/contract/contract.h"
 #include "kernels/devices/moments.h"
+#include "model/json.h"
 
 namespace hewn {
 
@@ -101,6 +102,6 @@ std::string name_of(Phase phase);
 
 /// {"steps", "ms_per_step", "kernels_ms", "outside_kernels_percent", "kernels": [{"phase", "scope", "op",
 /// "rung", "calls", "ms", "gflop", "mb", "gflops", "gbps", "roof_percent", "step_percent"}]}, all per step.
-nlohmann::ordered_json profile_json(const StepProfile& profile);
+Json profile_json(const StepProfile& profile);
 
 }  // namespace hewn

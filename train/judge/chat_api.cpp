@@ -9,8 +9,6 @@
 namespace hewn {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr size_t shown_bytes = 200;
 
 // The beginning of a text on one line, for messages.

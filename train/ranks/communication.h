@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "train/ranks/messages.h"
 #include "train/ranks/peers.h"
 
@@ -65,7 +66,6 @@ class Communication final : public Messages {
   bool has_failed();
 
  private:
-  using Clock = std::chrono::steady_clock;
   enum class Goal : uint8_t { work, leave, give_up, stop };
   struct Request {
     Transfer number;

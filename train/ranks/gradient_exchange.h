@@ -5,6 +5,7 @@
 #include <list>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "train/ranks/gradient_groups.h"
 #include "train/ranks/ranks.h"
 
@@ -21,7 +22,7 @@ namespace hewn {
 /// All ranks must start buckets in the same order, whatever they compute. It is the order in which buckets become
 /// complete when a backward pass visits the parameters from the last one declared to the first; a bucket that is
 /// complete earlier waits for its predecessors. The order of arrival does not matter: every element has its own sum.
-class GradientExchange {
+class GradientExchange : NotCopied {
  public:
   /// The largest number of buckets under way. Another one that is due waits until one of them is finished, but the
   /// backward pass goes on.
@@ -32,8 +33,6 @@ class GradientExchange {
   /// must outlive the object.
   GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks);
   ~GradientExchange();
-  GradientExchange(const GradientExchange&) = delete;
-  GradientExchange& operator=(const GradientExchange&) = delete;
 
   /// Has buckets leave during the next backward pass, which must be the last one of the last group and run on this
   /// thread. Optional: without it, all leave in `finish`. The pass fails if it uses a parameter in several recomputed

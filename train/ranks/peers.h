@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "train/ranks/messages.h"
 
@@ -45,7 +46,6 @@ class Peers {
   std::string name_of(int rank) const;
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Notice;
   struct Peer;
   std::optional<RankFailure> read(int from);

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <deque>
 
+#include "core/base/clock.h"
+#include "core/base/not_copied.h"
 #include "core/error.h"
 #include "kernels/copy/op.h"
 #include "kernels/devices/beside.h"
@@ -14,18 +15,14 @@ namespace hewn {
 namespace {
 
 /// Adds the time that it exists to a number of seconds.
-class AddedTime {
+class AddedTime : NotCopied {
  public:
   explicit AddedTime(double& seconds) : seconds_(seconds) {}
-  ~AddedTime() {
-    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-  AddedTime(const AddedTime&) = delete;
-  AddedTime& operator=(const AddedTime&) = delete;
+  ~AddedTime() { seconds_ += seconds_since(start_); }
 
  private:
   double& seconds_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Clock::time_point start_ = Clock::now();
 };
 
 /// parts[0] = the sum of all, as a binary tree; a power of two.

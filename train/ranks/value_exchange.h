@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "model/parameters.h"
 #include "train/ranks/ranks.h"
 
@@ -14,13 +15,11 @@ namespace hewn {
 ///
 /// Values in memory of the host arrive while the next step has begun: a parameter is waited for when it is first used, so
 /// they are sent in the order of the forward pass.
-class ValueExchange final : public Arrival {
+class ValueExchange final : public Arrival, NotCopied {
  public:
   /// The arguments must outlive the object.
   ValueExchange(const Parameters& parameters, Ranks& ranks);
   ~ValueExchange() override;
-  ValueExchange(const ValueExchange&) = delete;
-  ValueExchange& operator=(const ValueExchange&) = delete;
 
   /// Whether ranks send the bf16 copy of this parameter, not its value.
   static bool sends_copy(const Parameter& parameter) {

@@ -17,8 +17,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// A layout of rows: the keys of its contexts, its continuations and the right answer ("" if it has none).
 struct Layout {
   EvalKind kind;
@@ -41,16 +39,11 @@ std::string expected_of(const Layout& layout) {
               layout.gold.empty() ? "" : join("`, `", layout.gold), "` (", layout.name, ")");
 }
 
-std::string all_layouts() {
-  std::string text;
-  for (const Layout& layout : layouts) text += (text.empty() ? "" : ", or ") + expected_of(layout);
-  return text;
-}
-
 const Layout& recognized(const Table& table) {
   for (const Layout& layout : layouts)
     if (table.find_column(layout.contexts)) return layout;
-  fail(ErrorCode::input, table.where(0), ": this row is of no known kind of task; expected ", all_layouts());
+  fail(ErrorCode::input, table.where(0), ": this row is of no known kind of task; expected ",
+       list_text(layouts, ", or ", expected_of));
 }
 
 /// Reads the rows of a table that has one of the layouts.

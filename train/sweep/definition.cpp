@@ -9,15 +9,11 @@
 namespace hewn {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr const char* definition_format = "hewn-sweep";
 constexpr int64_t definition_version = 1;
 
 std::string keys_text(const std::vector<GridKey>& grid) {
-  std::string text;
-  for (const GridKey& g : grid) text += (text.empty() ? "" : ", ") + g.key;
-  return text.empty() ? "none" : text;
+  return grid.empty() ? "none" : list_text(grid, ", ", &GridKey::key);
 }
 
 }  // namespace

@@ -10,8 +10,6 @@
 namespace hewn {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 void put(Json& out, const char* name, const std::optional<double>& value) {
   if (value && std::isfinite(*value)) out[name] = *value;
 }

@@ -43,8 +43,6 @@ class Cursor {
 /// Receives the parser's events. A row is an object at depth `row_depth`: 1 in JSON Lines, 2 in a list.
 class JsonRows {
  public:
-  using Json = nlohmann::json;
-
   JsonRows(const std::string& name, std::string_view text) : name_(name), text_(text) {}
 
   /// Parses a piece of the text that holds one JSON value.

@@ -122,11 +122,7 @@ std::string ChatTemplate::jinja(bool begins) const {
                      " }}{% endif %}");
 }
 
-std::string template_names() {
-  std::string names;
-  for (const ChatTemplate& chat : built_in_templates) names += (names.empty() ? "" : "|") + chat.name;
-  return names;
-}
+std::string template_names() { return list_text(built_in_templates, "|", &ChatTemplate::name); }
 
 ChatTemplate find_template(const std::string& name_or_file) {
   for (const ChatTemplate& chat : built_in_templates)
@@ -156,15 +152,15 @@ ChatTemplate template_from_json(const nlohmann::json& json, const std::string& w
            "; expected text");
     chat.*part->text = value.get<std::string>();
   }
-  if (chat.name.empty()) chat.name = std::filesystem::path(where).filename().string();
+  if (chat.name.empty()) chat.name = fs::path(where).filename().string();
   if (chat.before_user.empty() && chat.after_user.empty() && chat.before_answer.empty())
     fail(ErrorCode::input, where,
          ": the template has nothing between messages; expected before_user, after_user or before_answer");
   return chat;
 }
 
-nlohmann::ordered_json template_to_json(const ChatTemplate& chat) {
-  nlohmann::ordered_json json;
+Json template_to_json(const ChatTemplate& chat) {
+  Json json;
   for (const TemplatePart& part : template_parts) json[part.name] = chat.*part.text;
   return json;
 }

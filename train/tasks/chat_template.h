@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/json.h"
 #include "model/texts/texts.h"
 
 namespace hewn {
@@ -57,7 +58,7 @@ ChatTemplate find_template(const std::string& name_or_file);
 /// A JSON object with the members of `ChatTemplate`, as in task.json; members that are left out are empty, but
 /// one of before_user, after_user and before_answer is needed. `where` names its source. Throws input.
 ChatTemplate template_from_json(const nlohmann::json& json, const std::string& where);
-nlohmann::ordered_json template_to_json(const ChatTemplate& chat);
+Json template_to_json(const ChatTemplate& chat);
 
 /// The tokens of a talk, and which of them are the assistant's: its answers and what ends them.
 struct TalkTokens {

@@ -60,8 +60,6 @@ RowOrder::RowOrder(std::vector<int64_t> lengths, int64_t batch_size, uint64_t se
 
 int64_t RowOrder::batch_count() const { return (std::ssize(lengths_) + batch_size_ - 1) / batch_size_; }
 
-int64_t RowOrder::longest() const { return *std::max_element(lengths_.begin(), lengths_.end()); }
-
 /// The rows of a piece of an epoch's permutation, sorted by length; equal lengths remain in shuffled order.
 std::vector<int64_t> RowOrder::piece_of(int64_t piece, int64_t epoch) const {
   const int64_t n = std::ssize(lengths_), size = batches_in_piece * batch_size_, first = piece * size;

@@ -31,8 +31,6 @@ class RowOrder {
   int64_t batch_count() const;
   /// The numbers of the rows in batch `index`, in its order.
   std::vector<int64_t> rows_of(int64_t index) const;
-  /// The longest length.
-  int64_t longest() const;
 
  private:
   std::vector<int64_t> piece_of(int64_t piece, int64_t epoch) const;
@@ -58,8 +56,6 @@ class RowBatches final : public BatchSource {
 
   /// The numbers of the rows in batch `index`, in its order.
   std::vector<int64_t> rows_of(int64_t index) const { return order_.rows_of(index); }
-  /// Tokens of the longest row.
-  int64_t longest() const { return order_.longest(); }
 
  private:
   std::vector<TrainingRow> rows_;

@@ -11,8 +11,6 @@
 namespace hewn {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::string_view task_format = "hewn-task";
 constexpr int task_version = 1;
 constexpr size_t most_task_bytes = size_t{64} << 20;

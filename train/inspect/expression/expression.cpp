@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "core/error.h"
 #include "core/tape.h"
 #include "core/text.h"
@@ -237,9 +238,8 @@ class Reader {
   }
 
   std::string known_names() const {
-    std::string known;
-    for (const auto& [name, value] : *names_) known += (known.empty() ? "" : ", ") + name;
-    return known.empty() ? "; give it one, as in w=0.5" : "; known are " + known;
+    if (names_->empty()) return "; give it one, as in w=0.5";
+    return "; known are " + list_text(*names_, ", ", [](const auto& name) { return name.first; });
   }
 
   Tensor call(const std::string& name, size_t begin) {
@@ -276,14 +276,12 @@ class Reader {
   }
 
   /// Counts the parentheses and signs that are open, so that the stack cannot overflow.
-  struct Deeper {
+  struct Deeper : NotCopied {
     Deeper(Reader& in, size_t at) : reader(in) {
       if (++reader.depth_ > most_nested)
         reader.fail_at(at, join("nested more than ", most_nested, " levels deep"));
     }
     ~Deeper() { --reader.depth_; }
-    Deeper(const Deeper&) = delete;
-    Deeper& operator=(const Deeper&) = delete;
     Reader& reader;
   };
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "core/base/clock.h"
+#include "core/base/not_copied.h"
 #include "core/error.h"
 #include "core/rng.h"
 #include "core/text.h"
@@ -14,22 +16,18 @@
 namespace hewn {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 double squared_norm(const std::vector<double>& v) {
   return std::inner_product(v.begin(), v.end(), v.begin(), 0.0);
 }
 
 /// Moves parameters along random signs, and back when it ends.
-class Direction {
+class Direction : NotCopied {
  public:
   /// `reach[i]` is by how much the elements of parameter i move.
   Direction(const std::vector<Parameter*>& parameters, std::vector<double> reach, uint64_t seed)
       : parameters_(parameters), reach_(std::move(reach)), seed_(seed) {
     for (const Parameter* p : parameters_) start_.push_back(p->value.values<double>());
   }
-  Direction(const Direction&) = delete;
-  Direction& operator=(const Direction&) = delete;
   ~Direction() { to(0); }
 
   void to(double distance) {

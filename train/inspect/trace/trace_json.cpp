@@ -4,11 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Little-endian numbers: f64 of an f64 tensor, i32 of an i32 one, else f32.
 std::string encoded(const TensorSummary& s) {
@@ -87,8 +86,7 @@ Json node_json(const TracedNode& node) {
             {"gradient", node.info->gradient},
             {"file", node.info->file},
             {"line", node.info->line}};
-  json["inputs"] = Json::array();
-  for (const TracedInput& input : node.inputs) json["inputs"].push_back(input_json(input));
+  json["inputs"] = json_list(node.inputs, input_json);
   json["shape"] = shape_json(node.value.shape);
   json["dtype"] = name_of(node.value.dtype);
   json["value"] = summary_json(node.value);
@@ -113,9 +111,9 @@ Json leaf_json(const TracedLeaf& leaf) {
       {"m", leaf.m}, {"v", leaf.v}, {"updated", leaf.updated}};
   for (const auto& [name, summary] : after)
     if (summary) json[name] = summary_json(*summary);
-  json["consumers"] = Json::array();
-  for (const auto& [node, input] : leaf.consumers)
-    json["consumers"].push_back({{"node", node}, {"input", input}});
+  json["consumers"] = json_list(leaf.consumers, [](const auto& consumer) -> Json {
+    return {{"node", consumer.first}, {"input", consumer.second}};
+  });
   return json;
 }
 
@@ -161,10 +159,9 @@ std::string base64(std::string_view bytes) {
 
 Json trace_json(const Trace& trace) {
   Json json;
-  json["nodes"] = json["leaves"] = json["memory"] = Json::array();
-  for (const TracedNode& node : trace.nodes) json["nodes"].push_back(node_json(node));
-  for (const TracedLeaf& leaf : trace.leaves) json["leaves"].push_back(leaf_json(leaf));
-  for (const TraceEvent& event : trace.events) json["memory"].push_back(event_json(event));
+  json["nodes"] = json_list(trace.nodes, node_json);
+  json["leaves"] = json_list(trace.leaves, leaf_json);
+  json["memory"] = json_list(trace.events, event_json);
   json["launches"] = launches_json(trace.launches);
   if (trace.update) json["update"] = update_json(*trace.update);
   return json;

@@ -1,9 +1,9 @@
 #pragma once
 // The side of a handshake that connects.
 
-#include <chrono>
 #include <optional>
 
+#include "core/base/clock.h"
 #include "train/ranks/sockets/handshake.h"
 
 namespace hewn {
@@ -12,8 +12,6 @@ namespace hewn {
 /// program may listen where that did.
 class Caller {
  public:
-  using Clock = std::chrono::steady_clock;
-
   /// A call of rank `to`, which is given up and repeated after `patience`. The others must outlive the object.
   Caller(const RankIdentity& me, const RankFiles& files, int to, Clock::duration patience)
       : me_(me), files_(files), to_(to), patience_(patience) {}

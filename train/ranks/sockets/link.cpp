@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 
 namespace hewn {
@@ -141,7 +142,7 @@ void Link::end_frame(std::set<Transfer>& finished) {
   lane.sent = 0;
 }
 
-void Link::close(bool in_order, std::chrono::steady_clock::time_point deadline) {
+void Link::close(bool in_order, Clock::time_point deadline) {
   if (!socket_.is_open()) return;
   if (in_order && readable_)
     close_in_order(socket_, deadline);

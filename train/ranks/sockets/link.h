@@ -5,6 +5,7 @@
 #include <deque>
 #include <set>
 
+#include "core/base/clock.h"
 #include "train/ranks/messages.h"
 #include "train/ranks/sockets/socket.h"
 
@@ -33,7 +34,7 @@ class Link {
   bool has_output() const;
   int fd() const { return socket_.get(); }
   /// Ends the connection, in order if `close_in_order` is to wait for the other side until then.
-  void close(bool in_order, std::chrono::steady_clock::time_point deadline);
+  void close(bool in_order, Clock::time_point deadline);
 
  private:
   static constexpr size_t topics = static_cast<size_t>(Topic::notices) + 1;

@@ -122,7 +122,7 @@ void RankFiles::remove_earlier() const noexcept {
   try {
     const std::string prefix = join("hewn.", run_, ".");
     std::error_code unreadable;
-    for (const std::filesystem::path& path : entries_of(directory_, unreadable)) {
+    for (const fs::path& path : entries_of(directory_, unreadable)) {
       const std::string name = path.filename().string();
       if (!name.starts_with(prefix)) continue;
       const std::string rest = name.substr(prefix.size());

@@ -1,10 +1,10 @@
 #pragma once
 // The side of a handshake that is connected to.
 
-#include <chrono>
 #include <list>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "train/ranks/sockets/handshake.h"
 
 namespace hewn {
@@ -13,8 +13,6 @@ namespace hewn {
 /// nothing, are disconnected.
 class Receptionist {
  public:
-  using Clock = std::chrono::steady_clock;
-
   /// Somebody who sends nothing is disconnected after `patience`. The others must outlive the object.
   Receptionist(const RankIdentity& me, const RankFiles& files, Socket listener, Clock::duration patience)
       : me_(me), files_(files), listener_(std::move(listener)), patience_(patience) {}

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <list>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/checksum.h"
 #include "train/ranks/sockets/caller.h"
@@ -15,13 +16,10 @@ namespace hewn {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 /// "rank 3", "ranks 1, 2"
 std::string names_of(const std::vector<int>& ranks) {
-  std::string text;
-  for (const int rank : ranks) text += join(text.empty() ? "" : ", ", rank);
-  return join(ranks.size() == 1 ? "rank " : "ranks ", text);
+  return join(ranks.size() == 1 ? "rank " : "ranks ", list_text(ranks, ", "));
 }
 
 /// A process that waits for the others.

@@ -17,6 +17,7 @@
 #include <memory>
 #include <new>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 
 namespace hewn {
@@ -80,10 +81,6 @@ std::string address_of_interface() {
 }
 
 }  // namespace
-
-std::string Endpoint::str() const {
-  return host.find(':') == host.npos ? join(host, ":", port) : join("[", host, "]:", port);
-}
 
 Socket listen_at(Endpoint& at) {
   int problem = 0;
@@ -149,7 +146,7 @@ std::optional<size_t> write_now(const Socket& socket, std::span<const std::byte>
   return std::nullopt;
 }
 
-void close_in_order(Socket& socket, std::chrono::steady_clock::time_point deadline) {
+void close_in_order(Socket& socket, Clock::time_point deadline) {
   using namespace std::chrono;
   ::shutdown(socket.get(), SHUT_WR);
   std::array<std::byte, 4096> unread;

@@ -1,13 +1,13 @@
 #pragma once
 // TCP sockets that never wait.
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 
+#include "core/base/clock.h"
 #include "core/io/descriptor.h"
 
 namespace hewn {
@@ -20,8 +20,6 @@ struct Endpoint {
   uint16_t port = 0;
 
   bool operator==(const Endpoint&) const = default;
-  /// "10.0.0.1:4711", "[fd00::1]:4711"
-  std::string str() const;
 };
 
 /// Listens at a numeric address of this host, at a free port, which is written to `at.port`. Throws ErrorCode::failed.
@@ -42,7 +40,7 @@ std::optional<size_t> write_now(const Socket& socket, std::span<const std::byte>
                                 std::span<const std::byte> second = {});
 /// Says that nothing more will be written, waits until the other side has said the same, at most until `deadline`, and
 /// closes. A socket that is closed while bytes from the other side are unread would discard what that has not read yet.
-void close_in_order(Socket& socket, std::chrono::steady_clock::time_point deadline);
+void close_in_order(Socket& socket, Clock::time_point deadline);
 
 /// The numeric address under which this host is reached from the network that leads to `host`, a name or an address; "" for
 /// `host`: that of the default route, or of any interface, or the loopback address if there is no other. Throws usage if

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 
 namespace hewn {
@@ -63,7 +64,7 @@ bool SocketMessages::lost(int rank) const {
 }
 
 void SocketMessages::close(bool in_order) {
-  const auto deadline = std::chrono::steady_clock::now() + 1s;
+  const auto deadline = Clock::now() + 1s;
   for (const auto& link : links_)
     if (link) link->close(in_order, deadline);
 }

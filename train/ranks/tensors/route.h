@@ -1,19 +1,18 @@
 #pragma once
 // The way on which the tensors of a device travel.
 
+#include "core/base/not_copied.h"
 #include "kernels/contract/contract.h"
 #include "train/ranks/ranks.h"
 
 namespace hewn {
 
 /// While it exists, `ranks` exchanges tensors of `device`. All ranks make theirs at the same time.
-class TensorRoute {
+class TensorRoute : NotCopied {
  public:
   /// Both must outlive the object.
   TensorRoute(Ranks& ranks, Executor& device);
   ~TensorRoute();
-  TensorRoute(const TensorRoute&) = delete;
-  TensorRoute& operator=(const TensorRoute&) = delete;
 
  private:
   Ranks& ranks_;

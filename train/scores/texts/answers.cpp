@@ -58,11 +58,7 @@ double f1_of(const std::vector<std::string>& answer, const std::vector<std::stri
 
 }  // namespace
 
-std::string normalized_answer(std::string_view text) {
-  std::string joined;
-  for (const std::string& word : normalized_words(text)) joined += (joined.empty() ? "" : " ") + word;
-  return joined;
-}
+std::string normalized_answer(std::string_view text) { return list_text(normalized_words(text), " "); }
 
 double exact_match(std::string_view answer, std::span<const std::string> references) {
   const std::string mine = normalized_answer(answer);

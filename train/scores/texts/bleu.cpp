@@ -85,16 +85,6 @@ std::vector<std::string> bleu_words(std::string_view text) {
   return split_words(apart);
 }
 
-BleuCounts& BleuCounts::operator+=(const BleuCounts& more) {
-  answer_words += more.answer_words;
-  reference_words += more.reference_words;
-  for (size_t n = 0; n < longest; ++n) {
-    matches[n] += more.matches[n];
-    possible[n] += more.possible[n];
-  }
-  return *this;
-}
-
 BleuCounts bleu_counts(std::string_view answer, std::span<const std::string> references) {
   require(!references.empty(), "BLEU needs at least one reference");
   const std::vector<std::string> words = bleu_words(answer);

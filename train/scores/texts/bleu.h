@@ -23,8 +23,6 @@ struct BleuCounts {
       matches{};  ///< n-grams of the answer, 1 to 4 words, that occur in a reference: each
                   ///< as often as it does in the reference with most of them
   std::array<double, longest> possible{};  ///< all n-grams of the answer
-
-  BleuCounts& operator+=(const BleuCounts& more);
 };
 
 /// The counts of an answer and its references, at least one.
