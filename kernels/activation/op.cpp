@@ -43,30 +43,8 @@ void* element(const Tensor& x, int64_t i) {
 }
 
 struct SwigluNode final : Node {
-  Saved gate, up;
-  SwigluNode(const Tensor& g, const Tensor& u) : gate(g), up(u) {}
-  const OpInfo& info() const override { return swiglu_info; }
-  std::vector<SavedField> saved() const override { return {{"gate", &gate}, {"up", &up}}; }
-  void backward(const Tensor& dy, Grads& grads) override {
-    const int64_t n = dy.numel();
-    SwigluBackward a{dy.dtype(), 1,       n,          n,       gate->data(), up->data(),
-                     dy.data(),  nullptr, Write::set, nullptr, Write::set};
-    const auto want = [&](size_t input, void*& to, Write& how) {
-      if (!grads.wants(input)) return;
-      const auto [gradient, write] = grads.at(input);
-      to = gradient.data();
-      how = write;
-    };
-    want(0, a.dgate, a.to_dgate);
-    want(1, a.dup, a.to_dup);
-    run(dy.device(), a);
-  }
-};
-
-/// For gate | up in one tensor.
-struct PackedSwigluNode final : Node {
   Saved x;
-  explicit PackedSwigluNode(const Tensor& input) : x(input) {}
+  explicit SwigluNode(const Tensor& input) : x(input) {}
   const OpInfo& info() const override { return swiglu_info; }
   std::vector<SavedField> saved() const override { return {{"x", &x}}; }
   void backward(const Tensor& dy, Grads& grads) override {
@@ -98,20 +76,6 @@ Tensor activation(Activation kind, const Tensor& x) {
 }
 
 // y = f(gate) up with f = silu: by the product rule, dgate = f'(gate) up dy and dup = f(gate) dy.
-Tensor swiglu(const Tensor& gate, const Tensor& up) {
-  const InOp op(swiglu_info);
-  require_floats(swiglu_info, "gate", gate);
-  require_floats(swiglu_info, "up", up);
-  require(gate.shape() == up.shape() && gate.dtype() == up.dtype(), "swiglu: gate is ", name_of(gate.dtype()),
-          " ", gate.shape(), ", up ", name_of(up.dtype()), " ", up.shape(),
-          "; expected the same dtype and shape");
-  if (Unfold::on()) return swiglu_composed(gate, up);
-  Tensor y = gate.like();
-  const int64_t n = gate.numel();
-  run(gate.device(), SwigluForward{gate.dtype(), 1, n, n, gate.data(), up.data(), y.data()});
-  return record(y, {gate, up}, SwigluNode(gate, up));
-}
-
 Tensor swiglu(const Tensor& x) {
   const InOp op(swiglu_info);
   require_floats(swiglu_info, "x", x);
@@ -121,7 +85,7 @@ Tensor swiglu(const Tensor& x) {
   if (Unfold::on()) return swiglu_composed(contiguous(slice(x, -1, 0, F)), contiguous(slice(x, -1, F, F)));
   Tensor y = x.like(x.shape().with(x.rank() - 1, F));
   run(x.device(), SwigluForward{x.dtype(), x.rows(), F, 2 * F, x.data(), element(x, F), y.data()});
-  return record(y, {x}, PackedSwigluNode(x));
+  return record(y, {x}, SwigluNode(x));
 }
 
 Tensor swiglu_composed(const Tensor& gate, const Tensor& up) { return mul(silu_composed(gate), up); }

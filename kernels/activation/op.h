@@ -9,10 +9,8 @@ namespace hewn {
 /// `none` returns x itself.
 Tensor activation(Activation kind, const Tensor& x);
 
-/// The gated unit of Llama: y = silu(gate) up, of one shape (Shazeer, "GLU variants improve Transformer",
-/// 2020, equation 6).
-Tensor swiglu(const Tensor& gate, const Tensor& up);
-/// The same for a joint projection: x [..., 2F] = gate | up -> [..., F].
+/// The gated unit of Llama: y = silu(gate) up (Shazeer, "GLU variants improve Transformer", 2020, equation 6), for a
+/// joint projection: x [..., 2F] = gate | up -> [..., F].
 Tensor swiglu(const Tensor& x);
 
 /// SiLU and GELU composed of simple operations: the fused ones are tested against them.

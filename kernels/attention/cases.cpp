@@ -9,36 +9,28 @@
 #include "kernels/devices/devices.h"
 
 namespace hewn {
-namespace {
-
-template <auto heads, class A>
-auto& data(A& a) {
-  return (a.*heads).data;
-}
-
-}  // namespace
 
 template <>
 inline constexpr auto pointers_in<AttentionForward> =
     std::tuple{&AttentionForward::state,
                &AttentionForward::position,
                &AttentionForward::lse,
-               &data<&AttentionForward::q, AttentionForward>,
-               &data<&AttentionForward::k, AttentionForward>,
-               &data<&AttentionForward::v, AttentionForward>,
-               &data<&AttentionForward::y, AttentionForward>};
+               &pointer_of<&AttentionForward::q, AttentionForward>,
+               &pointer_of<&AttentionForward::k, AttentionForward>,
+               &pointer_of<&AttentionForward::v, AttentionForward>,
+               &pointer_of<&AttentionForward::y, AttentionForward>};
 template <>
 inline constexpr auto pointers_in<AttentionBackward> =
     std::tuple{&AttentionBackward::state,
                &AttentionBackward::lse,
-               &data<&AttentionBackward::q, AttentionBackward>,
-               &data<&AttentionBackward::k, AttentionBackward>,
-               &data<&AttentionBackward::v, AttentionBackward>,
-               &data<&AttentionBackward::y, AttentionBackward>,
-               &data<&AttentionBackward::dy, AttentionBackward>,
-               &data<&AttentionBackward::dq, AttentionBackward>,
-               &data<&AttentionBackward::dk, AttentionBackward>,
-               &data<&AttentionBackward::dv, AttentionBackward>};
+               &pointer_of<&AttentionBackward::q, AttentionBackward>,
+               &pointer_of<&AttentionBackward::k, AttentionBackward>,
+               &pointer_of<&AttentionBackward::v, AttentionBackward>,
+               &pointer_of<&AttentionBackward::y, AttentionBackward>,
+               &pointer_of<&AttentionBackward::dy, AttentionBackward>,
+               &pointer_of<&AttentionBackward::dq, AttentionBackward>,
+               &pointer_of<&AttentionBackward::dk, AttentionBackward>,
+               &pointer_of<&AttentionBackward::dv, AttentionBackward>};
 
 namespace {
 
@@ -134,11 +126,8 @@ class Builder {
                                        : 5e-6) {}
 
   std::string shape() const {
-    std::string text;
-    for (const int64_t n : {s_.B, s_.H, s_.Tq, s_.Tk, s_.D})
-      text += (text.empty() ? "" : "x") + std::to_string(n);
-    if (s_.Hkv != s_.H || s_.window != s_.Tk)
-      text += "x" + std::to_string(s_.Hkv) + "x" + std::to_string(s_.window);
+    std::string text = sizes_text({s_.B, s_.H, s_.Tq, s_.Tk, s_.D});
+    if (s_.Hkv != s_.H || s_.window != s_.Tk) text += "x" + sizes_text({s_.Hkv, s_.window});
     if (s_.capacity > 0) text += " of " + std::to_string(s_.capacity);
     return text + (s_.dropout > 0 ? " dropout" : "");
   }

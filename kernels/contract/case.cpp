@@ -363,11 +363,7 @@ const StepState* state_input(CaseMemory& memory, const StepState& state) {
       "state", DType::u8, sizeof state, [bytes](Rng&, int64_t i) { return static_cast<double>(bytes[i]); }));
 }
 
-std::string sizes_text(std::initializer_list<int64_t> sizes) {
-  std::string text;
-  for (const int64_t n : sizes) text += (text.empty() ? "" : "x") + std::to_string(n);
-  return text;
-}
+std::string sizes_text(std::initializer_list<int64_t> sizes) { return list_text(sizes, "x"); }
 
 std::vector<int64_t> sizes_around(int width) {
   const int64_t w = width;

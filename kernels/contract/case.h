@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "core/rng.h"
 #include "kernels/contract/contract.h"
 #include "kernels/contract/huge_pages.h"
@@ -71,13 +72,11 @@ struct Reference {
   std::vector<std::vector<int64_t>> at;     ///< per output: the computed elements, ascending; empty: all
 };
 
-class Case {
+class Case : NotCopied {
  public:
   Case(CaseMemory memory, std::string shape, DType dtype)
       : memory_(std::move(memory)), shape_(std::move(shape)), dtype_(dtype) {}
   virtual ~Case() = default;
-  Case(const Case&) = delete;
-  Case& operator=(const Case&) = delete;
 
   virtual const char* op() const = 0;
   virtual size_t rungs() const = 0;
@@ -177,6 +176,12 @@ class Case {
 /// bytes, since padding may contain stale pointers.
 template <class A>
 inline constexpr auto pointers_in = nullptr;
+
+/// The pointer in a member that is more than one, such as rows with their distance: for `pointers_in`.
+template <auto member, class A>
+auto& pointer_of(A& a) {
+  return (a.*member).data;
+}
 
 /// A part of a case's work, which writes some elements of the outputs exactly as the whole does.
 template <class A>

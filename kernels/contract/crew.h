@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "core/base/not_copied.h"
+
 namespace hewn {
 namespace {
 
@@ -16,14 +18,12 @@ namespace {
 /// that nobody waits for a thread which has no processor. Waiting threads spin for a while, since waking one takes longer
 /// than many an operation: for a millisecond while nobody else wants the processors, and for microseconds once the system
 /// has let the thread that made this wait for one, because whoever spins then uses up the time of the thread it waits for.
-class Crew {
+class Crew : NotCopied {
  public:
   using Body = void (*)(void* context, int part);
 
   Crew();
   ~Crew();
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
 
   /// Calls body(context, part) once for each part, here and on threads that help; returns when all are done. One call at
   /// a time.

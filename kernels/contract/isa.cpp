@@ -85,9 +85,7 @@ bool bf16_pairs_pay() {
 }
 
 std::string compiled_names() {
-  std::string names;
-  for (const Isa isa : known_isas) names += (names.empty() ? "" : ", ") + std::string(name_of(isa));
-  return names;
+  return list_text(known_isas, ", ", [](Isa isa) { return name_of(isa); });
 }
 
 void must_run(Isa isa) {

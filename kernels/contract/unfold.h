@@ -1,4 +1,6 @@
 #pragma once
+
+#include "core/base/not_copied.h"
 // Fused operations taken apart, for tools that show what they consist of.
 
 namespace hewn {
@@ -6,12 +8,10 @@ namespace hewn {
 /// While it lives, the fused operations that this thread calls are composed of simple ones, with a node on the tape for
 /// each: linear of matmul and add, softmax of exp, sum and div. Values and gradients are equal up to rounding; f32 and
 /// f64 only.
-class Unfold {
+class Unfold : NotCopied {
  public:
   Unfold() { ++depth; }
   ~Unfold() { --depth; }
-  Unfold(const Unfold&) = delete;
-  Unfold& operator=(const Unfold&) = delete;
 
   static bool on() { return depth > 0; }
 

@@ -4,6 +4,7 @@
 
 #include "kernels/contract/contract.h"
 #include "kernels/copy/abi.h"
+#include "kernels/copy/dimensions.h"
 
 namespace hewn {
 namespace {
@@ -15,18 +16,6 @@ constexpr OpInfo permute_info{"permute", "y[i_order(0), i_order(1), ...] = x[i_0
 constexpr OpInfo slice_info{"slice", "y_i = x_(start + i)", "dx_(start + i) = dy_i, 0 elsewhere"};
 constexpr OpInfo concat_info{"concat", "y = x_1, then x_2, ...", "dx_k = its slice of dy"};
 constexpr OpInfo cast_info{"cast", "y = x as another dtype", "dx = dy as x's dtype"};
-
-/// Appends a dimension; merges it with the previous one if both sides have compatible strides.
-void append_dimension(Copy& args, int64_t size, int64_t x_stride, int64_t y_stride) {
-  if (size == 1) return;
-  const int last = args.rank - 1;
-  const bool joins =
-      args.rank > 0 && args.x_stride[last] == size * x_stride && args.y_stride[last] == size * y_stride;
-  const int at = joins ? last : args.rank++;
-  args.shape[at] = joins ? args.shape[at] * size : size;
-  args.x_stride[at] = x_stride;
-  args.y_stride[at] = y_stride;
-}
 
 struct ReshapeNode final : Node {
   const OpInfo* what;
@@ -89,7 +78,8 @@ Copy copy_of(const Tensor& y, const Tensor& x, Write to_y) {
   require(x.shape() == y.shape(), "copy: a tensor of shape ", x.shape(), " does not fit one of shape ",
           y.shape(), "; the shapes must be the same");
   Copy args{x.dtype(), y.dtype(), 0, {}, {}, {}, x.data(), y.data(), to_y};
-  for (int i = 0; i < x.rank(); ++i) append_dimension(args, x.dim(i), x.stride(i), y.stride(i));
+  for (int i = 0; i < x.rank(); ++i)
+    append_dimension<&Copy::x_stride, &Copy::y_stride>(args, x.dim(i), x.stride(i), y.stride(i));
   return args;
 }
 

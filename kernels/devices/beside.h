@@ -1,6 +1,7 @@
 #pragma once
 // Work beside the main order of a device: on a GPU, on its second stream.
 
+#include "core/base/not_copied.h"
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/runtime/runtime.h"
 
@@ -9,14 +10,12 @@ namespace hewn {
 /// While it exists, what is launched runs beside what the device does otherwise, in an order of its own. The memory that it
 /// uses must not be given back to the pool before `await_beside`. Work stays in the main order on other devices, and while
 /// a profiler times it.
-class Beside {
+class Beside : NotCopied {
  public:
   explicit Beside(Executor& device);
   ~Beside();
   /// Has what is launched from now on follow everything that was launched in the main order so far.
   void follow();
-  Beside(const Beside&) = delete;
-  Beside& operator=(const Beside&) = delete;
 
  private:
   GpuRuntime* gpu_;  // null: stays

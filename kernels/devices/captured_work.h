@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "core/base/not_copied.h"
 #include "core/memory.h"
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/runtime/runtime.h"
@@ -12,12 +13,10 @@ namespace hewn {
 
 /// Replays work on a GPU. It must launch the same kernels at the same addresses each time; everything that
 /// changes between repetitions must be in device memory.
-class CapturedWork {
+class CapturedWork : NotCopied {
  public:
   explicit CapturedWork(Executor& device) : device_(&device) {}
   ~CapturedWork() { forget(); }
-  CapturedWork(const CapturedWork&) = delete;
-  CapturedWork& operator=(const CapturedWork&) = delete;
 
   /// Whether work can be captured: on a GPU, unless a profiler needs individual kernels, or CUDA_LAUNCH_BLOCKING is
   /// set, which serves to find a failing kernel.

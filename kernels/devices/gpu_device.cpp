@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "kernels/gpu/runtime/add.h"
 
 namespace hewn {
@@ -13,7 +14,7 @@ namespace {
 
 /// A ring of pinned memory for uploads from ordinary memory: the caller may change its bytes right away, and
 /// nobody waits for the GPU while there is room. It holds the batches of dozens of micro-steps.
-class Staging {
+class Staging : NotCopied {
  public:
   explicit Staging(GpuRuntime& gpu) : gpu_(gpu) {}
   ~Staging() {
@@ -21,8 +22,6 @@ class Staging {
     for (const GpuRuntime::Event event : spare_events_) gpu_.drop_event(event);
     if (ring_) gpu_.release_pinned(ring_);
   }
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
 
   void upload(void* device, const void* host, size_t bytes) {
     for (size_t done = 0; done < bytes; done += piece) {

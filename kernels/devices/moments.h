@@ -4,19 +4,18 @@
 #include <cstddef>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "kernels/contract/contract.h"
 
 namespace hewn {
 
 /// Marks points in the order of a device's work and measures the time between them.
-class Moments {
+class Moments : NotCopied {
  public:
   using Moment = size_t;
 
   explicit Moments(Executor& device) : device_(device) {}
   ~Moments();
-  Moments(const Moments&) = delete;
-  Moments& operator=(const Moments&) = delete;
 
   /// Marks this point: now on a CPU; on a GPU, when all work queued so far is done. Does not wait.
   Moment mark();

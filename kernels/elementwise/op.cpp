@@ -1,6 +1,7 @@
 #include "kernels/elementwise/op.h"
 
 #include "kernels/contract/contract.h"
+#include "kernels/copy/dimensions.h"
 #include "kernels/elementwise/abi.h"
 #include "kernels/reduce/op.h"
 
@@ -74,24 +75,12 @@ int64_t stretched_stride(const Tensor& operand, const Shape& shape, int i) {
   return own < 0 || operand.dim(own) == 1 ? 0 : operand.stride(own);
 }
 
-/// Appends a dimension; merges it with the previous one if both operands have compatible strides, so that
-/// rows are as long as possible. Dimensions of size 1 are skipped.
-void append_dimension(Binary& args, int64_t size, int64_t a_stride, int64_t b_stride) {
-  if (size == 1) return;
-  const int last = args.rank - 1;
-  const bool joins =
-      args.rank > 0 && args.a_stride[last] == size * a_stride && args.b_stride[last] == size * b_stride;
-  const int at = joins ? last : args.rank++;
-  args.shape[at] = joins ? args.shape[at] * size : size;
-  args.a_stride[at] = a_stride;
-  args.b_stride[at] = b_stride;
-}
-
 /// y (set or add) a op b, broadcast to y's shape.
 void run_binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y, Write to_y) {
   Binary args{op, y.dtype(), b.dtype(), 0, {}, {}, {}, a.data(), b.data(), y.data(), to_y};
   for (int i = 0; i < y.rank(); ++i)
-    append_dimension(args, y.dim(i), stretched_stride(a, y.shape(), i), stretched_stride(b, y.shape(), i));
+    append_dimension<&Binary::a_stride, &Binary::b_stride>(args, y.dim(i), stretched_stride(a, y.shape(), i),
+                                                           stretched_stride(b, y.shape(), i));
   if (args.rank == 0) args.shape[args.rank++] = 1;
   run(y.device(), args);
 }

@@ -26,15 +26,9 @@ struct LayernormNode final : Node {
   void backward(const Tensor& dy, Grads& grads) override {
     LayernormBackward a{x->dtype(),     dy.dtype(),           dy.rows(), dy.cols(), x->data(),
                         weight->data(), stats->ptr<double>(), dy.data()};
-    const auto want = [&](size_t input, void*& data, Write& write) {
-      if (!grads.wants(input)) return;
-      const auto target = grads.at(input);
-      data = target.tensor.data();
-      write = target.write;
-    };
-    want(0, a.dx, a.to_dx);
-    want(1, a.dweight, a.to_dweight);
-    want(2, a.dbias, a.to_dbias);
+    grads.at(0, a.dx, a.to_dx);
+    grads.at(1, a.dweight, a.to_dweight);
+    grads.at(2, a.dbias, a.to_dbias);
     run(dy.device(), a);
   }
 };

@@ -170,40 +170,4 @@ Tensor lstm(const Tensor& x, const Tensor& weight, RecurrentState* state) {
   return record(h, {x, weight}, LstmNode(h, weight, gates, c));
 }
 
-namespace {
-
-/// Step t of [T, B, n], with a gradient.
-Tensor step_of(const Tensor& all, int64_t t) {
-  return reshape(contiguous(slice(all, 0, t, 1)), {all.dim(1), all.dim(2)});
-}
-
-Tensor stacked(const std::vector<Tensor>& steps) {
-  std::vector<Tensor> parts;
-  for (const Tensor& step : steps) parts.push_back(reshape(step, {1, step.dim(0), step.dim(1)}));
-  return concat(parts, 0);
-}
-
-}  // namespace
-
-Tensor rnn_composed(const Tensor& x, const Tensor& weight) {
-  std::vector<Tensor> h;
-  for (int64_t t = 0; t < x.dim(0); ++t)
-    h.push_back(tanh(t > 0 ? add(step_of(x, t), matmul(h.back(), weight)) : step_of(x, t)));
-  return stacked(h);
-}
-
-Tensor lstm_composed(const Tensor& x, const Tensor& weight) {
-  const int64_t H = weight.dim(0);
-  std::vector<Tensor> h;
-  Tensor c;
-  for (int64_t t = 0; t < x.dim(0); ++t) {
-    const Tensor u = t > 0 ? add(step_of(x, t), matmul(h.back(), weight)) : step_of(x, t);
-    const auto gate = [&](int64_t n) { return contiguous(slice(u, 1, n * H, H)); };
-    const Tensor fresh = mul(sigmoid(gate(0)), tanh(gate(2)));
-    c = t > 0 ? add(mul(sigmoid(gate(1)), c), fresh) : fresh;
-    h.push_back(mul(sigmoid(gate(3)), tanh(c)));
-  }
-  return stacked(h);
-}
-
 }  // namespace hewn

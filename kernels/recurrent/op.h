@@ -21,8 +21,4 @@ Tensor rnn(const Tensor& x, const Tensor& weight, RecurrentState* state = nullpt
 /// c_t = s(u_f) c_(t-1) + s(u_i) tanh(u_g) and h_t = s(u_o) tanh(c_t) -> h [T, B, H]. Otherwise as `rnn`.
 Tensor lstm(const Tensor& x, const Tensor& weight, RecurrentState* state = nullptr);
 
-/// The same composed of simple operations, beginning with zeros: the fused ones are tested against them.
-Tensor rnn_composed(const Tensor& x, const Tensor& weight);
-Tensor lstm_composed(const Tensor& x, const Tensor& weight);
-
 }  // namespace hewn

@@ -23,16 +23,8 @@ struct RmsnormNode final : Node {
   void backward(const Tensor& dy, Grads& grads) override {
     RmsnormBackward a{x->dtype(), dy.dtype(),     dy.rows(),           dy.cols(),
                       x->data(),  weight->data(), rstd->ptr<double>(), dy.data()};
-    if (grads.wants(0)) {
-      const auto [dx, write] = grads.at(0);
-      a.dx = dx.data();
-      a.to_dx = write;
-    }
-    if (grads.wants(1)) {
-      const auto [dweight, write] = grads.at(1);
-      a.dweight = dweight.data();
-      a.to_dweight = write;
-    }
+    grads.at(0, a.dx, a.to_dx);
+    grads.at(1, a.dweight, a.to_dweight);
     run(dy.device(), a);
   }
 };

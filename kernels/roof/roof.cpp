@@ -5,6 +5,7 @@
 #include <ctime>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/roof/caches.h"
@@ -55,7 +56,7 @@ Rate rate_of(const Peak& peak, DType dtype, int threads) {
   constexpr int64_t rounds = 200'000;
   const Launch launch{.threads = threads};
   std::vector<double> kept(static_cast<size_t>(threads));
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   const std::clock_t spent = std::clock();
   const double seconds = best_seconds([&] {
     parallel_for(launch, threads, [&](int64_t, int64_t, int worker) {
@@ -63,8 +64,7 @@ Rate rate_of(const Peak& peak, DType dtype, int threads) {
     });
   });
   const double computed = static_cast<double>(std::clock() - spent) / CLOCKS_PER_SEC;
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-  return {2.0 * static_cast<double>(peak.fmas * rounds * threads) / seconds, computed / passed.count()};
+  return {2.0 * static_cast<double>(peak.fmas * rounds * threads) / seconds, computed / seconds_since(start)};
 }
 
 }  // namespace
@@ -81,8 +81,8 @@ double measured_flops(DType dtype, Isa isa, int threads) {
   const int cores = std::min(threads, physical_cores());
   const double enough = cores > 1 ? 0.7 * cores * rate_of(peak, dtype, 1).flops : 0;
   double flops = rate.flops;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
-  while (flops < enough && rate.processors > 0.9 * cores && std::chrono::steady_clock::now() < end) {
+  const auto end = Clock::now() + std::chrono::milliseconds(1500);
+  while (flops < enough && rate.processors > 0.9 * cores && Clock::now() < end) {
     rate = rate_of(peak, dtype, threads);
     flops = std::max(flops, rate.flops);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/roof/simd_stream.h"
@@ -66,10 +67,9 @@ void PlainStream::run(int64_t turns, bool past_caches) {
 double PlainStream::walk(size_t bytes, bool past_caches) {
   const int64_t moved = (mix_.read + 2 * mix_.update + mix_.write) * block * 4 * threads_;
   const int64_t turns = std::max<int64_t>(1, static_cast<int64_t>(bytes) / moved);
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   run(turns, past_caches);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  return static_cast<double>(turns * moved) / took.count();
+  return static_cast<double>(turns * moved) / seconds_since(start);
 }
 
 double PlainStream::measured() {

@@ -2,18 +2,10 @@
 #include "kernels/rotary/abi.h"
 
 namespace hewn {
-namespace {
-
-template <auto heads, class A>
-auto& data(A& a) {
-  return (a.*heads).data;
-}
-
-}  // namespace
 
 template <>
 inline constexpr auto pointers_in<Rotary> =
-    std::tuple{&data<&Rotary::x, Rotary>, &data<&Rotary::y, Rotary>, &Rotary::position};
+    std::tuple{&pointer_of<&Rotary::x, Rotary>, &pointer_of<&Rotary::y, Rotary>, &Rotary::position};
 
 namespace {
 

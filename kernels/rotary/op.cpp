@@ -4,7 +4,6 @@
 
 #include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
-#include "kernels/elementwise/op.h"
 
 namespace hewn {
 namespace {
@@ -88,30 +87,6 @@ Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t rotated, const Rot
   Tensor y = x.like();
   run(x.device(), rotary_of(x, y, options, n_head, rotated));
   return record(y, {x}, RotaryNode(options, n_head, rotated));
-}
-
-Tensor rotary_composed(const Tensor& x, const RotaryOptions& options) {
-  const int64_t B = x.dim(0), H = x.dim(1), T = x.dim(2), D = x.dim(3);
-  const bool half = options.pairs == RotaryPairs::half;
-  std::vector<double> cosines, sines;
-  for (int64_t t = 0; t < T; ++t)
-    for (int64_t i = 0; i < D / 2; ++i) {
-      const double frequency = std::pow(options.base, -2 * static_cast<double>(i) / static_cast<double>(D));
-      const double angle = static_cast<double>(options.start + t) * frequency;
-      cosines.push_back(std::cos(angle));
-      sines.push_back(std::sin(angle));
-    }
-  // Pairs as columns [2, D / 2] or as rows [D / 2, 2].
-  const int dim = half ? 3 : 4;
-  const auto table = [&](const std::vector<double>& values) {
-    const Shape shape = half ? Shape{T, 1, D / 2} : Shape{T, D / 2, 1};
-    return cast(Tensor::from(x.device(), values, shape), x.dtype());
-  };
-  const Tensor cosine = table(cosines), sine = table(sines);
-  const Tensor pairs = half ? reshape(x, {B, H, T, 2, D / 2}) : reshape(x, {B, H, T, D / 2, 2});
-  const Tensor x1 = contiguous(slice(pairs, dim, 0, 1)), x2 = contiguous(slice(pairs, dim, 1, 1));
-  const Tensor y1 = sub(mul(x1, cosine), mul(x2, sine)), y2 = add(mul(x2, cosine), mul(x1, sine));
-  return reshape(concat({y1, y2}, dim), {B, H, T, D});
 }
 
 }  // namespace hewn

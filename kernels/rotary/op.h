@@ -22,7 +22,4 @@ Tensor rotary(const Tensor& x, const RotaryOptions& options = {});
 /// heads (the values) are copied.
 Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t rotated, const RotaryOptions& options = {});
 
-/// `rotary` of a contiguous x, composed of simple operations: slice into halves, multiply, concatenate.
-Tensor rotary_composed(const Tensor& x, const RotaryOptions& options = {});
-
 }  // namespace hewn

@@ -11,7 +11,6 @@
 
 #include "core/error.h"
 #include "kernels/gpu/emulator/fiber.h"
-#include "kernels/gpu/emulator/named_barriers.h"
 #include "kernels/gpu/emulator/shared_memory.h"
 
 namespace hewn::emulator {
@@ -81,7 +80,6 @@ class Machine {
 
   Place place{};
   SharedMemory shared;
-  NamedBarriers named;
 
  private:
   static void enter(void* thread);
@@ -146,7 +144,6 @@ void Machine::run(const char* name, const Grid& grid, const std::function<void()
 
 void Machine::run_block(const std::vector<size_t>& order) {
   shared.begin(grid_, options().shared_limit);
-  named = {};
   states_.clear();
   error_ = nullptr;
   for (size_t t = 0; t < n_; ++t) threads_[t]->state = State::ready;
@@ -178,7 +175,6 @@ void Machine::run_block(const std::vector<size_t>& order) {
 void Machine::end_block() {
   place.thread = {0, 0, 0};
   shared.end();
-  named.end();
   for (const auto& [key, state] : states_) state->ended();
 }
 
@@ -283,27 +279,6 @@ void run_kernel(const char* name, const Grid& grid, const std::function<void()>&
 void block_barrier() { machine().barrier(); }
 void warp_together(uint32_t mask, const char* what, void* mine, WarpWork work) {
   machine().together(mask, what, mine, work);
-}
-void named_barrier(int id, int threads, bool wait) {
-  struct Lane {
-    int id, threads;
-    uint64_t round;
-  } mine{id, threads, 0};
-  warp_together(0xffffffffu, wait ? "bar.sync" : "bar.arrive", &mine, [](void* const lanes[32], uint32_t) {
-    const auto& first = *static_cast<const Lane*>(lanes[0]);
-    for (int lane = 1; lane < 32; ++lane) {
-      const auto& other = *static_cast<const Lane*>(lanes[lane]);
-      if (other.id != first.id || other.threads != first.threads)
-        kernel_failed("the lanes of a warp arrive at different named barriers");
-    }
-    const uint64_t round = machine().named.arrive(first.id, first.threads);
-    for (int lane = 0; lane < 32; ++lane) static_cast<Lane*>(lanes[lane])->round = round;
-  });
-  const auto over = [](const void* subject) {
-    const auto& lane = *static_cast<const Lane*>(subject);
-    return machine().named.over(lane.id, lane.round);
-  };
-  if (wait) wait_until(over, &mine, "the other threads of a named barrier");
 }
 void wait_until(bool (*done)(const void*), const void* subject, const char* what) {
   machine().until(done, subject, what);

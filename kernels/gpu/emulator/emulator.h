@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "kernels/gpu/simt/grid.h"
 
 namespace hewn::emulator {
@@ -37,10 +38,6 @@ void run_kernel(const char* name, const Grid& grid, const std::function<void()>&
 /// Waits until every thread of the block has arrived.
 void block_barrier();
 
-/// A warp's arrival at one of the block's barriers 1 to 15, which is complete when `threads` threads have arrived. With
-/// `wait`, waits for that. All lanes of the warp arrive together.
-void named_barrier(int id, int threads, bool wait);
-
 /// A warp-wide operation: `lanes[i]` is the argument of lane i, null if the lane is not in the mask.
 using WarpWork = void (*)(void* const lanes[32], uint32_t mask);
 /// Waits until every lane of `mask` has arrived with the same mask and `work`, then does the work once.
@@ -57,12 +54,9 @@ void* dynamic_shared();
 size_t dynamic_shared_bytes();
 
 /// What an emulated instruction keeps for the running block.
-class BlockState {
+class BlockState : NotCopied {
  public:
-  BlockState() = default;
   virtual ~BlockState() = default;
-  BlockState(const BlockState&) = delete;
-  BlockState& operator=(const BlockState&) = delete;
   /// Called when all threads of the block have ended, unless the kernel failed.
   virtual void ended() {}
 };

@@ -3,16 +3,16 @@
 
 #include <cstddef>
 
+#include "core/base/not_copied.h"
+
 namespace hewn::emulator {
 
 /// A function call with its own stack that can be suspended and resumed. `resume` and `yield` save and restore only the
 /// callee-saved registers, some twenty instructions. Switches are announced to the address and thread sanitizers.
-class Fiber {
+class Fiber : NotCopied {
  public:
   Fiber();
   ~Fiber();
-  Fiber(const Fiber&) = delete;
-  Fiber& operator=(const Fiber&) = delete;
 
   /// Restarts at `entry(argument)` at the next `resume`, even if a previous call was suspended. `entry` must neither
   /// return nor throw.

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/not_copied.h"
 #include "core/error.h"
 #include "kernels/contract/launch.h"
 #include "kernels/gpu/emulator/emulator.h"
@@ -40,7 +41,7 @@ double seconds_now() {
 }
 
 /// The address range of device memory, accessible only while a `Touch` exists.
-class Arena {
+class Arena : NotCopied {
  public:
   Arena() {
     void* const memory =
@@ -50,8 +51,6 @@ class Arena {
     free_[0] = arena_bytes;
   }
   ~Arena() { munmap(base_, arena_bytes); }
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
 
   void* allocate(size_t bytes) {
     const size_t size = (bytes + page - 1) / page * page + page;  // an unused page separates blocks
@@ -101,12 +100,10 @@ class Arena {
 };
 
 /// While it exists, device memory may be accessed.
-class Touch {
+class Touch : NotCopied {
  public:
   explicit Touch(Arena& arena) : arena_(arena) { arena_.open(); }
   ~Touch() { arena_.close(); }
-  Touch(const Touch&) = delete;
-  Touch& operator=(const Touch&) = delete;
 
  private:
   Arena& arena_;

@@ -22,9 +22,7 @@
 #define __global__
 #define __device__
 #define __host__
-#define __constant__ static
 #define __forceinline__ inline
-#define __noinline__
 #define __launch_bounds__(...)
 #define __grid_constant__
 #define __align__(n) alignas(n)
@@ -35,15 +33,6 @@ struct alignas(8) float2 {
 };
 struct alignas(16) float4 {
   float x, y, z, w;
-};
-struct alignas(16) double2 {
-  double x, y;
-};
-struct alignas(8) int2 {
-  int x, y;
-};
-struct alignas(16) int4 {
-  int x, y, z, w;
 };
 struct alignas(8) uint2 {
   unsigned x, y;
@@ -154,14 +143,10 @@ inline uint32_t vote(uint32_t mask, const char* what, bool value) {
 // CUDA declares these names in the global namespace.
 namespace {
 
-constexpr int warpSize = 32;
-
 inline void __syncthreads() { hewn::emulator::block_barrier(); }
 inline void __syncwarp(unsigned mask = 0xffffffffu) {
   hewn::emulator::warp_together(mask, "__syncwarp", nullptr, [](void* const*, uint32_t) {});
 }
-inline void __threadfence() {}
-inline void __threadfence_block() {}
 
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
@@ -173,57 +158,15 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32) {
   const int lane = hewn::lane_of_this_thread(), source = lane ^ bits;
   return hewn::shuffle(mask, "__shfl_xor_sync", value, source / width > lane / width ? lane : source);
 }
-template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned distance, int width = 32) {
-  const int lane = hewn::lane_of_this_thread(), source = lane - static_cast<int>(distance);
-  return hewn::shuffle(mask, "__shfl_up_sync", value, source < lane / width * width ? lane : source);
-}
-template <class T>
-T __shfl_down_sync(unsigned mask, T value, unsigned distance, int width = 32) {
-  const int lane = hewn::lane_of_this_thread(), source = lane + static_cast<int>(distance);
-  return hewn::shuffle(mask, "__shfl_down_sync", value, source >= (lane / width + 1) * width ? lane : source);
-}
 inline unsigned __ballot_sync(unsigned mask, int value) {
   return hewn::vote(mask, "__ballot_sync", value != 0);
 }
 inline int __any_sync(unsigned mask, int value) { return hewn::vote(mask, "__any_sync", value != 0) != 0; }
-inline int __all_sync(unsigned mask, int value) { return hewn::vote(mask, "__all_sync", value != 0) == mask; }
-
-template <class T>
-T __ldg(const T* p) {
-  return *p;
-}
-template <class T>
-T __ldcs(const T* p) {
-  return *p;
-}
-template <class T>
-T __ldcg(const T* p) {
-  return *p;
-}
-template <class T>
-void __stcs(T* p, T x) {
-  *p = x;
-}
-template <class T>
-void __stcg(T* p, T x) {
-  *p = x;
-}
-
-inline float2 make_float2(float x, float y) { return {x, y}; }
-inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
-inline int2 make_int2(int x, int y) { return {x, y}; }
-inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
-inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 
 inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
 inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
 inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
 inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
-inline int __popc(unsigned x) { return std::popcount(x); }
-inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
-inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>(uint64_t{a} * b >> 32); }
 
 /// c plus the four products of signed bytes.
@@ -236,14 +179,7 @@ inline int __dp4a(int a, int b, int c) {
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
-inline float __fsqrt_rn(float a) { return std::sqrt(a); }
-inline float __frcp_rn(float a) { return 1 / a; }
 inline float __fdividef(float a, float b) { return a / b; }
-inline float __expf(float x) { return std::exp(x); }
-inline float __logf(float x) { return std::log(x); }
-inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
-inline double rsqrt(double x) { return 1 / std::sqrt(x); }
-inline float __frsqrt_rn(float x) { return 1 / std::sqrt(x); }
 
 inline int min(int a, int b) { return b < a ? b : a; }
 inline int max(int a, int b) { return a < b ? b : a; }
@@ -263,24 +199,6 @@ T atomicAdd(T* p, V value) {
                 "sums of floats must have a fixed order, which atomic additions do not guarantee");
   const T old = *p;
   *p = old + static_cast<T>(value);
-  return old;
-}
-template <class T, class V>
-T atomicOr(T* p, V value) {
-  const T old = *p;
-  *p = old | static_cast<T>(value);
-  return old;
-}
-template <class T, class V>
-T atomicMax(T* p, V value) {
-  const T old = *p;
-  *p = old < static_cast<T>(value) ? static_cast<T>(value) : old;
-  return old;
-}
-template <class T>
-T atomicCAS(T* p, T expected, T value) {
-  const T old = *p;
-  if (old == expected) *p = value;
   return old;
 }
 

@@ -4,6 +4,7 @@
 // vector instructions. Each register of A and of B serves two products, so there is one load per product,
 // exactly what the first-level cache can deliver. Included only by simd*amx.cpp.
 
+#include "core/base/not_copied.h"
 #include "kernels/matmul/cpu/blocks_amx.h"
 #include "kernels/simd/vec_bf16.h"
 
@@ -15,7 +16,7 @@ constexpr int64_t register_elements = 16 * square_terms;
 
 /// Configures the registers' shape, 16 rows of 64 bytes, for its lifetime. Release it soon: while a thread
 /// holds tile state, every switch to another thread is more expensive.
-class TileRegisters {
+class TileRegisters : NotCopied {
  public:
   TileRegisters() {
     struct alignas(64) Shape {
@@ -27,8 +28,6 @@ class TileRegisters {
     _tile_loadconfig(&all_whole);
   }
   ~TileRegisters() { _tile_release(); }
-  TileRegisters(const TileRegisters&) = delete;
-  TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
 /// Memory to prefetch: `lines` cache lines of each of `rows` rows, ld elements apart.

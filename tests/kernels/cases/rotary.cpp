@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "core/gradcheck.h"
+#include "kernels/copy/op.h"
 #include "kernels/devices/devices.h"
+#include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"
@@ -17,6 +19,31 @@ constexpr RotaryPairs both[] = {RotaryPairs::half, RotaryPairs::interleaved};
 template <class T = float>
 Tensor random_rows(test::Random& random, int64_t B, int64_t H, int64_t T_, int64_t D) {
   return Tensor::from(cpu(), random.normals<T>(B * H * T_ * D), {B, H, T_, D});
+}
+
+/// `rotary` of a contiguous x, composed of simple operations: slice into halves, multiply, concatenate.
+Tensor rotary_composed(const Tensor& x, const RotaryOptions& options) {
+  const int64_t B = x.dim(0), H = x.dim(1), T = x.dim(2), D = x.dim(3);
+  const bool half = options.pairs == RotaryPairs::half;
+  std::vector<double> cosines, sines;
+  for (int64_t t = 0; t < T; ++t)
+    for (int64_t i = 0; i < D / 2; ++i) {
+      const double frequency = std::pow(options.base, -2 * static_cast<double>(i) / static_cast<double>(D));
+      const double angle = static_cast<double>(options.start + t) * frequency;
+      cosines.push_back(std::cos(angle));
+      sines.push_back(std::sin(angle));
+    }
+  // Pairs as columns [2, D / 2] or as rows [D / 2, 2].
+  const int dim = half ? 3 : 4;
+  const auto table = [&](const std::vector<double>& values) {
+    const Shape shape = half ? Shape{T, 1, D / 2} : Shape{T, D / 2, 1};
+    return cast(Tensor::from(x.device(), values, shape), x.dtype());
+  };
+  const Tensor cosine = table(cosines), sine = table(sines);
+  const Tensor pairs = half ? reshape(x, {B, H, T, 2, D / 2}) : reshape(x, {B, H, T, D / 2, 2});
+  const Tensor x1 = contiguous(slice(pairs, dim, 0, 1)), x2 = contiguous(slice(pairs, dim, 1, 1));
+  const Tensor y1 = sub(mul(x1, cosine), mul(x2, sine)), y2 = add(mul(x2, cosine), mul(x1, sine));
+  return reshape(concat({y1, y2}, dim), {B, H, T, D});
 }
 
 }  // namespace
