@@ -11,7 +11,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 constexpr size_t largest_ceilings = size_t{1} << 20;
 
 double speed_of(const Json& value) {

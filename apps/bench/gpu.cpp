@@ -1,7 +1,6 @@
 #include "apps/bench/gpu.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "apps/bench/ceilings.h"
@@ -55,13 +54,24 @@ class Rotation {
   Cache cache_ = Cache::cold;
 };
 
+/// Seconds of the GPU's work from the beginning of this call to its end.
+template <class Work>
+double timed(Moments& moments, const Work& work) {
+  moments.clear();
+  const Moments::Moment begin = moments.mark();
+  work();
+  const Moments::Moment end = moments.mark();
+  moments.wait();
+  return moments.between(begin, end);
+}
+
 /// Calls of a contender, recorded as a graph, so that the GPU is timed and not the host that launches.
 class Recording {
  public:
   Recording(Executor& device, Moments& moments, Rotation& operands, const Contender& who)
       : gpu_(*device.gpu()), moments_(moments) {
     who.run(operands.next());  // loads its code, allocates its scratch
-    const double once = timed([&] { who.run(operands.next()); });
+    const double once = timed(moments, [&] { who.run(operands.next()); });
     calls_ = std::clamp(static_cast<int64_t>(recorded_seconds / std::max(once, 1e-9)),
                         std::min(operands.copies(), most_calls), most_calls);
     gpu_.begin_capture();
@@ -83,19 +93,10 @@ class Recording {
   /// Seconds per call.
   double seconds() {
     if (run_up_) gpu_.replay(graph_);  // keeps the GPU busy until the timed replay
-    return timed([&] { gpu_.replay(graph_); }) / static_cast<double>(calls_);
+    return timed(moments_, [&] { gpu_.replay(graph_); }) / static_cast<double>(calls_);
   }
 
  private:
-  double timed(const std::function<void()>& work) {
-    moments_.clear();
-    const Moments::Moment begin = moments_.mark();
-    work();
-    const Moments::Moment end = moments_.mark();
-    moments_.wait();
-    return moments_.between(begin, end);
-  }
-
   GpuRuntime& gpu_;
   Moments& moments_;
   GpuRuntime::Graph graph_ = nullptr;
@@ -193,14 +194,9 @@ double GpuMeasurer::copy_speed() {
     for (int i = 0; i < 4; ++i) device_->copy(to->data, from->data, bytes);
   };
   for (int64_t r = 0; r < std::max<int64_t>(plan_.repeat, 3); ++r) {
-    moments_.clear();
-    copies();  // keeps the GPU busy until the timed copies
-    const Moments::Moment begin = moments_.mark();
-    copies();
-    const Moments::Moment end = moments_.mark();
-    moments_.wait();
+    copies();                                                 // keeps the GPU busy until the timed copies
     const double moved = 4 * 2 * static_cast<double>(bytes);  // read and written
-    best = std::max(best, moved / moments_.between(begin, end));
+    best = std::max(best, moved / timed(moments_, copies));
   }
   keep();
   return best;

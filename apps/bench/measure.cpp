@@ -9,12 +9,11 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 
 namespace hewn::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 constexpr double least_seconds = 1e-3;                   // minimum duration of a repetition
 constexpr std::chrono::milliseconds falling_asleep{10};  // how long spinning threads of libraries need
 // Calls before the timed ones, as in a step: after a pause, cores must wake up, refill their caches and
@@ -62,8 +61,7 @@ class Operands {
 double seconds_per_call(Operands& operands, const Contender& who, int64_t calls) {
   const auto start = Clock::now();
   for (int64_t i = 0; i < calls; ++i) who.run(operands.next());
-  const std::chrono::duration<double> took = Clock::now() - start;
-  return took.count() / static_cast<double>(calls);
+  return seconds_since(start) / static_cast<double>(calls);
 }
 
 /// The calls of a contender in one round.

@@ -295,8 +295,7 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
 void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_t calls)>& visit) {
   const bool any = plan.of_run ? visit_run(plan, visit) : visit_rooms(plan, visit);
   if (any) return;
-  std::string asked;
-  for (const std::string& op : plan.ops) asked += (asked.empty() ? "" : ",") + op;
+  const std::string asked = list_text(plan.ops, ",");
   const std::string hint = did_you_mean(asked, names_near(asked));
   require(!plan.of_run, "a step of this run calls no kernel '", asked, "'", hint);
   fail(ErrorCode::usage, "no kernels are named '", asked, "' for ", name_of(plan.request.dtype),

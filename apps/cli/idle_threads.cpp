@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <iterator>
 
+#include "core/io/path.h"
+
 namespace hewn::cli {
 
 void let_idle_threads_sleep(char** argv) {
@@ -16,7 +18,7 @@ void let_idle_threads_sleep(char** argv) {
   // Longer than the pause between two operations of a training step, much shorter than a time slice.
   setenv("GOMP_SPINCOUNT", "500", 1);
   std::error_code problem;
-  const std::string program = std::filesystem::read_symlink("/proc/self/exe", problem).string();
+  const std::string program = fs::read_symlink("/proc/self/exe", problem).string();
   execv(program.c_str(), argv);
 }
 

@@ -14,24 +14,6 @@
 namespace hewn::cli {
 namespace {
 
-std::vector<std::string> first_words() {
-  std::vector<std::string> names;
-  for (const Command& command : commands()) {
-    const std::string word = split(command.name, ' ').front();
-    if (names.empty() || names.back() != word) names.push_back(word);
-  }
-  return names;
-}
-
-std::vector<std::string> second_words(const std::string& group) {
-  std::vector<std::string> names;
-  for (const Command& command : commands()) {
-    const std::vector<std::string> parts = split(command.name, ' ');
-    if (parts.size() == 2 && parts[0] == group) names.push_back(parts[1]);
-  }
-  return names;
-}
-
 // Removes the word at `i` and returns it, or "" if it is missing or an option.
 std::string take_word(std::vector<std::string>& words, size_t i) {
   if (i >= words.size() || is_option(words[i])) return "";
@@ -71,10 +53,10 @@ void take_command(std::vector<std::string>& words, Call& call) {
   const size_t i = command_word(words);
   const std::string first = take_word(words, i);
   if (first.empty() || (call.command = find_command(first))) return;
-  const std::vector<std::string> seconds = second_words(first);
+  const std::vector<std::string> seconds = words_after(first);
   const std::string synonym = command_known_as(first);
   require(!seconds.empty(), "unknown command '", first, "'",
-          synonym.empty() ? did_you_mean(first, first_words()) : synonym,
+          synonym.empty() ? did_you_mean(first, words_after("")) : synonym,
           "\nSee `hewn --help` for all commands.");
   const std::string second = take_word(words, i);
   call.group = first;
@@ -97,13 +79,25 @@ std::vector<Assignment> read_config_for(const Command& command, const std::strin
 
 // The fine-tuned run that a path RUN/config.toml means for a command that does not fine-tune, else "". The file alone
 // describes no model: that is in the run's checkpoints.
-std::string tuned_run_of(const std::filesystem::path& config, const Command& command) {
+std::string tuned_run_of(const fs::path& config, const Command& command) {
   if (find_option(command, "data") || config.filename() != "config.toml") return "";
-  const std::filesystem::path run = config.has_parent_path() ? config.parent_path() : ".";
+  const fs::path run = config.has_parent_path() ? config.parent_path() : ".";
   return path_exists(run / task_file) ? run.string() : "";
 }
 
 }  // namespace
+
+std::vector<std::string> words_after(const std::string& group) {
+  std::vector<std::string> words;
+  for (const Command& command : commands()) {
+    const std::vector<std::string> parts = split(command.name, ' ');
+    const std::string word = group.empty()                            ? parts[0]
+                             : parts[0] == group && parts.size() == 2 ? parts[1]
+                                                                      : "";
+    if (!word.empty() && (words.empty() || words.back() != word)) words.push_back(word);
+  }
+  return words;
+}
 
 Call parse(const std::vector<std::string>& all) {
   Call call;

@@ -16,6 +16,9 @@ struct Call {
   std::vector<std::string> arguments;
 };
 
+/// The first words of all commands ("data"), or the second words in a group.
+std::vector<std::string> words_after(const std::string& group);
+
 /// Parses the arguments after the program's name. Usage errors name the word and suggest a correction; values
 /// are not checked yet.
 Call parse(const std::vector<std::string>& words);

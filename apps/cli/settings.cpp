@@ -83,10 +83,8 @@ std::vector<std::string> names_of(const Command& command) {
     fail(ErrorCode::usage, flag ? "unknown option " + a.where : a.where + ": unknown key '" + a.key + "'",
          synonym.empty() ? did_you_mean(a.key, names_of(command)) : synonym,
          flag ? join("\nSee `", command_line(command), " --help`.") : "");
-  std::string list = others.front();
-  for (size_t i = 1; i < others.size(); ++i) list += ", " + others[i];
-  fail(ErrorCode::usage, a.where, flag ? " is an option of " : ": '" + a.key + "' is a key of ", list,
-       ", not of ", command.name);
+  fail(ErrorCode::usage, a.where, flag ? " is an option of " : ": '" + a.key + "' is a key of ",
+       list_text(others, ", "), ", not of ", command.name);
 }
 
 }  // namespace

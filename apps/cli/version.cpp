@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "apps/cli/terminal.h"
 #include "kernels/devices/devices.h"
@@ -22,10 +23,7 @@ std::string processor() {
 }
 
 std::string usable_isas() {
-  std::string list;
-  for (const Isa isa : known_isas)
-    if (supported(isa)) list += join(list.empty() ? "" : ", ", name_of(isa));
-  return list;
+  return list_text(known_isas | std::views::filter(supported), ", ", [](Isa isa) { return name_of(isa); });
 }
 
 std::string cuda_text() {
@@ -33,7 +31,7 @@ std::string cuda_text() {
   return obstacle.empty() ? join("usable: ", cuda_description()) : join("not usable: ", obstacle);
 }
 
-nlohmann::ordered_json cuda_json() {
+Json cuda_json() {
   const std::string obstacle = why_no_cuda();
   if (obstacle.empty()) return {{"name", "cuda"}, {"usable", true}, {"gpu", cuda_description()}};
   return {{"name", "cuda"}, {"usable", false}, {"why_not", obstacle}};
@@ -56,21 +54,18 @@ std::string version_text() {
 }
 
 std::string version_json() {
-  nlohmann::ordered_json isas = nlohmann::ordered_json::array();
-  for (const Isa isa : known_isas)
-    if (supported(isa)) isas.push_back(name_of(isa));
-  nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  for (const Isa isa : known_isas) all.push_back(name_of(isa));
-  const nlohmann::ordered_json out = {
-      {"version", version_number()},
-      {"commit", commit()},
-      {"build", build_description()},
-      {"processor", processor()},
-      {"threads", default_threads()},
-      {"isa", name_of(best_isa())},
-      {"isas", isas},
-      {"compiled_isas", all},
-      {"devices", nlohmann::ordered_json::array({{{"name", "cpu"}, {"usable", true}}, cuda_json()})}};
+  const auto name = [](Isa isa) { return name_of(isa); };
+  const Json isas = json_list(known_isas | std::views::filter(supported), name),
+             all = json_list(known_isas, name);
+  const Json out = {{"version", version_number()},
+                    {"commit", commit()},
+                    {"build", build_description()},
+                    {"processor", processor()},
+                    {"threads", default_threads()},
+                    {"isa", name_of(best_isa())},
+                    {"isas", isas},
+                    {"compiled_isas", all},
+                    {"devices", Json::array({{{"name", "cpu"}, {"usable", true}}, cuda_json()})}};
   return json_text(out, 2) + "\n";
 }
 

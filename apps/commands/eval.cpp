@@ -41,7 +41,7 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
 }
 
 void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
-  nlohmann::ordered_json record{{"token", scored.token}, {"logprob", scored.log_probability}};
+  Json record{{"token", scored.token}, {"logprob", scored.log_probability}};
   if (tokenizer) record = token_record(*tokenizer, scored.token, scored.log_probability);
   record["likeliest"] = scored.likeliest;
   print(json_text(record), "\n");
@@ -92,7 +92,7 @@ int eval_against(const Settings& settings, OpenRun& run, OpenRun& before) {
   const EvalOptions options{.block_size = block_size, .stride = settings.integer("stride")};
   const Divergence lost = divergence(*before.model, *run.model, data, options);
   if (settings.flag("json")) {
-    nlohmann::ordered_json out{{"before", before.checkpoint}, {"after", run.checkpoint}};
+    Json out{{"before", before.checkpoint}, {"after", run.checkpoint}};
     out.update(divergence_record(lost));
     print(json_text(out, 2), "\n");
   } else {

@@ -46,11 +46,9 @@ int run_export(const Settings& settings) {
   options.dtype = dtype_from_name(settings.text("dtype"));
   const Exported done = export_model(model, settings.text("format"), settings.text("out"), options);
   if (settings.flag("json")) {
-    print(json_text(
-              nlohmann::ordered_json{
-                  {"format", settings.text("format")}, {"files", done.files}, {"notes", done.notes}},
-              2),
-          "\n");
+    print(
+        json_text(Json{{"format", settings.text("format")}, {"files", done.files}, {"notes", done.notes}}, 2),
+        "\n");
     return 0;
   }
   for (const std::string& note : done.notes) say(note);

@@ -11,8 +11,7 @@
 namespace hewn::cli {
 
 int run_help(const Settings& settings) {
-  std::string name;
-  for (const std::string& word : settings.arguments) name += (name.empty() ? "" : " ") + word;
+  const std::string name = list_text(settings.arguments, " ");
   if (const Command* const command = find_command(name)) {
     print(help(*command));
     return 0;

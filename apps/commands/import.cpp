@@ -18,7 +18,6 @@
 
 namespace hewn::cli {
 namespace {
-using Json = nlohmann::ordered_json;
 
 std::string architecture_text(const ModelConfig& c) {
   std::string text = join(c.n_layer, " layers of width ", c.n_embd, ", ", c.n_head, " heads");

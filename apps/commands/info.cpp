@@ -30,9 +30,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 Json rungs_of(const Case& c) {
   Json rungs = Json::array();
   for (size_t i = 0; i < c.rungs(); ++i) {
@@ -78,11 +75,10 @@ int describe_machine(bool json) {
     if (list["no_gpu"].contains(op))
       print("  no rung for GPUs: ", list["no_gpu"][op].get<std::string>(), "\n");
     for (const Json& rung : rungs) {
-      std::string isas;
-      for (const Json& isa : rung["isas"]) isas += (isas.empty() ? "" : " ") + isa.get<std::string>();
       const std::string declined =
           rung.contains("why_not") ? ", declined here: " + rung["why_not"].get<std::string>() : "";
-      print("  ", rung["rung"].get<std::string>(), " (", isas, declined,
+      print("  ", rung["rung"].get<std::string>(), " (",
+            list_text(rung["isas"], " ", [](const Json& isa) { return isa.get<std::string>(); }), declined,
             "): ", rung["idea"].get<std::string>(), "\n");
     }
   }
@@ -128,16 +124,16 @@ Json about_checkpoint(const std::string& path) {
 
 /// How texts begin and end, by the text of the tokens.
 Json about_texts(const TextEncoder& texts) {
-  Json out{{"begin", nullptr}, {"ends", Json::array()}, {"own_windows", texts.form().own_windows}};
-  if (texts.begin()) out["begin"] = texts.tokenizer().piece(*texts.begin());
-  for (const int32_t id : texts.ends()) out["ends"].push_back(texts.tokenizer().piece(id));
-  return out;
+  const auto piece = [&](int32_t id) { return Json(texts.tokenizer().piece(id)); };
+  return {{"begin", texts.begin() ? piece(*texts.begin()) : Json()},
+          {"ends", json_list(texts.ends(), piece)},
+          {"own_windows", texts.form().own_windows}};
 }
 
 Json about_run(const std::string& path) {
-  Json out{{"run", path}, {"checkpoints", Json::array()}};
-  for (const CheckpointInfo& checkpoint : list_checkpoints(path))
-    out["checkpoints"].push_back(checkpoint.path);
+  Json out{{"run", path}};
+  out["checkpoints"] =
+      json_list(list_checkpoints(path), [](const CheckpointInfo& info) { return info.path; });
   if (const auto task = read_task(path)) out["task"] = Json::parse(task_to_json(*task));
   out["read"] = find_checkpoint(path);
   const HeldCheckpoint last = hold_checkpoint(path, "last");

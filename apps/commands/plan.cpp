@@ -26,8 +26,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // All figures of the plan, before formatting.
 struct Answer {
   TrainConfig config;
@@ -59,17 +57,16 @@ Json memory_json(const MemStats& memory) {
 }
 
 Json ops_json(const Answer& a) {
-  Json out = Json::array();
-  for (const RunKernel& k : a.kernels)
-    out.push_back({{"op", k.op},
-                   {"shape", k.sketch.shape},
-                   {"dtype", name_of(k.sketch.dtype)},
-                   {"rung", k.rung},
-                   {"calls", k.calls},
-                   {"flops", k.cost.flops},
-                   {"bytes", k.cost.bytes},
-                   {"floor_ms", a.floor_seconds(k) * 1e3}});
-  return out;
+  return json_list(a.kernels, [&](const RunKernel& k) -> Json {
+    return {{"op", k.op},
+            {"shape", k.sketch.shape},
+            {"dtype", name_of(k.sketch.dtype)},
+            {"rung", k.rung},
+            {"calls", k.calls},
+            {"flops", k.cost.flops},
+            {"bytes", k.cost.bytes},
+            {"floor_ms", a.floor_seconds(k) * 1e3}};
+  });
 }
 
 Json as_json(const Answer& a) {

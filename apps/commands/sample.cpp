@@ -1,6 +1,5 @@
 // hewn sample: generates text from a trained model and prints it as it is generated.
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -14,6 +13,7 @@
 #include "apps/run/text/prompts.h"
 #include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "kernels/contract/contract.h"
 #include "model/generation/beam.h"
@@ -38,27 +38,23 @@ bool tells_pace() { return is_verbose() || is_terminal(Stream::messages); }
 class Pace {
  public:
   void count() {
-    if (tokens_++ == 0) first_ = Clock::now();
+    if (tokens_++ == 0) begun_ = seconds_since(start_);
   }
   // Tokens per second, and how close that is to what memory allows, if texts are written one by one.
   void report(const Model& model, int64_t prompt, bool alone) const {
     if (is_quiet() || !tells_pace() || tokens_ < 2) return;
-    const double begun = seconds(start_, first_), rest = seconds(first_, Clock::now());
-    const double speed = static_cast<double>(tokens_ - 1) / rest;
+    const double speed = static_cast<double>(tokens_ - 1) / (seconds_since(start_) - begun_);
     std::string bound;
     if (alone && !executor(model.device()).gpu() && model.parameters().numel() > 0)
       bound = join(", ", fixed(100 * speed * seconds_to_read(model), 0), "% of the speed of memory");
     say("wrote ", long_count(tokens_), " tokens, ", short_count(speed), " per second", bound, ", after ",
         long_count(prompt), prompt == 1 ? " token" : " tokens", " of prompts, ",
-        short_count(static_cast<double>(prompt) / begun), " per second");
+        short_count(static_cast<double>(prompt) / begun_), " per second");
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  static double seconds(Clock::time_point from, Clock::time_point to) {
-    return std::chrono::duration<double>(to - from).count();
-  }
-  Clock::time_point start_ = Clock::now(), first_;
+  Clock::time_point start_ = Clock::now();
+  double begun_ = 0;  // seconds until the first token
   int64_t tokens_ = 0;
 };
 
@@ -79,7 +75,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             .stop_tokens = ends_of(settings, run.texts(), encoder).tokens};
   require(options.n_best <= options.beams, "num_samples = ", options.n_best,
           " exceeds beam = ", options.beams, "; expected at least as many beams as texts");
-  nlohmann::ordered_json texts = nlohmann::ordered_json::array();
+  Json texts = Json::array();
   for (const BeamText& best : beam_search(*run.model, prompts[0].tokens, options)) {
     Utf8Stream characters;
     std::string text =
@@ -135,7 +131,7 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
             .checked = [&](int64_t proposed, int64_t accepted) { count.add(proposed, accepted); }});
   if (stop_signal()) writer.stop();
   if (view == View::json) {
-    nlohmann::ordered_json texts = nlohmann::ordered_json::array();
+    Json texts = Json::array();
     for (size_t i = 0; i < requests.size(); ++i) texts.push_back(writer.text(i));
     print(json_text(texts, 2), "\n");
   }

@@ -1,7 +1,6 @@
 // hewn train: from settings to a run directory with a trained model.
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -19,6 +18,7 @@
 #include "apps/run/run_config.h"
 #include "apps/run/text/drawn_text.h"
 #include "apps/run/train_setup.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
@@ -29,8 +29,6 @@
 
 namespace hewn::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Prints which of the given keys have no effect, because the model is counted.
 void say_unused(const Settings& settings) {
@@ -81,9 +79,9 @@ Json dry_run_json(const Settings& settings, const Dataset& data, const Model& mo
 
 // Counts the training data of a new run, if its model consists of counts.
 void count_data(Model& model, const Dataset& data, RunState& state) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   state.tokens = count_training_data(model, data);
-  state.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  state.seconds = seconds_since(start);
 }
 
 // Writes a text by the current model to RUN/samples.

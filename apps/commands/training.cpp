@@ -27,8 +27,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // Whether the messages go to a terminal that understands and may get escape sequences. NO_COLOR is about colours only.
 bool redraws(const Settings& settings) {
   const char* const term = std::getenv("TERM");

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/cli/settings.h"
+#include "model/json.h"
 #include "train/loop.h"
 #include "train/tasks/task.h"
 
@@ -16,7 +17,7 @@ namespace hewn::cli {
 struct FinalReport {
   std::string text;  ///< lines for the log; with --quiet, the result
   /// An object for evaluation.json, unless it is empty; its members are added to the summary of --json.
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  Json json = Json::object();
 };
 
 /// A run that is ready to be trained.

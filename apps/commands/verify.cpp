@@ -29,7 +29,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
 constexpr int failed_status = static_cast<int>(ErrorCode::numerical);
 
 // Trains the run up to step `until`, from its last checkpoint if there is one, or until a signal.
@@ -83,9 +82,7 @@ int verify_files(const std::string& path) {
              ? ": this run ended before its first checkpoint; resume it to get one"
              : ": has no checkpoints; give a run's directory");
   for (const std::string& line : result.lines) print(line, "\n");
-  std::string rest;
-  for (const std::string& name : result.not_checked) rest += (rest.empty() ? "" : ", ") + name;
-  if (!rest.empty()) print("not checked: ", rest, "\n");
+  if (!result.not_checked.empty()) print("not checked: ", list_text(result.not_checked, ", "), "\n");
   return result.damaged ? failed_status : 0;
 }
 

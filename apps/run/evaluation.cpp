@@ -43,7 +43,7 @@ std::string evaluation_text(const Evaluation& e) {
 }
 
 std::string evaluation_json(const Evaluation& e, const std::string& checkpoint) {
-  nlohmann::ordered_json out{{"loss", e.loss}, {"perplexity", e.perplexity()}};
+  Json out{{"loss", e.loss}, {"perplexity", e.perplexity()}};
   if (e.bits_per_byte) out["bits_per_byte"] = *e.bits_per_byte;
   out["accuracy"] = e.accuracy;
   out["tokens"] = e.tokens;
@@ -65,7 +65,7 @@ std::string divergence_text(const Divergence& d) {
          line("tokens", long_count(d.tokens));
 }
 
-nlohmann::ordered_json divergence_record(const Divergence& d) {
+Json divergence_record(const Divergence& d) {
   const Ratio ratio = perplexity_ratio(d);
   return {{"perplexity",
            {{"before", std::exp(d.loss_before)},

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "model/json.h"
 #include "train/divergence.h"
 #include "train/eval.h"
 
@@ -15,6 +15,6 @@ std::string evaluation_json(const Evaluation& evaluation, const std::string& che
 
 /// Formats what a model lost against the one before, for people and as a JSON object.
 std::string divergence_text(const Divergence& divergence);
-nlohmann::ordered_json divergence_record(const Divergence& divergence);
+Json divergence_record(const Divergence& divergence);
 
 }  // namespace hewn::cli

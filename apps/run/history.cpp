@@ -13,12 +13,11 @@
 #include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr size_t most_lines = 1000, most_kept_bytes = 4096;
 constexpr size_t most_file_bytes = size_t{16} << 20;

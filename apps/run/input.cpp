@@ -14,8 +14,6 @@
 
 namespace hewn::cli {
 
-namespace fs = std::filesystem;
-
 std::string read_standard_input(size_t max_bytes) {
   std::string text;
   char buffer[1 << 14];

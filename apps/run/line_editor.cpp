@@ -12,6 +12,7 @@
 
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "core/base/not_copied.h"
 #include "core/error.h"
 #include "core/io/descriptor.h"
 #include "model/tokenizer/utf8.h"
@@ -24,7 +25,7 @@ constexpr size_t most_line_bytes = size_t{1} << 20;
 constexpr char control(char letter) { return static_cast<char>(letter & 0x1f); }
 
 /// Disables the terminal's echo, signals and line editing during its lifetime.
-class RawTerminal {
+class RawTerminal : NotCopied {
  public:
   RawTerminal() {
     tcgetattr(STDIN_FILENO, &before_);
@@ -36,8 +37,6 @@ class RawTerminal {
     tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
   }
   ~RawTerminal() { tcsetattr(STDIN_FILENO, TCSADRAIN, &before_); }
-  RawTerminal(const RawTerminal&) = delete;
-  RawTerminal& operator=(const RawTerminal&) = delete;
 
  private:
   termios before_{};

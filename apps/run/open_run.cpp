@@ -21,8 +21,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// The requested number type, else the run's.
 DType dtype_of(const Settings& settings, const Settings& config) {
   return dtype_from_name((settings.has("dtype") ? settings : config).text("dtype"));

@@ -5,6 +5,7 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "core/base/clock.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
@@ -77,7 +78,7 @@ void TrainLog::show(const Progress& progress) {
   const int64_t steps = progress.step.step + 1;
   const bool last = steps >= progress.max_iters;
   if (in_place_) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = Clock::now();
     if (now < next_draw_ && !last) return;
     next_draw_ = now + redraw_every;
     draw(progress);

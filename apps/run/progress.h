@@ -2,13 +2,14 @@
 // Progress of a training run: one line redrawn in place on a terminal, occasional plain lines elsewhere; and
 // the messages of a run, which are also written to its train.log.
 
-#include <chrono>
 #include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "apps/run/loss_curve.h"
+#include "core/base/clock.h"
+#include "core/base/not_copied.h"
 #include "train/loop.h"
 
 namespace hewn::cli {
@@ -20,14 +21,12 @@ std::string progress_text(const Progress& progress, int width, bool bar);
 std::string sample_text(const std::string& curve, size_t curve_columns, const std::string& sample, int width);
 
 /// Reports the progress of training on standard error.
-class TrainLog {
+class TrainLog : NotCopied {
  public:
   /// Messages are appended to `path`. Unless the line is redrawn `in_place`, for which the terminal must be able to
   /// clear a line, prints one every `interval` steps and at the last one.
   TrainLog(const std::string& path, int64_t interval, bool in_place);
   ~TrainLog() { finish(); }
-  TrainLog(const TrainLog&) = delete;
-  TrainLog& operator=(const TrainLog&) = delete;
 
   void show(const Progress& progress);
   /// Whether `evaluated` shows a text: only on a terminal.
@@ -51,7 +50,7 @@ class TrainLog {
   std::optional<Progress> last_;
   LossCurve curve_{curve_columns};
   bool drawn_ = false;
-  std::chrono::steady_clock::time_point next_draw_{};
+  Clock::time_point next_draw_{};
 };
 
 }  // namespace hewn::cli

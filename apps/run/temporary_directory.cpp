@@ -10,7 +10,6 @@
 #include "core/text.h"
 
 namespace hewn::cli {
-namespace fs = std::filesystem;
 
 TemporaryDirectory::TemporaryDirectory(const std::string& purpose) {
   path_ = (directory_for_temporaries() / join("hewn-", purpose, "-XXXXXX")).string();

@@ -14,9 +14,9 @@
 namespace hewn::cli {
 // Writes the checkpoint last: a directory without one is not a run.
 std::string write_whole_run(const RunDirectory& run, const ForeignModel& model, const Settings& config,
-                            const nlohmann::ordered_json& origin, const std::optional<Task>& task) {
+                            const Json& origin, const std::optional<Task>& task) {
   try {
-    auto environment = nlohmann::ordered_json::parse(version_json());
+    auto environment = Json::parse(version_json());
     environment.update(origin);
     write_file_atomically(run.file("env.json"), json_text(environment, 2) + "\n");
     if (task) write_task(run.path(), *task);

@@ -1,11 +1,11 @@
 #pragma once
 // Writes runs that begin with a whole model from elsewhere: imported, or merged from adapters.
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
 #include "apps/cli/settings.h"
+#include "model/json.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/tasks/task.h"
@@ -16,6 +16,6 @@ namespace hewn::cli {
 /// checkpoint of step 0 with the model's weights, in the dtype of `config`. Returns the checkpoint's path. Removes
 /// everything if it fails.
 std::string write_whole_run(const RunDirectory& run, const ForeignModel& model, const Settings& config,
-                            const nlohmann::ordered_json& origin, const std::optional<Task>& task = {});
+                            const Json& origin, const std::optional<Task>& task = {});
 
 }  // namespace hewn::cli

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <span>
 
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "model/keys.h"
 #include "train/ranks/gradient_exchange.h"
@@ -15,10 +15,6 @@ namespace hewn::cli {
 namespace {
 
 constexpr int64_t block = 4096;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // Element i of a rank's slab: any number in [-1, 1], so that the rounding of a sum depends on its order.
 float number_of(int rank, int64_t i) {
@@ -121,7 +117,7 @@ void ExactWay::reduce_scatter(const Tensor& slab) {
 }
 
 double ExactWay::run(Collective what, Tensor& slab) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   if (what != Collective::all_gather) reduce_scatter(slab);
   if (what != Collective::reduce_scatter) ranks_.all_gather(slab, slices_);
   return seconds_since(start);
@@ -147,7 +143,7 @@ double LibraryWay::run(Collective what, Tensor& slab) {
   communication_.call([&] {
     float together = 0;
     check(library_.all_reduce(&together, 1));
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     check(what == Collective::reduce_scatter ? library_.reduce_scatter(all, part, n)
           : what == Collective::all_gather   ? library_.all_gather(part, all, n)
                                              : library_.all_reduce(all, n));

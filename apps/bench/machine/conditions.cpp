@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/roof/caches.h"
 
@@ -85,9 +86,8 @@ PinnedThreads::PinnedThreads(int threads) : processors_(separate_cores_first(all
   parallel_for(Launch{.threads = threads}, threads, [&](int64_t, int64_t, int worker) {
     ours_[static_cast<size_t>(worker)] = gettid();
     ++here;
-    const auto start = std::chrono::steady_clock::now();
-    while (here < threads && std::chrono::steady_clock::now() - start < std::chrono::seconds(1))
-      std::this_thread::yield();
+    const auto start = Clock::now();
+    while (here < threads && Clock::now() - start < std::chrono::seconds(1)) std::this_thread::yield();
   });
   // If OpenMP had more threads before, the others may have taken all parts.
   std::erase(ours_, gettid());
@@ -158,12 +158,11 @@ double reference_loop_seconds() {
   double best = 1e30;
   volatile double kept = 1;
   for (int attempt = 0; attempt < 3; ++attempt) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     double x = kept;
     for (int i = 0; i < 20'000; ++i) x = x * 0.999 + 0.001;
     kept = x;
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    best = std::min(best, took.count());
+    best = std::min(best, seconds_since(start));
   }
   return best;
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/not_copied.h"
+
 namespace hewn::cli {
 
 /// The threads of this process, in order of creation.
@@ -21,13 +23,11 @@ int cores_among(const std::vector<int>& processors, const std::function<std::str
 
 /// Pins threads to separate processors during its lifetime, and to separate cores as long as there are some: the project's
 /// threads, and those of libraries measured beside it, which the system might otherwise leave on the caller's processor.
-class PinnedThreads {
+class PinnedThreads : NotCopied {
  public:
   /// Starts `threads` threads. Does nothing if there are fewer processors.
   explicit PinnedThreads(int threads);
   ~PinnedThreads();
-  PinnedThreads(const PinnedThreads&) = delete;
-  PinnedThreads& operator=(const PinnedThreads&) = delete;
 
   bool pinned() const { return !ours_.empty(); }
   /// How many cores the pinned threads share, as reported by the system.

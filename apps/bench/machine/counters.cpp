@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <utility>
 
 #include "apps/bench/machine/conditions.h"
 #include "apps/cli/terminal.h"
+#include "core/io/descriptor.h"
 
 namespace hewn::cli {
 namespace {
@@ -48,26 +48,21 @@ class Counter {
     what.exclude_kernel = 1;  // user mode only, which requires fewer permissions
     what.exclude_hv = 1;
     what.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
-    file_ = static_cast<int>(syscall(SYS_perf_event_open, &what, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
+    file_ = Descriptor(
+        static_cast<int>(syscall(SYS_perf_event_open, &what, thread, -1, -1, PERF_FLAG_FD_CLOEXEC)));
   }
-  ~Counter() {
-    if (file_ >= 0) close(file_);
-  }
-  Counter(Counter&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  Counter(const Counter&) = delete;
-  Counter& operator=(const Counter&) = delete;
 
-  bool counts() const { return file_ >= 0; }
+  bool counts() const { return file_.is_open(); }
   void start() const {
-    if (counts()) ioctl(file_, PERF_EVENT_IOC_RESET, 0), ioctl(file_, PERF_EVENT_IOC_ENABLE, 0);
+    if (counts()) ioctl(file_.get(), PERF_EVENT_IOC_RESET, 0), ioctl(file_.get(), PERF_EVENT_IOC_ENABLE, 0);
   }
   void stop() const {
-    if (counts()) ioctl(file_, PERF_EVENT_IOC_DISABLE, 0);
+    if (counts()) ioctl(file_.get(), PERF_EVENT_IOC_DISABLE, 0);
   }
   /// The count so far; negative if it never ran.
   double value() const {
     uint64_t numbers[3] = {};  // the count, nanoseconds enabled, nanoseconds counting
-    if (!counts() || read(file_, numbers, sizeof numbers) != sizeof numbers) return -1;
+    if (!counts() || read(file_.get(), numbers, sizeof numbers) != sizeof numbers) return -1;
     if (numbers[1] == 0) return 0;  // the thread slept
     if (numbers[2] == 0) return -1;
     return static_cast<double>(numbers[0]) * static_cast<double>(numbers[1]) /
@@ -75,7 +70,7 @@ class Counter {
   }
 
  private:
-  int file_ = -1;
+  Descriptor file_;
 };
 
 std::string reason(int error) {

@@ -10,9 +10,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
+#include "core/base/clock.h"
+#include "core/base/not_copied.h"
 #include "core/error.h"
 
 namespace hewn::cli {
@@ -35,7 +36,7 @@ void note_address(int, siginfo_t*, void* context) {
 }
 
 /// Interrupts the calling thread during its lifetime.
-class Alarm {
+class Alarm : NotCopied {
  public:
   Alarm() {
     struct sigaction action {};
@@ -62,8 +63,6 @@ class Alarm {
     sigaction(SIGPROF, &ignore, nullptr);
     sigaction(SIGPROF, &before_, nullptr);
   }
-  Alarm(const Alarm&) = delete;
-  Alarm& operator=(const Alarm&) = delete;
 
  private:
   timer_t timer_{};
@@ -76,13 +75,10 @@ std::vector<uintptr_t> sample_addresses(const std::function<void()>& work) {
   n_noted = 0;
   {
     const Alarm alarm;
-    const auto start = std::chrono::steady_clock::now();
-    const auto spent = [&] {
-      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    };
+    const auto start = Clock::now();
     work();
     do work();
-    while (spent() < long_enough);
+    while (seconds_since(start) < long_enough);
   }
   std::vector<uintptr_t> addresses(std::min<size_t>(n_noted, noted.size()));
   for (size_t i = 0; i < addresses.size(); ++i) addresses[i] = noted[i];

@@ -115,13 +115,11 @@ constexpr Peer known_peers[] = {
 
 const Peer& peer_named(const std::string& name) {
   std::vector<std::string> known;
-  std::string list;
   for (const Peer& peer : known_peers) {
     if (peer.name == name) return peer;
-    list += (known.empty() ? "" : ", ") + std::string(peer.name);
     known.emplace_back(peer.name);
   }
-  fail(ErrorCode::usage, "--compare: unknown library '", name, "'; expected one of ", list,
+  fail(ErrorCode::usage, "--compare: unknown library '", name, "'; expected one of ", list_text(known, ", "),
        did_you_mean(name, known));
 }
 

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "apps/bench/plan.h"
+#include "core/base/not_copied.h"
 
 namespace hewn::cli {
 
 struct LoadedPeer;
 
 /// The libraries named in --compare.
-class Peers {
+class Peers : NotCopied {
  public:
   /// Loads each of `names` ("openblas", "blis", "onednn", "mkl"; for device cuda "cublas", "cudnn"): the file
   /// in HEWN_OPENBLAS (HEWN_BLIS, ...) if that is set, otherwise the first name in the table of peers.cpp
@@ -20,8 +21,6 @@ class Peers {
   /// listing the files tried, if a library is not found or is not the named one.
   Peers(const std::vector<std::string>& names, const std::string& device);
   ~Peers();
-  Peers(const Peers&) = delete;
-  Peers& operator=(const Peers&) = delete;
 
   /// The contenders of each library for this case, for each number of threads; libraries that cannot handle
   /// it are omitted.

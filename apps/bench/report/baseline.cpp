@@ -11,7 +11,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 constexpr size_t largest_file = size_t{64} << 20;
 constexpr double least_noise_percent = 2;  // of any timing, even if its repetitions agree
 

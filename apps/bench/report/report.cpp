@@ -11,7 +11,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Rows = std::vector<BenchRow>;
 using Cells = std::vector<std::vector<std::string>>;
 

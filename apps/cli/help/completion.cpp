@@ -4,6 +4,7 @@
 
 #include "apps/cli/help/manual.h"
 #include "apps/cli/options.h"
+#include "apps/cli/parse.h"
 #include "apps/cli/terminal.h"
 
 namespace hewn::cli {
@@ -13,25 +14,6 @@ namespace {
 std::vector<std::string> values_of(const Option& option) {
   if (option.kind == Kind::flag && option.is_key()) return {"true", "false"};
   return option.kind == Kind::choice ? split(option.choices, '|') : std::vector<std::string>{};
-}
-
-std::string spaced(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
-  return out;
-}
-
-// The first words of all commands ("data"), or the second words in a group.
-std::vector<std::string> words_after(const std::string& group) {
-  std::vector<std::string> words;
-  for (const Command& command : commands()) {
-    const std::vector<std::string> parts = split(command.name, ' ');
-    const std::string word = group.empty()                            ? parts[0]
-                             : parts[0] == group && parts.size() == 2 ? parts[1]
-                                                                      : "";
-    if (!word.empty() && (words.empty() || words.back() != word)) words.push_back(word);
-  }
-  return words;
 }
 
 std::vector<std::string> groups() {
@@ -79,7 +61,7 @@ std::string zsh_word(std::string_view text) {
 
 std::string zsh_spec(const Option& option) {
   const std::vector<std::string> values = values_of(option);
-  const std::string action = !values.empty()             ? "(" + spaced(values) + ")"
+  const std::string action = !values.empty()             ? "(" + list_text(values, " ") + ")"
                              : option.kind == Kind::text ? "_files"
                                                          : " ";
   const bool bare = option.kind == Kind::flag;
@@ -103,11 +85,7 @@ std::string bash_completion() {
       "    [[ ${COMP_WORDS[i]} == -* ]] && continue\n"
       "    command=${COMP_WORDS[i]}\n"
       "    case $command in\n";
-  out += "      " + [] {
-    std::string pattern;
-    for (const std::string& group : groups()) pattern += (pattern.empty() ? "" : "|") + group;
-    return pattern;
-  }();
+  out += join("      ", list_text(groups(), "|"));
   out +=
       ") if ((i + 1 < COMP_CWORD)); then command+=\" ${COMP_WORDS[i+1]}\"; fi;;\n    esac\n    break\n  "
       "done\n";
@@ -115,20 +93,21 @@ std::string bash_completion() {
   for (const Command& command : commands())
     for (const Option* option : options_of(command))
       if (const auto values = values_of(*option); option->is_key() && option->kind == Kind::choice)
-        out += join("    '", command.name, " --", option->name, "') words='", spaced(values), "';;\n");
+        out +=
+            join("    '", command.name, " --", option->name, "') words='", list_text(values, " "), "';;\n");
   out += "    *' --color') words='auto always never';;\n  esac\n";
   out += "  if [[ -n $words ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return; fi\n";
   out += "  case $command in\n";
-  out += join("    '') words='", spaced(words_after("")), " --help --version';;\n");
+  out += join("    '') words='", list_text(words_after(""), " "), " --help --version';;\n");
   for (const std::string& group : groups())
-    out += join("    ", group, ") words='", spaced(words_after(group)), "';;\n");
+    out += join("    ", group, ") words='", list_text(words_after(group), " "), "';;\n");
   std::string with_words;  // commands whose arguments are completed, not only options
   for (const std::string& group : groups()) with_words += "|" + group;
   for (const Command& command : commands()) {
-    const std::string arguments = spaced(arguments_of(command));
+    const std::string arguments = list_text(arguments_of(command), " ");
     if (!arguments.empty()) with_words += join("|", command.name);
     out += join("    '", command.name, "') words='", arguments, arguments.empty() ? "" : " ",
-                spaced(option_words(command)), "';;\n");
+                list_text(option_words(command), " "), "';;\n");
   }
   return out +
          "  esac\n"
@@ -146,18 +125,18 @@ std::string zsh_completion() {
   std::string out =
       "#compdef hewn\n# zsh completion for hewn; from `hewn completion zsh`\n_hewn() {\n"
       "  local -a commands options\n  local command=$words[2] skip=2\n";
-  out += join("  if ((CURRENT == 2)); then\n    commands=(", spaced(words_after("")),
+  out += join("  if ((CURRENT == 2)); then\n    commands=(", list_text(words_after(""), " "),
               ")\n    _describe command commands\n    return\n  fi\n  case $command in\n");
   for (const std::string& group : groups())
     out += join("    ", group, ")\n      if ((CURRENT == 3)); then\n        commands=(",
-                spaced(words_after(group)),
+                list_text(words_after(group), " "),
                 ")\n        _describe command commands\n        return\n      fi\n      command+=\" "
                 "$words[3]\" skip=3;;\n");
   out += "  esac\n  shift $((skip - 1)) words\n  ((CURRENT -= skip - 1))\n  case $command in\n";
   for (const Command& command : commands()) {
     out += join("    '", command.name, "') options=(\n");
     for (const Option* option : options_of(command)) out += "      " + zsh_spec(*option) + "\n";
-    const std::string arguments = spaced(arguments_of(command));
+    const std::string arguments = list_text(arguments_of(command), " ");
     out += arguments.empty() ? "      '*:file:_files'\n" : join("      '*:word:(", arguments, ")'\n");
     out += "    );;\n";
   }
@@ -175,18 +154,18 @@ std::string fish_completion() {
     const std::vector<std::string> parts = split(command.name, ' ');
     std::string here = "__fish_seen_subcommand_from " + parts[0];
     if (parts.size() == 2) {
-      const std::string siblings = spaced(words_after(parts[0]));
+      const std::string siblings = list_text(words_after(parts[0]), " ");
       out += join("complete -c hewn -n '", here, "; and not __fish_seen_subcommand_from ", siblings,
                   "' -f -a ", parts[1], " -d ", fish_word(command.summary), "\n");
       here += "; and __fish_seen_subcommand_from " + parts[1];
     }
-    if (const std::string arguments = spaced(arguments_of(command)); !arguments.empty())
+    if (const std::string arguments = list_text(arguments_of(command), " "); !arguments.empty())
       out += join("complete -c hewn -n '", here, "' -f -a ", fish_word(arguments), "\n");
     for (const Option* option : options_of(command)) {
       const std::vector<std::string> values = values_of(*option);
       out += join("complete -c hewn -n '", here, "' -l ", option->name,
                   option->letter ? join(" -s ", option->letter) : "", option->kind == Kind::flag ? "" : " -r",
-                  option->kind == Kind::choice ? " -f -a " + fish_word(spaced(values)) : "", " -d ",
+                  option->kind == Kind::choice ? " -f -a " + fish_word(list_text(values, " ")) : "", " -d ",
                   fish_word(option->help), "\n");
     }
   }

@@ -2,6 +2,8 @@
 
 #include "apps/cli/help/manual.h"
 
+#include <ranges>
+
 #include "apps/cli/help/help.h"
 #include "apps/cli/options.h"
 #include "apps/cli/terminal.h"
@@ -28,10 +30,8 @@ std::string troff_examples(const Command& command) {
 
 // The commands that take a key. Sections are printed once, with this list beside each key.
 std::string takers(const Option& option) {
-  std::string out;
-  for (const Command& command : commands())
-    if (command.bit & option.commands) out += join(out.empty() ? "" : ", ", command.name);
-  return out;
+  const auto takes = [&](const Command& command) { return option.taken_by(command.bit); };
+  return list_text(commands() | std::views::filter(takes), ", ", &Command::name);
 }
 
 // Escapes bars, which would end a table cell in Markdown.
@@ -83,7 +83,8 @@ std::string man_page() {
       ".TP\n.B OMP_NUM_THREADS, OMP_PROC_BIND, OMP_PLACES, OMP_WAIT_POLICY\nAs in every OpenMP program.\n"
       ".TP\n.B GOMP_SPINCOUNT\n"
       "How long idle threads of GNU OpenMP spin before they sleep; hewn sets it to 500 if neither this nor\n"
-      "OMP_WAIT_POLICY is set and threads are not bound, except in bench kernels. Training and writing text have a\n"
+      "OMP_WAIT_POLICY is set and threads are not bound, except in bench kernels. Training and writing text "
+      "have a\n"
       "way of their own to wait, unless OMP_WAIT_POLICY is set.\n"
       ".TP\n.B HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN, HEWN_MKL\n"
       "The libraries that bench kernels --compare loads.\n"

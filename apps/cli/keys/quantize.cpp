@@ -1,5 +1,7 @@
 #include "apps/cli/keys/quantize.h"
 
+#include <ranges>
+
 #include "apps/cli/keys/make.h"
 #include "model/weights/gguf/mixtures.h"
 
@@ -8,12 +10,8 @@ namespace {
 
 // The names of all mixtures but f32, which is no smaller.
 std::string_view mixture_names() {
-  static const std::string names = [] {
-    std::string all;
-    for (const Mixture& mixture : mixtures())
-      if (mixture.is_smaller()) all += (all.empty() ? "" : "|") + std::string(mixture.name);
-    return all;
-  }();
+  static const std::string names =
+      list_text(mixtures() | std::views::filter(&Mixture::is_smaller), "|", &Mixture::name);
   return names;
 }
 

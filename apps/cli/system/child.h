@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/not_copied.h"
+
 namespace hewn::cli {
 
 /// This program, to be run again: its path, resolved once, since the link changes if the file is replaced.
@@ -18,14 +20,12 @@ std::vector<std::string> environment_without_keys();
 
 /// A running program. It is in a process group of its own, so that a Ctrl-C of the terminal reaches only this one, which
 /// passes it on; and it receives SIGTERM, upon which it saves and ends, when this one is killed.
-class Child {
+class Child : NotCopied {
  public:
   /// Starts the program words[0], a path, with the other words as arguments. Standard output goes to the file `out`,
   /// messages to `err`; "": to those of this process. Throws ErrorCode::failed.
   Child(std::vector<std::string> words, std::vector<std::string> environment, const std::string& out = {},
         const std::string& err = {});
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
   /// Kills it if it still runs.
   ~Child();
 

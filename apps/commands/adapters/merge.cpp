@@ -17,7 +17,6 @@
 
 namespace hewn::cli {
 namespace {
-using Json = nlohmann::ordered_json;
 
 // The configuration of the merged run: that of the run, but it trains all of its weights.
 Settings merged_config(const std::string& path, const ForeignModel& model) {

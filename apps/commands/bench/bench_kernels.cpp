@@ -8,13 +8,12 @@
 #include <utility>
 
 #include "apps/bench/gpu.h"
-#include "apps/bench/ladder/walk.h"
 #include "apps/bench/ladder/source.h"
+#include "apps/bench/ladder/walk.h"
 #include "apps/bench/machine/asm.h"
 #include "apps/bench/measure.h"
 #include "apps/bench/peers/peers.h"
 #include "apps/bench/report/baseline.h"
-#include "apps/page/chart_page.h"
 #include "apps/bench/report/charts.h"
 #include "apps/bench/report/report.h"
 #include "apps/bench/roof.h"
@@ -22,6 +21,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/page/chart_page.h"
 #include "core/error.h"
 #include "core/io/file.h"
 
@@ -176,8 +176,7 @@ int run_bench_kernels(const Settings& settings) {
   });
   require(own_timed, "--rung: ", plan.rung, " implements ", own_timed ? "" : own->op,
           " and declined all requested cases; see --op, --shape and --dtype");
-  std::string reasons;
-  for (const std::string& why : declined) reasons += (reasons.empty() ? "" : "; ") + why;
+  const std::string reasons = list_text(declined, "; ");
   require(compared, "--compare: no library could be compared: ", reasons);
   if (!declined.empty()) detail("--compare: omitted: ", reasons);
 

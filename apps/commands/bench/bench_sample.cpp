@@ -1,7 +1,5 @@
 // hewn bench sample: times the writing of texts.
 
-#include <chrono>
-
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/bench/model_times.h"
@@ -9,6 +7,7 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/prompts.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/rng.h"
 #include "model/generation/generate.h"
@@ -17,9 +16,6 @@
 
 namespace hewn::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-using Json = nlohmann::ordered_json;
 
 // The model of the run or file that is named, or one of random weights.
 OpenRun model_to_time(const Settings& settings) {
@@ -92,17 +88,16 @@ struct WritingTime {
 
 WritingTime write_texts(Model& model, const TimedTexts& texts, const GenerateOptions& options) {
   const auto start = Clock::now();
-  const auto since_start = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   WritingTime time;
   std::vector<bool> begun(texts.requests.size());
   const auto token = [&](size_t text, const Generated&) {
-    if (!begun[text]) time.prompts = since_start();
+    if (!begun[text]) time.prompts = seconds_since(start);
     begun[text] = true;
     return true;
   };
   generate(model, texts.requests, options, texts.requests.size(),
            {.token = token, .done = [](size_t, bool) {}});
-  time.all = since_start();
+  time.all = seconds_since(start);
   return time;
 }
 

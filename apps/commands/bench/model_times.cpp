@@ -1,7 +1,9 @@
 #include "apps/commands/bench/model_times.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "core/base/clock.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 
@@ -14,10 +16,10 @@ std::vector<double> seconds_of(Executor& device, int64_t calls, const std::funct
   std::vector<double> seconds;
   for (int64_t i = 0; i < calls; ++i) {
     device.sync();
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     call();
     device.sync();
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    seconds.push_back(seconds_since(start));
   }
   return seconds;
 }
@@ -26,8 +28,8 @@ MachineRoof roof_of(Executor& device, const Settings& settings) {
   return {dtype_from_name(settings.text("dtype")), device};
 }
 
-nlohmann::ordered_json entry(const char* op, const std::string& shape, const Model& model, const Timing& t,
-                             const StepProfile& kernels) {
+Json entry(const char* op, const std::string& shape, const Model& model, const Timing& t,
+           const StepProfile& kernels) {
   const Executor& device = executor(model.device());
   const auto steps = static_cast<double>(kernels.steps());
   const Cost all = kernels.total().cost, cost{.flops = all.flops / steps, .bytes = all.bytes / steps};

@@ -8,6 +8,7 @@
 
 #include "apps/bench/profile_tables.h"
 #include "apps/cli/settings.h"
+#include "model/json.h"
 #include "model/model.h"
 
 namespace hewn::cli {
@@ -26,8 +27,8 @@ std::vector<double> seconds_of(Executor& device, int64_t calls, const std::funct
 MachineRoof roof_of(Executor& device, const Settings& settings);
 
 /// The fields common to all entries of `bench … --json`.
-nlohmann::ordered_json entry(const char* op, const std::string& shape, const Model& model, const Timing& t,
-                             const StepProfile& kernels);
+Json entry(const char* op, const std::string& shape, const Model& model, const Timing& t,
+           const StepProfile& kernels);
 
 /// "4x64, 12 layers of 768, vocabulary 50257".
 std::string shape_text(const ModelConfig& m, int64_t batch_size);

@@ -23,9 +23,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 constexpr size_t most_input_bytes = size_t{1} << 30;
 
 /// The texts to label, and the table that they come from, if any.

@@ -4,11 +4,10 @@
 
 #include "apps/cli/format.h"
 #include "core/text.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr size_t widest_matrix = 10;
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "model/json.h"
 #include "train/scores/classes/word_counts.h"
 #include "train/tasks/class_rows.h"
 
@@ -40,6 +41,6 @@ struct ClassScores {
 std::string scores_text(const ClassScores& scores, const std::vector<std::string>& labels);
 /// {"rows", "loss", "accuracy": {"value", "low", "high"}, "f1_macro", "labels": {NAME: {"precision", "recall",
 /// "f1", "rows", "predicted"}}, "confusion": [[...]], "baselines": {...}}
-nlohmann::ordered_json scores_json(const ClassScores& scores, const std::vector<std::string>& labels);
+Json scores_json(const ClassScores& scores, const std::vector<std::string>& labels);
 
 }  // namespace hewn::cli

@@ -46,7 +46,7 @@ struct InstructRows {
 // Prints the first training rows, as text or as data.
 void show_rows(const Settings& settings, const Tokenizer& tokenizer, const InstructData& data,
                const TalkRows& rows) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  Json list = Json::array();
   const auto count = static_cast<size_t>(std::min(settings.integer("show"), std::ssize(rows.rows)));
   for (size_t i = 0; i < count; ++i) {
     const int64_t line = data.train[static_cast<size_t>(rows.numbers[i])].line;

@@ -21,8 +21,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // The pairs of all sides, as tokens; says what did not fit.
 struct PreferenceRows {
   PreferencePairs train, val, test;

@@ -2,6 +2,7 @@
 
 #include "apps/cli/format.h"
 #include "core/text.h"
+#include "model/json.h"
 #include "train/scores/classes/proportion.h"
 
 namespace hewn::cli {
@@ -16,7 +17,7 @@ std::string preference_text(const std::string& name, const PreferenceScore& scor
               "), chosen answer likelier in ", fixed(score.likelier(), 4));
 }
 
-nlohmann::ordered_json preference_json(const PreferenceScore& score) {
+Json preference_json(const PreferenceScore& score) {
   const Bounds bounds = wilson_interval(score.hits, score.pairs);
   return {{"pairs", score.pairs},
           {"loss", score.loss},

@@ -33,7 +33,7 @@ bool write_responses(const std::string& path, Model& model, const TalkEncoder& e
             .done = [&](size_t i, bool) { answers[i].finish(); },
             .stop = [] { return stop_signal() != 0; }});
   if (stop_signal()) return false;
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  Json list = Json::array();
   for (size_t i = 0; i < talks.size(); ++i)
     list.push_back({{"instruction", talks[i].instruction},
                     {"input", talks[i].input},

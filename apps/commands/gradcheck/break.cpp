@@ -21,8 +21,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr int64_t training_steps = 100;
 
 /// A mistake and where to make it.

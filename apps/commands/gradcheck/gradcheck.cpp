@@ -18,8 +18,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// By how much the gradient of each parameter differs by norm, in the order of declaration.
 std::vector<double> distances(const Parameters& from, const Parameters& exact) {
   std::vector<double> result;

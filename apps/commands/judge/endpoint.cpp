@@ -14,6 +14,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "core/base/clock.h"
 
 namespace hewn::cli {
 namespace {
@@ -84,9 +85,8 @@ HttpAnswer post(const std::string& url, const std::string& body, const AskOption
 
 // Waits, but not beyond a signal.
 void pause_for(double seconds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (stop_signal() == 0 && std::chrono::steady_clock::now() < end)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  while (stop_signal() == 0 && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
 
 // The outcome of an attempt: a reply, or a reason and whether another attempt may help.
@@ -154,7 +154,8 @@ namespace hewn::cli {
 
 void require_http() {
   fail(ErrorCode::failed,
-       "this build of hewn cannot send requests, since it has no libcurl; build hewn where libcurl is installed "
+       "this build of hewn cannot send requests, since it has no libcurl; build hewn where libcurl is "
+       "installed "
        "(Debian: libcurl4-openssl-dev), or judge with a local run: --run=RUN");
 }
 

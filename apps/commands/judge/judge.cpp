@@ -27,8 +27,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr size_t kept_reply_bytes = 1000;
 
 // A line of scores.jsonl.

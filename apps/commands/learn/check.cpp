@@ -32,8 +32,6 @@
 namespace hewn::cli::learn {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr double silent_seconds = 10;  // of processor time, of a call that sends no message
 constexpr size_t most_lesson_bytes = 1 << 20;
 constexpr int wrong_status = static_cast<int>(ErrorCode::numerical);

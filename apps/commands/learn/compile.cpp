@@ -18,8 +18,6 @@
 namespace hewn::cli::learn {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr double compiler_seconds = 60;
 constexpr size_t most_compiler_bytes = 1 << 22;
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -19,13 +18,14 @@
 
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "core/base/clock.h"
+#include "core/base/not_copied.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 
 namespace hewn::cli::learn {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int status_cannot_start = 127;
 constexpr rlim_t most_file_bytes = rlim_t{1} << 30, most_memory_bytes = rlim_t{1} << 31;
@@ -67,14 +67,12 @@ Ended how_it_ended(int status) {
 }
 
 /// Kills a process if it still runs, with the programs that it has started.
-class Running {
+class Running : NotCopied {
  public:
   explicit Running(pid_t pid) : pid_(pid) { ::setpgid(pid, pid); }
   ~Running() {
     if (pid_ > 0) end();
   }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
   int wait() {
     int status = 0;
     (void)retried(::waitpid, pid_, &status, 0);
@@ -147,8 +145,7 @@ Ended follow(pid_t pid, int pipe, int output, const std::function<void(char, con
         taken = processor_seconds(pid);
       }
     }
-    if (processor_seconds(pid) - taken > patience.processor ||
-        std::chrono::duration<double>(Clock::now() - heard).count() > patience.all) {
+    if (processor_seconds(pid) - taken > patience.processor || seconds_since(heard) > patience.all) {
       process.end();
       return {Ended::How::silent, 0};
     }
@@ -158,7 +155,7 @@ Ended follow(pid_t pid, int pipe, int output, const std::function<void(char, con
   return ended;
 }
 
-struct Pipe {
+struct Pipe : NotCopied {
   int ends[2] = {-1, -1};
   Pipe() {
     if (::pipe2(ends, O_CLOEXEC) != 0)
@@ -168,8 +165,6 @@ struct Pipe {
     for (const int end : ends)
       if (end >= 0) ::close(end);
   }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
   void close_writing() {
     ::close(ends[1]);
     ends[1] = -1;
@@ -221,7 +216,7 @@ Ended run_program(const std::vector<std::string>& command, const std::string& ou
   std::vector<char*> words;
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
-  const std::string directory = std::filesystem::path(output).parent_path().string();
+  const std::string directory = fs::path(output).parent_path().string();
   const pid_t pid = start([&] {
     const int nothing = retried(::open, "/dev/null", O_RDONLY),
               file = retried(::open, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);

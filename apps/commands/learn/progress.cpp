@@ -13,7 +13,6 @@
 
 namespace hewn::cli::learn {
 namespace {
-using Json = nlohmann::ordered_json;
 
 constexpr size_t most_progress_bytes = 1 << 20;
 

@@ -16,8 +16,6 @@
 namespace hewn::cli::learn {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string state_of(const Chapter& chapter, const Progress& progress) {
   if (progress.done.contains(chapter.number())) return "done";
   return path_exists(join(lessons_directory, "/", chapter.file("lesson.cpp"))) ? "begun" : "";
@@ -115,10 +113,8 @@ void say_next_chapter() {
 }
 
 std::string chapter_text(const Chapter& chapter, int width) {
-  std::string text;
-  for (const MarkdownBlock& block : parse_markdown(chapter.text()))
-    text += (text.empty() ? "" : "\n") + block_text(block, width);
-  return text;
+  return list_text(parse_markdown(chapter.text()), "\n",
+                   [width](const MarkdownBlock& block) { return block_text(block, width); });
 }
 
 std::string whole_course_page() {

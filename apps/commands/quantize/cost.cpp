@@ -1,7 +1,6 @@
 #include "apps/commands/quantize/cost.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -9,8 +8,10 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/memory_bound.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "model/generation/generate.h"
+#include "model/json.h"
 #include "model/weights/foreign.h"
 
 namespace hewn::cli {
@@ -23,9 +24,9 @@ WritingSpeed writing_speed(Model& model) {
   write();  // warm-up
   double best = 1e30;
   for (int i = 0; i < rounds; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     write();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best = std::min(best, seconds_since(start));
   }
   const double per_token = best / static_cast<double>(std::max<int64_t>(options.max_new_tokens, 1));
   return {.seconds_per_token = per_token, .of_bandwidth = seconds_to_read(model) / per_token};
@@ -50,7 +51,7 @@ CostMeter::Cost CostMeter::of_file(const std::string& file) {
 
 WritingSpeed CostMeter::speed_before() { return writing_speed(*before_); }
 
-void add_cost(const CostMeter::Cost& cost, nlohmann::ordered_json& to) {
+void add_cost(const CostMeter::Cost& cost, Json& to) {
   to.update(divergence_record(cost.lost));
   to["ms_per_token"] = cost.speed.seconds_per_token * 1e3;
   to["bandwidth_percent"] = 100 * cost.speed.of_bandwidth;

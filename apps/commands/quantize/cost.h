@@ -2,11 +2,11 @@
 // What a model with weights in blocks has lost, and how fast it writes.
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "apps/cli/settings.h"
 #include "kernels/contract/contract.h"
+#include "model/json.h"
 #include "model/weights/foreign.h"
 #include "train/divergence.h"
 
@@ -42,6 +42,6 @@ class CostMeter {
 };
 
 /// As the fields "perplexity", "kl", "same_top", "ms_per_token" and "bandwidth_percent" of a JSON object.
-void add_cost(const CostMeter::Cost& cost, nlohmann::ordered_json& to);
+void add_cost(const CostMeter::Cost& cost, Json& to);
 
 }  // namespace hewn::cli

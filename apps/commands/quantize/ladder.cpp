@@ -13,7 +13,6 @@
 
 namespace hewn::cli {
 namespace {
-using Json = nlohmann::ordered_json;
 
 struct FormatRow {
   std::string format;

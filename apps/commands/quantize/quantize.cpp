@@ -23,7 +23,6 @@
 
 namespace hewn::cli {
 namespace {
-using Json = nlohmann::ordered_json;
 
 // The formats chosen for some tensors: those of --tensor, then those of --keep.
 std::vector<ChosenFormat> choices_of(const Settings& settings) {

@@ -48,8 +48,7 @@ void check_memory_for(double bytes, Ranks& ranks) {
          bytes_text(available), " are free; choose fewer MB or fewer processes");
 }
 
-nlohmann::ordered_json comm_row(Collective what, const CollectiveWay& way, int ranks, int64_t mb,
-                                std::vector<double> seconds) {
+Json comm_row(Collective what, const CollectiveWay& way, int ranks, int64_t mb, std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
   const double best = seconds.front(), median = seconds[seconds.size() / 2];
   const double gb = static_cast<double>(mb << 20) * 1e-9, bus = bus_factor(what, ranks);
@@ -67,8 +66,7 @@ nlohmann::ordered_json comm_row(Collective what, const CollectiveWay& way, int r
 }
 
 // Appends the rows of one size. Returns false if the user has asked for the end.
-bool time_size(Ranks& ranks, Communication& communication, int64_t mb, int64_t repeat,
-               nlohmann::ordered_json& rows) {
+bool time_size(Ranks& ranks, Communication& communication, int64_t mb, int64_t repeat, Json& rows) {
   const int64_t bytes = mb << 20, n = bytes / int64_t{sizeof(float)};
   check_memory_for(static_cast<double>(bytes), ranks);
   const auto device = make_cpu(1);
@@ -90,7 +88,7 @@ bool time_size(Ranks& ranks, Communication& communication, int64_t mb, int64_t r
   return true;
 }
 
-void print_comm_rows(const nlohmann::ordered_json& rows, bool as_json) {
+void print_comm_rows(const Json& rows, bool as_json) {
   if (as_json) return print(json_text(rows, 2), "\n");
   std::vector<std::vector<std::string>> table{
       {"collective", "MB", "ranks", "by", "best ms", "median ms", "GB/s", "bus GB/s", "median bus"}};
@@ -107,7 +105,7 @@ void print_comm_rows(const nlohmann::ordered_json& rows, bool as_json) {
 int time_as_rank(const Settings& settings, Ranks& ranks, Communication& communication) {
   ranks.set_bucket_bytes(settings.integer("bucket_mb") << 20);
   say_ranks(ranks, *make_cpu(1));
-  auto rows = nlohmann::ordered_json::array();
+  auto rows = Json::array();
   for (const int64_t mb : sizes_in_mb(settings))
     if (!time_size(ranks, communication, mb, settings.integer("repeat"), rows)) return stop_status();
   print_comm_rows(rows, settings.flag("json"));
@@ -125,7 +123,7 @@ int run_bench_comm(const Settings& settings) {
     return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
       return time_as_rank(settings, ranks, communication);
     });
-  auto rows = nlohmann::ordered_json::array();
+  auto rows = Json::array();
   if (const int status = run_with_each(settings, several_ranks(settings), {}, rows); status != 0)
     return status;
   print_comm_rows(rows, settings.flag("json"));

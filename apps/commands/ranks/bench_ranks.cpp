@@ -16,8 +16,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr int exchanges = 5;
 
 double median_of(std::vector<double> values) {

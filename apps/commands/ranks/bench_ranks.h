@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/cli/settings.h"
+#include "model/json.h"
 #include "model/parameters.h"
 #include "train/config.h"
 #include "train/ranks/ranks.h"
@@ -26,7 +27,7 @@ class RankWatch {
   /// gradients have no meaning after it.
   void watch_exchange(Parameters& parameters, const TrainConfig& config);
   /// Adds the results to an entry of `bench train --json`: medians over the steps.
-  void report(nlohmann::ordered_json& entry);
+  void report(Json& entry);
 
  private:
   Ranks& ranks_;
@@ -35,7 +36,7 @@ class RankWatch {
 };
 
 /// The same as text.
-std::string rank_report(const nlohmann::ordered_json& entry);
+std::string rank_report(const Json& entry);
 
 /// Times training with each number of processes in the key `ranks`, and compares them. Returns the exit status.
 int bench_train_ranks(const Settings& settings);

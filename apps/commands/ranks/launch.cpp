@@ -19,6 +19,7 @@
 #include "apps/run/ranks/launch_watch.h"
 #include "apps/run/ranks/library.h"
 #include "apps/run/ranks/start.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
@@ -161,7 +162,7 @@ int run_launcher(std::vector<std::string> words, const std::string& out,
   const auto end_in_time = [&] {
     watch.look();
     const auto end = watch.first_end();
-    if (!end || LaunchWatch::Clock::now() < *end + patience) return;
+    if (!end || Clock::now() < *end + patience) return;
     if (!forced) {
       say("note    the launcher is ended by force, as it is still there ", patience.count(),
           " s after a rank has ended");
@@ -169,7 +170,7 @@ int run_launcher(std::vector<std::string> words, const std::string& out,
       launcher.send(SIGTERM);  // it removes its files
     }
     forced = true;
-    if (LaunchWatch::Clock::now() > *end + patience + 2s) launcher.send(SIGKILL);
+    if (Clock::now() > *end + patience + 2s) launcher.send(SIGKILL);
   };
   // Upon other signals than this one, a launcher would kill the ranks.
   const int status = run_to_end(launcher, SIGUSR1, end_in_time);
@@ -205,8 +206,8 @@ bool is_there(const Host& host, std::chrono::duration<double> timeout) {
   std::vector<std::string> words{library.launcher, "-n",  "1", library.hydra ? "-hosts" : "--host",
                                  host.name,        "true"};
   Child trial(std::move(words), environment_of_launcher(), "/dev/null", "/dev/null");
-  const auto end = std::chrono::steady_clock::now() + timeout;
-  while (std::chrono::steady_clock::now() < end && stop_signal() == 0) {
+  const auto end = Clock::now() + timeout;
+  while (Clock::now() < end && stop_signal() == 0) {
     if (const auto status = trial.ended()) return *status == 0;
     std::this_thread::sleep_for(10ms);
   }

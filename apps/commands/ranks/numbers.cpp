@@ -14,7 +14,7 @@ std::vector<int64_t> numbers_of_ranks(const Settings& settings) {
 }
 
 int run_with_each(const Settings& settings, const std::vector<int64_t>& numbers,
-                  const std::vector<std::string>& more, nlohmann::ordered_json& rows) {
+                  const std::vector<std::string>& more, Json& rows) {
   for (const int64_t n : numbers) check_ranks(settings, n);
   catch_signals();  // which must not leave the directory behind
   const TemporaryDirectory directory("ranks");

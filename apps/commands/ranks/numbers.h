@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/cli/settings.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 
@@ -17,6 +18,6 @@ std::vector<int64_t> numbers_of_ranks(const Settings& settings);
 /// these to `rows`. `more` are options besides those of this call. Returns the exit status of the first that fails, or
 /// that is stopped, else 0. Throws usage like `check_ranks`, before the first begins.
 int run_with_each(const Settings& settings, const std::vector<int64_t>& numbers,
-                  const std::vector<std::string>& more, nlohmann::ordered_json& rows);
+                  const std::vector<std::string>& more, Json& rows);
 
 }  // namespace hewn::cli

@@ -7,6 +7,7 @@
 #include "apps/cli/suggest.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -87,11 +88,11 @@ std::string lines_of(const PlannedExchange& e, const PlanTarget& target) {
                      e.micro_steps, "\n");
 }
 
-nlohmann::ordered_json json_of(const PlannedExchange& e, const PlanTarget& target) {
-  nlohmann::ordered_json out{{"count", target.ranks},
-                             {"bytes_sent_per_step", e.bytes_sent},
-                             {"shard_optimizer", e.shards},
-                             {"peak_bytes_otherwise", e.peak_if_not}};
+Json json_of(const PlannedExchange& e, const PlanTarget& target) {
+  Json out{{"count", target.ranks},
+           {"bytes_sent_per_step", e.bytes_sent},
+           {"shard_optimizer", e.shards},
+           {"peak_bytes_otherwise", e.peak_if_not}};
   if (e.link.bytes_per_s > 0) {
     if (!e.link.name.empty()) out["network_link"] = e.link.name;
     out["network_bytes_per_second"] = e.link.bytes_per_s;

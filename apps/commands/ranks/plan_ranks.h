@@ -5,6 +5,7 @@
 
 #include "apps/cli/settings.h"
 #include "kernels/gpu/runtime/known.h"
+#include "model/json.h"
 #include "train/plan.h"
 
 namespace hewn::cli {
@@ -39,6 +40,6 @@ PlannedExchange plan_exchange(const Link& link, const TrainConfig& config, const
 /// The lines of `hewn plan` on it.
 std::string lines_of(const PlannedExchange& exchange, const PlanTarget& target);
 /// The same as JSON.
-nlohmann::ordered_json json_of(const PlannedExchange& exchange, const PlanTarget& target);
+Json json_of(const PlannedExchange& exchange, const PlanTarget& target);
 
 }  // namespace hewn::cli

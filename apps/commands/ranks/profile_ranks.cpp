@@ -12,8 +12,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr size_t most_columns = 8;  // of ranks, each with its own
 
 // Milliseconds per step of one kernel, or of what is no kernel, by rank.
@@ -71,9 +69,8 @@ Json gather_profiles(Ranks& ranks, const StepProfile& profile, const Traffic& tr
                   {"waited_ms", traffic.seconds_waited / steps * 1e3},
                   {"bytes_sent", traffic.bytes_sent / profile.steps()},
                   {"kernels", kernels}};
-  Json all = Json::array();
-  for (const std::string& theirs : ranks.gather(json_text(mine))) all.push_back(Json::parse(theirs));
-  return all;
+  return json_list(ranks.gather(json_text(mine)),
+                   [](const std::string& theirs) { return Json::parse(theirs); });
 }
 
 std::string rank_profile_table(const Json& ranks) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
@@ -34,11 +35,7 @@ constexpr double dead_below = 1e-3;             // a unit whose |f(z)| stays bel
 constexpr int64_t most_untrained = 20'000'000;  // parameters of a model whose first weights are drawn again
 constexpr double most_generated = 2.5e9;        // parameters times tokens
 
-Row numbers_of(const std::vector<double>& values) {
-  Row out = Row::array();
-  for (const double v : values) out.push_back(short_number(v));
-  return out;
-}
+Row numbers_of(const std::vector<double>& values) { return json_list(values, short_number); }
 
 Row histogram_of(const std::vector<double>& values) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
@@ -80,27 +77,23 @@ Row induction_scores(const InspectedModel& model) {
   run_pass(*model.run.model, tokens, targets, pass);
   Row scores = Row::array();
   for (const AttentionMaps& maps : pass.attention()) {
-    Row heads = Row::array();
-    for (int64_t h = 0; h < maps.H; ++h) heads.push_back(short_number(induction_score(maps, h, period)));
-    scores.push_back(std::move(heads));
+    std::vector<double> heads;
+    for (int64_t h = 0; h < maps.H; ++h) heads.push_back(induction_score(maps, h, period));
+    scores.push_back(numbers_of(heads));
   }
   return scores;
 }
 
 Row read_tokens(const InspectedModel& model, size_t n) {
-  Row out = Row::array();
-  for (size_t i = 0; i < n; ++i) out.push_back(model.token(model.tokens[i]));
-  return out;
+  return json_list(std::span(model.tokens).first(n), [&](int32_t id) { return model.token(id); });
 }
 
 Row shares_of(const InspectedModel& model, const std::vector<TokenShare>& shares) {
-  Row out = Row::array();
-  for (const TokenShare& s : shares) {
+  return json_list(shares, [&](const TokenShare& s) {
     Row token = model.token(s.token);
     token["share"] = short_number(s.share);
-    out.push_back(std::move(token));
-  }
-  return out;
+    return token;
+  });
 }
 
 // The first n rows of a matrix.
@@ -259,8 +252,7 @@ Row lens_row(const InspectedModel& model, const LensPass& pass) {
           {{"top", shares_of(model, cell.top)}, {"target", short_number(cell.target)}, {"rank", cell.rank}});
     depths.push_back({{"after", depth == 0 ? "embeddings" : join("block ", depth - 1)}, {"cells", cells}});
   }
-  Row follow = Row::array();
-  for (const int32_t id : targets) follow.push_back(model.token(id));
+  const Row follow = json_list(targets, [&](int32_t id) { return model.token(id); });
   return {
       {"text", model.of_text}, {"tokens", read_tokens(model, n)}, {"targets", follow}, {"depths", depths}};
 }

@@ -30,7 +30,7 @@ uintmax_t bytes_of_data(const std::string& dataset) {
   uintmax_t bytes = 0;
   for (const DatasetPart& part : parse_dataset(dataset)) {
     const bool directory = path_is_directory(part.spec);
-    const auto files = directory ? entries_of(part.spec) : std::vector<std::filesystem::path>{part.spec};
+    const auto files = directory ? entries_of(part.spec) : std::vector<fs::path>{part.spec};
     for (const auto& file : files)
       if (path_is_file(file)) bytes += file_bytes(file);
   }

@@ -28,7 +28,7 @@ namespace {
 constexpr size_t most_reported = 32;  // runs on a page
 
 bool looks_like_run(const std::string& path) {
-  const std::filesystem::path run(path);
+  const fs::path run(path);
   for (const char* name : {configuration_file, "metrics.jsonl", checkpoints_directory, "env.json"})
     if (path_exists(run / name)) return true;
   return false;

@@ -21,8 +21,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr size_t most_points = 1000;                 // of a curve
 constexpr size_t most_texts = 8;                     // kept samples that are shown
 constexpr size_t most_text_bytes = 2000;             // of one of them
@@ -57,10 +55,8 @@ Row part_series_row(const PartSeries& series) {
           {"values", Row::array()},
           {"lines", series.steps.size()}};
   for (const size_t i : thinned(series.steps.size())) {
-    Row line = Row::array();
-    for (const double value : series.values[i]) line.push_back(number_or_null(value));
     out["steps"].push_back(series.steps[i]);
-    out["values"].push_back(std::move(line));
+    out["values"].push_back(json_list(series.values[i], number_or_null));
   }
   return out;
 }

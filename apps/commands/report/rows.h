@@ -7,11 +7,12 @@
 #include <optional>
 #include <string>
 
+#include "model/json.h"
 #include "train/data/data.h"
 
 namespace hewn::cli {
 
-using Row = nlohmann::ordered_json;
+using Row = Json;
 
 /// A row without data.
 Row missing_row(const std::string& reason, const std::string& command = "");
@@ -25,7 +26,8 @@ struct ReferenceLosses {
   std::optional<double> uniform;  ///< without any knowledge: ln V, of a classifier ln(labels), of pairs ln 2
   std::string of_uniform;         ///< "ln V = ln 65"
   std::vector<std::string> notes = {};  ///< why one is missing
-  std::vector<int32_t> text = {};  ///< the first tokens or document of the validation text, for pictures of the model
+  std::vector<int32_t> text =
+      {};  ///< the first tokens or document of the validation text, for pictures of the model
 };
 /// Those of a run, read from its files and its dataset; the bigram loss is left out, with a note, where it would take
 /// more than a few seconds.

@@ -13,14 +13,13 @@
 #include "apps/run/text/methods.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/json.h"
 #include "train/scores/texts/answer_scores.h"
 #include "train/scores/texts/words.h"
 
 namespace hewn::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// The methods named by `methods`, or all of them.
 std::vector<DecodingMethod> methods_of(const Settings& settings, const TextEncoder& texts, const Ends& ends) {
@@ -127,9 +126,8 @@ void add_lines(ScoreReport& report, const Settings& settings, const std::string&
                const std::vector<AnswerRow>& rows) {
   const Bootstrap bootstrap{.seed = static_cast<uint64_t>(settings.integer("seed"))};
   for (const AnswerMetric& metric : answer_metrics()) {
-    ScoredRows scored{.name = std::filesystem::path(source).stem().string(),
-                      .method = method,
-                      .metric = std::string(metric.name)};
+    ScoredRows scored{
+        .name = fs::path(source).stem().string(), .method = method, .metric = std::string(metric.name)};
     scored.value = metric.value;
     scored.hit = metric.hit;
     for (const auto& run : answers) scored.runs.push_back(figures_of(metric, run, rows));

@@ -14,8 +14,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The answers of one run to all tasks.
 using TaskAnswers = std::vector<std::vector<EvalAnswer>>;
 

@@ -13,6 +13,7 @@
 #include "apps/cli/settings.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
@@ -39,10 +40,10 @@ SweepLock::SweepLock(const std::string& directory) {
   const std::string file = directory + "/.lock";
   lock_ = Descriptor(retried(::open, file.c_str(), O_RDWR | O_CREAT, 0666));  // inherited by the runs
   if (!lock_.is_open()) fail_at(ErrorCode::failed, file, "cannot be opened", errno);
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   for (bool said = false; retried(::flock, lock_.get(), LOCK_EX | LOCK_NB) != 0;) {
     if (errno != EWOULDBLOCK) fail_at(ErrorCode::failed, file, "cannot be locked", errno);
-    const auto waited = std::chrono::steady_clock::now() - start;
+    const auto waited = Clock::now() - start;
     if (const pid_t holder = running_holder(file))
       fail(ErrorCode::failed, "the sweep in ", directory, " is in use by process ", holder,
            "; wait for it to end, or choose another --out_dir");

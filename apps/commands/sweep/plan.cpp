@@ -1,7 +1,6 @@
 #include "apps/commands/sweep/plan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/run_config.h"
 #include "apps/run/train_setup.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/checksum.h"
 #include "core/io/limits.h"
@@ -24,8 +24,6 @@
 
 namespace hewn::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // What runs of one shape have in common.
 struct SweepShape {
@@ -55,10 +53,10 @@ std::string shape_key(const TrainConfig& config, const Settings& settings) {
 
 double seconds_of_call(Executor& device, const std::function<void()>& call) {
   device.sync();
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   call();
   device.sync();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seconds_since(start);
 }
 
 // Times a few steps and a validation batch of a new model on the run's own data.
@@ -179,11 +177,8 @@ size_t memory_of(std::vector<size_t> peaks, int64_t at_once) {
 
 std::string grid_text(const SweepDefinition& sweep) {
   std::string text;
-  for (const GridKey& g : sweep.grid) {
-    std::string values;
-    for (const std::string& value : g.values) values += (values.empty() ? "" : ", ") + value;
-    text += join(text.empty() ? "" : " x ", g.key, " (", values, ")");
-  }
+  for (const GridKey& g : sweep.grid)
+    text += join(text.empty() ? "" : " x ", g.key, " (", list_text(g.values, ", "), ")");
   if (sweep.seeds > 1) text += join(text.empty() ? "" : " x ", sweep.seeds, " seeds");
   return text;
 }

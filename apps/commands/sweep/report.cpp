@@ -12,8 +12,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 Json grid_json(const std::vector<std::pair<std::string, std::string>>& grid) {
   Json out = Json::object();
   for (const auto& [key, value] : grid) out[key] = value;
@@ -40,15 +38,13 @@ Json ranking_json(const std::vector<RankedCombination>& ranking) {
 }
 
 Json failed_json(const SweepOutcome& outcome) {
-  Json failed = Json::array();
-  for (const auto& [name, error] : outcome.failed) failed.push_back({{"run", name}, {"error", error}});
-  return failed;
+  return json_list(outcome.failed, [](const auto& run) -> Json {
+    return {{"run", run.first}, {"error", run.second}};
+  });
 }
 
 Json results_json(const std::vector<SweepResult>& results) {
-  Json out = Json::array();
-  for (const SweepResult& r : results) out.push_back(Json::parse(to_json(r)));
-  return out;
+  return json_list(results, [](const SweepResult& r) { return Json::parse(to_json(r)); });
 }
 
 // The validation losses of a run by step: [[0, 4.2], [250, 2.1]].

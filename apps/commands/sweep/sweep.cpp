@@ -20,7 +20,7 @@ namespace {
 
 // By default, a sweep of the configuration that a run keeps is in the run's directory.
 std::string directory_of(const Settings& settings) {
-  const std::filesystem::path config = settings.config, run = config.parent_path();
+  const fs::path config = settings.config, run = config.parent_path();
   const bool of_run = config.filename() == configuration_file && path_exists(run / checkpoints_directory);
   const bool chosen = settings.given("out_dir") && !settings.where("out_dir").starts_with(settings.config);
   std::string directory = of_run && !chosen ? (run / "sweep").string() : settings.text("out_dir");

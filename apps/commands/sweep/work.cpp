@@ -13,15 +13,16 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/system/child.h"
 #include "apps/cli/terminal.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
+#include "model/json.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/find_checkpoint.h"
 
 namespace hewn::cli {
 namespace {
-using Clock = std::chrono::steady_clock;
 
 // What the last lines of a run's messages report: the error, if there is one.
 std::string last_error(const std::string& log) {
@@ -77,7 +78,7 @@ class SweepJob {
   void send(int signal) const { child_->send(signal); }
   const SweepRun& run() const { return run_; }
   const std::string& error() const { return error_; }
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  double seconds() const { return seconds_since(start_); }
 
   // What the files of the finished run hold.
   SweepResult result() const {
@@ -146,7 +147,7 @@ class SweepJob {
   void add_grad_norms(SweepResult& r) const {
     std::ifstream in(run_.directory + "/metrics.jsonl");
     for (std::string line; std::getline(in, line);) {
-      const auto entry = nlohmann::ordered_json::parse(line, nullptr, false);
+      const auto entry = Json::parse(line, nullptr, false);
       if (!entry.is_object() || entry.value("step", -1) != 0 || !entry.contains("grad_norms")) continue;
       for (const auto& [part, norm] : entry["grad_norms"].items())
         if (norm.is_number()) r.grad_norms.emplace_back(part, norm.get<double>());

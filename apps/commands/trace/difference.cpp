@@ -14,8 +14,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The settings of the other trace: another type, device or run.
 Settings other_settings(const Settings& settings) {
   const std::string what = settings.text("diff"), where = settings.where("diff");

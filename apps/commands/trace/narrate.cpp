@@ -12,10 +12,8 @@ namespace {
 constexpr int64_t most_elements = 12;
 
 std::string inputs_text(const TracedNode& node, const NodeNames& names) {
-  std::string text;
-  for (const TracedInput& input : node.inputs)
-    text += (text.empty() ? "" : ", ") + input_label(input.edge, names);
-  return text;
+  return list_text(node.inputs, ", ",
+                   [&](const TracedInput& input) { return input_label(input.edge, names); });
 }
 
 // "sets w, adds to #0"
@@ -67,7 +65,9 @@ std::string tensor_text(const TensorSummary& tensor) {
   if (n > most_elements || std::ssize(tensor.values) != n || n == 0)
     return join(tensor.shape, ", mean ", number_text(tensor.mean), ", std ", number_text(tensor.deviation),
                 tensor.partial ? join(", none in ", tensor.not_finite) : "");
-  const auto text_of = [&](double v) { return tensor.partial && !std::isfinite(v) ? "none" : number_text(v); };
+  const auto text_of = [&](double v) {
+    return tensor.partial && !std::isfinite(v) ? "none" : number_text(v);
+  };
   if (tensor.shape.rank() == 0) return text_of(tensor.values[0]);
   std::string text = "[";
   for (int64_t i = 0; i < n; ++i)

@@ -15,8 +15,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // The part of the model and the operation: "h.0.attn.softmax".
 std::string place_of_node(const TracedNode& node) {
   return node.scope.empty() ? node.info->name : join(node.scope, ".", node.info->name);
@@ -51,9 +49,7 @@ const TracedNode& find_node(const Settings& settings, const Trace& trace, const 
 }
 
 std::string term_numbers(const SumTerm& term) {
-  std::string text;
-  for (const double factor : term.factors) text += (text.empty() ? "" : " * ") + number_text(factor);
-  return text;
+  return list_text(term.factors, " * ", [](double factor) { return number_text(factor); });
 }
 
 std::string sum_text(const ShownSum& sum) {
@@ -98,9 +94,9 @@ Json origin_json(const TracedNode& node, const NodeNames& names, const std::vect
   json["index"] = index;
   json["value"] = origin.value;
   json["grad"] = origin.grad ? Json(*origin.grad) : Json();
-  json["operands"] = Json::array();
-  for (const NamedNumber& operand : origin.operands)
-    json["operands"].push_back({{"name", operand.name}, {"value", operand.value}});
+  json["operands"] = json_list(origin.operands, [](const NamedNumber& n) -> Json {
+    return {{"name", n.name}, {"value", n.value}};
+  });
   if (!origin.note.empty()) json["note"] = origin.note;
   if (!origin.sum) return json;
   Json terms = Json::array();

@@ -28,8 +28,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr size_t most_page_bytes = 16'000'000;  // of data: what browsers open without delay
 
 bool wants_page(const Settings& settings) { return settings.flag("page") || settings.has("out"); }
@@ -129,9 +127,9 @@ Json formula_json(const std::string& formula, const TracedFormula& traced) {
 
 Json model_json(const ModelTrace& traced) {
   Json json{{"format", "hewn-trace"}, {"version", 1}, {"loss", traced.loss}};
-  json["tokens"] = Json::array();
-  for (const TracedToken& token : traced.tokens)
-    json["tokens"].push_back({{"id", token.id}, {"text", token.text}});
+  json["tokens"] = json_list(traced.tokens, [](const TracedToken& token) -> Json {
+    return {{"id", token.id}, {"text", token.text}};
+  });
   json.update(trace_json(traced.trace));
   return json;
 }

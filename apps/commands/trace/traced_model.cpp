@@ -19,8 +19,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int64_t byte_values = 256;
 
 std::string text_of(const Settings& settings, const std::string& path) {

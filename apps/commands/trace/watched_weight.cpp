@@ -20,7 +20,6 @@
 
 namespace hewn::cli {
 namespace {
-using Json = nlohmann::ordered_json;
 
 /// The element before and after a step.
 struct WatchedStep {

@@ -7,30 +7,25 @@
 #include "apps/cli/format.h"
 #include "apps/page/report/svg.h"
 #include "core/text.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
 
-using FigureJson = nlohmann::ordered_json;
+bool has_row(const Json& run, const char* row) { return run.contains(row) && !run[row].contains("missing"); }
 
-bool has_row(const FigureJson& run, const char* row) {
-  return run.contains(row) && !run[row].contains("missing");
-}
-
-std::vector<double> drawn_numbers(const FigureJson& values) {
+std::vector<double> drawn_numbers(const Json& values) {
   std::vector<double> out;
-  for (const FigureJson& v : values) out.push_back(v.is_number() ? v.get<double>() : std::nan(""));
+  for (const Json& v : values) out.push_back(v.is_number() ? v.get<double>() : std::nan(""));
   return out;
 }
 
-double drawn_number(const FigureJson& value) {
-  return value.is_number() ? value.get<double>() : std::nan("");
-}
+double drawn_number(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
-std::string drawn_text_of(const FigureJson& value) { return number_text(drawn_number(value), 3); }
+std::string drawn_text_of(const Json& value) { return number_text(drawn_number(value), 3); }
 
 // A token as a visible text of at most 12 characters.
-std::string visible(const FigureJson& token) {
+std::string visible(const Json& token) {
   std::string out;
   size_t characters = 0;
   for (const char c : token.at("text").get<std::string>()) {
@@ -48,24 +43,24 @@ std::string visible(const FigureJson& token) {
   return out;
 }
 
-SvgCurve curve_of(const std::string& name, const FigureJson& series) {
+SvgCurve curve_of(const std::string& name, const Json& series) {
   return {.name = name, .x = drawn_numbers(series.at("steps")), .y = drawn_numbers(series.at("values"))};
 }
 
-void add_losses(std::vector<Figure>& figures, const FigureJson& report) {
+void add_losses(std::vector<Figure>& figures, const Json& report) {
   std::vector<SvgCurve> curves;
   double most = 1;
-  for (const FigureJson& run : report.at("runs")) {
+  for (const Json& run : report.at("runs")) {
     if (!has_row(run, "losses")) continue;
     for (const char* name : {"loss", "val_loss"}) {
-      const FigureJson& series = run["losses"].at("series");
+      const Json& series = run["losses"].at("series");
       if (!series.contains(name)) continue;
       curves.push_back(curve_of(join(run.at("name").get<std::string>(), ": ", name), series[name]));
       for (const double x : curves.back().x) most = std::max(most, x);
     }
   }
   if (curves.empty()) return;
-  for (const FigureJson& run : report["runs"]) {
+  for (const Json& run : report["runs"]) {
     if (!has_row(run, "losses")) continue;
     for (const char* name : {"uniform", "bigram", "floor"})
       if (run["losses"].contains(name)) {
@@ -80,24 +75,24 @@ void add_losses(std::vector<Figure>& figures, const FigureJson& report) {
   figures.push_back({"losses", svg_curves("Losses", curves, {.x = "step", .y = "nats per target"})});
 }
 
-void add_schedule(std::vector<Figure>& figures, const FigureJson& report) {
+void add_schedule(std::vector<Figure>& figures, const Json& report) {
   for (const char* name : {"learning_rate", "grad_norm", "clip_factor", "tokens_per_s"}) {
     std::vector<SvgCurve> curves;
-    for (const FigureJson& run : report.at("runs"))
+    for (const Json& run : report.at("runs"))
       if (has_row(run, "schedule") && run["schedule"].contains(name))
         curves.push_back(curve_of(run.at("name").get<std::string>(), run["schedule"][name]));
     if (!curves.empty()) figures.push_back({name, svg_curves(name, curves, {.x = "step", .y = name})});
   }
 }
 
-void add_depth(std::vector<Figure>& figures, const FigureJson& run) {
+void add_depth(std::vector<Figure>& figures, const Json& run) {
   if (!has_row(run, "depth")) return;
   for (const auto& [name, row] : run["depth"].items()) {
     std::vector<SvgCurve> curves;
     for (size_t p = 0; p < row.at("parts").size(); ++p) {
       SvgCurve curve{
           .name = row["parts"][p].get<std::string>(), .x = drawn_numbers(row.at("steps")), .y = {}};
-      for (const FigureJson& values : row.at("values")) curve.y.push_back(drawn_number(values.at(p)));
+      for (const Json& values : row.at("values")) curve.y.push_back(drawn_number(values.at(p)));
       curves.push_back(std::move(curve));
     }
     figures.push_back(
@@ -129,9 +124,9 @@ std::vector<uint16_t> numbers_in(const std::string& text) {
   return out;
 }
 
-void add_attention(std::vector<Figure>& figures, const FigureJson& run) {
+void add_attention(std::vector<Figure>& figures, const Json& run) {
   if (!has_row(run, "attention")) return;
-  const FigureJson& row = run["attention"];
+  const Json& row = run["attention"];
   const size_t T = row.at("tokens").size(), heads = row.at("heads").get<size_t>(),
                layers = row.at("layers").get<size_t>();
   const std::vector<uint16_t> weights = numbers_in(row.at("weights").get<std::string>());
@@ -147,9 +142,9 @@ void add_attention(std::vector<Figure>& figures, const FigureJson& run) {
   figures.push_back({"attention", svg_grids("Attention: queries down, keys across", grids, heads)});
 }
 
-void add_planes(std::vector<Figure>& figures, const FigureJson& run) {
+void add_planes(std::vector<Figure>& figures, const Json& run) {
   if (!has_row(run, "embeddings")) return;
-  const FigureJson& row = run["embeddings"];
+  const Json& row = run["embeddings"];
   for (const char* name : {"pca", "tsne"}) {
     if (row.at(name).contains("missing")) continue;
     std::vector<SvgPoints> groups;
@@ -168,21 +163,21 @@ void add_planes(std::vector<Figure>& figures, const FigureJson& run) {
   }
 }
 
-void add_positions(std::vector<Figure>& figures, const FigureJson& run) {
+void add_positions(std::vector<Figure>& figures, const Json& run) {
   if (!has_row(run, "positions")) return;
-  const FigureJson& similarity = run["positions"].at("similarity");
+  const Json& similarity = run["positions"].at("similarity");
   const SvgGrid grid{"", similarity.size(), similarity.size(),
                      [&](size_t r, size_t c) { return drawn_number(similarity.at(r).at(c)); }};
   figures.push_back({"positions", svg_grids("Similarity of positions", {grid}, 1)});
 }
 
-void add_activations(std::vector<Figure>& figures, const FigureJson& run) {
+void add_activations(std::vector<Figure>& figures, const Json& run) {
   if (!has_row(run, "activations")) return;
-  const FigureJson& layers = run["activations"].at("layers");
+  const Json& layers = run["activations"].at("layers");
   for (const char* side : {"before", "after"}) {
     std::vector<SvgCurve> curves;
     for (size_t l = 0; l < layers.size(); ++l) {
-      const FigureJson& histogram = layers[l].at(side);
+      const Json& histogram = layers[l].at(side);
       const double from = drawn_number(histogram.at("from")), to = drawn_number(histogram.at("to"));
       SvgCurve curve{.name = join("layer ", l), .x = {}, .y = drawn_numbers(histogram.at("counts"))};
       for (size_t i = 0; i < curve.y.size(); ++i)
@@ -195,13 +190,13 @@ void add_activations(std::vector<Figure>& figures, const FigureJson& run) {
   }
 }
 
-void add_lens(std::vector<Figure>& figures, const FigureJson& run) {
+void add_lens(std::vector<Figure>& figures, const Json& run) {
   if (has_row(run, "lens")) {
     std::vector<std::vector<std::string>> rows{{""}};
-    for (const FigureJson& token : run["lens"].at("tokens")) rows[0].push_back(visible(token));
-    for (const FigureJson& depth : run["lens"].at("depths")) {
+    for (const Json& token : run["lens"].at("tokens")) rows[0].push_back(visible(token));
+    for (const Json& depth : run["lens"].at("depths")) {
       std::vector<std::string> row{depth.at("after").get<std::string>()};
-      for (const FigureJson& cell : depth.at("cells"))
+      for (const Json& cell : depth.at("cells"))
         row.push_back(visible(cell.at("top").at(0)) + " " +
                       fixed(drawn_number(cell["top"][0].at("share")), 2));
       rows.push_back(std::move(row));
@@ -211,17 +206,17 @@ void add_lens(std::vector<Figure>& figures, const FigureJson& run) {
   if (!has_row(run, "gradient")) return;
   std::vector<SvgBar> bars;
   for (const char* side : {"up", "down"})
-    for (const FigureJson& token : run["gradient"].at(side))
+    for (const Json& token : run["gradient"].at(side))
       bars.push_back({.name = visible(token),
                       .text = drawn_text_of(token.at("share")),
                       .value = drawn_number(token["share"])});
   figures.push_back({"gradient", svg_bars("Logits pushed up and down by a step of the head", bars)});
 }
 
-void add_kernels(std::vector<Figure>& figures, const FigureJson& run) {
+void add_kernels(std::vector<Figure>& figures, const Json& run) {
   if (has_row(run, "profile")) {
     std::vector<SvgBar> bars;
-    for (const FigureJson& k : run["profile"].at("kernels"))
+    for (const Json& k : run["profile"].at("kernels"))
       bars.push_back(
           {.name = join(k.value("scope", ""), " ", k.value("op", ""), ", ", k.value("phase", "")),
            .text = join(drawn_text_of(k.at("ms")), " ms, ", drawn_text_of(k.at("roof_percent")), "% of roof"),
@@ -236,9 +231,9 @@ void add_kernels(std::vector<Figure>& figures, const FigureJson& run) {
 
 }  // namespace
 
-std::vector<Figure> report_figures(const FigureJson& report) {
+std::vector<Figure> report_figures(const Json& report) {
   std::vector<Figure> figures;
-  const FigureJson& run = report.at("runs").at(0);
+  const Json& run = report.at("runs").at(0);
   add_losses(figures, report);
   add_schedule(figures, report);
   add_depth(figures, run);

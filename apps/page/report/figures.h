@@ -1,8 +1,9 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
+
+#include "model/json.h"
 
 namespace hewn::cli {
 
@@ -13,6 +14,6 @@ struct Figure {
 
 /// The pictures of a report as drawings: curves of all its runs, the others of its first run. Rows without data have
 /// none. Throws nlohmann's exceptions for JSON of another form.
-std::vector<Figure> report_figures(const nlohmann::ordered_json& report);
+std::vector<Figure> report_figures(const Json& report);
 
 }  // namespace hewn::cli

@@ -5,11 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/line_file.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 void add_parts(PartSeries& series, int64_t step, const Json& numbers) {
   std::vector<double> row(series.parts.size(), std::nan(""));

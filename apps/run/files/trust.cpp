@@ -17,8 +17,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr size_t most_bytes = size_t{1} << 20;
 
 bool is_file(const std::string& path) {

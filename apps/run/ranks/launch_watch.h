@@ -4,23 +4,21 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
+
+#include "core/base/clock.h"
+#include "core/base/not_copied.h"
 
 namespace hewn::cli {
 
 /// The ranks on this host. Each connects to a socket of the watch, and the kernel closes the connection when the rank ends,
 /// in whatever way.
-class LaunchWatch {
+class LaunchWatch : NotCopied {
  public:
-  using Clock = std::chrono::steady_clock;
-
   /// Listens under a name that the kernel chooses. If it cannot, no rank will be seen.
   LaunchWatch();
-  LaunchWatch(const LaunchWatch&) = delete;
-  LaunchWatch& operator=(const LaunchWatch&) = delete;
   ~LaunchWatch();
 
   /// What ranks need in their environment to find this watch.

@@ -10,8 +10,6 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 // The library's path; that beside the program if there is none.
 std::string path_of_library() {
   const fs::path beside = fs::path(running_program()).parent_path(), name = "libhewn_mpi.so";

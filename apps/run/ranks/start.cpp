@@ -14,11 +14,10 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string message_of(const Settings& settings, const TrainStart& start) {
-  Json values = Json::array();
-  for (const Assignment& a : settings.assignments()) values.push_back({a.key, a.value, a.where});
+  const Json values = json_list(settings.assignments(), [](const Assignment& a) {
+    return Json{a.key, a.value, a.where};
+  });
   return exact_json_text(Json{{"settings", values},
                               {"resumed", start.resumed},
                               {"weights", start.has_weights()},

@@ -10,7 +10,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Cells = std::vector<std::vector<std::string>>;
 
 bool compares(const ScoreReport& report) { return report.runs.size() > 1; }
@@ -27,8 +26,8 @@ Json json_of(const ScoreLine& line, bool compares) {
 }
 
 std::string json_report(const ScoreReport& report) {
-  Json all{{"runs", report.runs}, {"tasks", Json::array()}};
-  for (const ScoreLine& line : report.lines) all["tasks"].push_back(json_of(line, compares(report)));
+  const auto task = [&](const ScoreLine& line) { return json_of(line, compares(report)); };
+  Json all{{"runs", report.runs}, {"tasks", json_list(report.lines, task)}};
   all["mean"] = report.mean ? Json(report.mean->value) : Json();
   if (report.mean) all.update({{"mean_low", report.mean->low}, {"mean_high", report.mean->high}});
   return json_text(all, 2) + "\n";

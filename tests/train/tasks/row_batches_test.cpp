@@ -138,7 +138,6 @@ TEST_CASE("row batches: by length, the longest first") {
   CHECK(batches.rows_of(0) == std::vector<int64_t>{2, 3});
   CHECK(batches.rows_of(1) == std::vector<int64_t>{0, 4});
   CHECK(batches.rows_of(2) == std::vector<int64_t>{1});
-  CHECK(batches.longest() == 5);
   CHECK(fails(ErrorCode::usage, {"batch 3 is out of range"}, [&] { batches.rows_of(3); }));
 }
 

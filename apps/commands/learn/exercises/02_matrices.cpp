@@ -57,15 +57,12 @@ void in_training(Lesson& lesson, Training& training) {
 }  // namespace matrices
 
 const Exercise& linear_backward_exercise() {
-  static const Exercise exercise{.lesson = "linear_backward",
-                                 .parameters = {{"x", Role::array},
-                                                {"w", Role::array},
-                                                {"dy", Role::array},
-                                                {"dx", Role::adds},
-                                                {"dw", Role::adds},
-                                                {"db", Role::adds}},
-                                 .cases = matrices::cases,
-                                 .in_training = matrices::in_training};
+  using enum Role;
+  static const Exercise exercise{
+      .lesson = "linear_backward",
+      .parameters = {{"x", array}, {"w", array}, {"dy", array}, {"dx", adds}, {"dw", adds}, {"db", adds}},
+      .cases = matrices::cases,
+      .in_training = matrices::in_training};
   return exercise;
 }
 

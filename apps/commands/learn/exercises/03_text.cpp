@@ -10,11 +10,6 @@
 namespace hewn::cli::learn {
 namespace embeddings {
 
-Tensor tensor_of(const std::vector<int>& ids) {
-  return Tensor::from(cpu(), std::vector<int32_t>(ids.begin(), ids.end()),
-                      Shape{static_cast<int64_t>(ids.size())});
-}
-
 LessonCase case_of(std::string name, Rng& rng, const std::vector<int>& ids, int vocabulary, int width,
                    double size = 1) {
   const auto n = static_cast<int>(ids.size());
@@ -59,8 +54,7 @@ void in_training(Lesson& lesson, Training& training) {
       const Matrix table = at.input(input);
       at.contribute(input, lesson.run({ids_value(1, n, ids), dy, Matrix(table.rows, table.cols)})[0]);
     };
-    std::vector<int> ids;
-    for (const double id : tokens.values) ids.push_back(static_cast<int>(id));
+    std::vector<int> ids(tokens.values.begin(), tokens.values.end());
     replace(0, ids);
     if (!positions) return;
     for (int i = 0; i < n; ++i) ids[static_cast<size_t>(i)] = i % tokens.cols;

@@ -14,11 +14,6 @@ namespace losses {
 
 constexpr int masked = -100;
 
-Tensor tensor_of(const std::vector<int>& targets) {
-  return Tensor::from(cpu(), std::vector<int32_t>(targets.begin(), targets.end()),
-                      Shape{static_cast<int64_t>(targets.size())});
-}
-
 LessonCase case_of(std::string name, const Matrix& logits, const std::vector<int>& targets, bool measured) {
   const Tensor z = leaf(logits, "logits");
   Tape tape;
@@ -57,8 +52,8 @@ std::vector<LessonCase> cases() {
 void in_training(Lesson& lesson, Training& training) {
   const auto backward = [&](NodeAt& at) {
     const Tensor x = constant(at.input(0)), weight = constant(at.input(1));
-    std::vector<int> targets;
-    for (const double id : at.input(3).values) targets.push_back(static_cast<int>(id));
+    const Matrix ids = at.input(3);
+    const std::vector<int> targets(ids.values.begin(), ids.values.end());
     const Matrix p = matrix_of(softmax(matmul(x, weight, false, true)));
     Matrix dlogits = lesson.run({p, ids_value(1, p.rows, targets), Matrix(p.rows, p.cols)})[0];
     for (double& g : dlogits.values) g *= at.dy()(0, 0);

@@ -66,17 +66,11 @@ std::vector<LessonCase> cases() {
   };
 }
 
-/// What the forward pass kept of each row: its mean and rstd.
-Matrix stats_of(const Node& node) {
-  for (const SavedField& field : node.saved())
-    if (std::string_view(field.name) == "stats") return matrix_of(field.value->get());
-  fail(ErrorCode::failed, "layernorm keeps no stats");
-}
-
 /// All layer norms of the model. The gradients of their weights and biases stay the engine's.
 void in_training(Lesson& lesson, Training& training) {
   const auto backward = [&](NodeAt& at) {
-    const Matrix x = at.input(0), weight = at.input(1), stats = stats_of(at.node());
+    const Matrix x = at.input(0), weight = at.input(1),
+                 stats = saved_in(at.node(), "stats");  // of each row: its mean and rstd
     Matrix y(x.rows, x.cols), rstd(x.rows, 1), dy = at.dy();
     for (int r = 0; r < x.rows; ++r) {
       rstd(r, 0) = stats(r, 1);

@@ -86,17 +86,18 @@ void in_training(Lesson& lesson, Training& training) {
 }  // namespace learning
 
 const Exercise& adamw_step_exercise() {
+  using enum Role;
   static const Exercise exercise{.lesson = "adamw_step",
-                                 .parameters = {{"g", Role::array},
-                                                {"lr", Role::real},
-                                                {"beta1", Role::real},
-                                                {"beta2", Role::real},
-                                                {"eps", Role::real},
-                                                {"weight_decay", Role::real},
-                                                {"step", Role::integer},
-                                                {"w", Role::updates},
-                                                {"m", Role::updates},
-                                                {"v", Role::updates}},
+                                 .parameters = {{"g", array},
+                                                {"lr", real},
+                                                {"beta1", real},
+                                                {"beta2", real},
+                                                {"eps", real},
+                                                {"weight_decay", real},
+                                                {"step", integer},
+                                                {"w", updates},
+                                                {"m", updates},
+                                                {"v", updates}},
                                  .cases = learning::cases,
                                  .in_training = learning::in_training};
   return exercise;

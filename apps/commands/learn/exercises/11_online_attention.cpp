@@ -45,11 +45,7 @@ Matrix factors(int tokens, double dropout) {
 }
 
 /// What attention keeps of each query besides its output: the logarithm of its sum of exponentials.
-Matrix lse_of(const Node& node) {
-  for (const SavedField& field : node.saved())
-    if (std::string_view(field.name) == "lse") return matrix_of(field.value->get());
-  fail(ErrorCode::failed, "attention keeps no lse");
-}
+Matrix lse_of(const Node& node) { return saved_in(node, "lse"); }
 
 LessonCase case_of(std::string name, const Head& h, double dropout, bool measured) {
   const Tensor q = leaf(h.q, "q"), k = leaf(h.k, "k"), v = leaf(h.v, "v");
@@ -150,17 +146,18 @@ void in_training(Lesson& lesson, Training& training) {
 }  // namespace online_attention
 
 const Exercise& online_attention_exercise() {
+  using enum Role;
   static const Exercise exercise{.lesson = "online_attention",
-                                 .parameters = {{"q", Role::array},
-                                                {"k", Role::array},
-                                                {"v", Role::array},
-                                                {"keep", Role::array},
-                                                {"dy", Role::array},
-                                                {"y", Role::sets},
-                                                {"lse", Role::sets},
-                                                {"dq", Role::adds},
-                                                {"dk", Role::adds},
-                                                {"dv", Role::adds}},
+                                 .parameters = {{"q", array},
+                                                {"k", array},
+                                                {"v", array},
+                                                {"keep", array},
+                                                {"dy", array},
+                                                {"y", sets},
+                                                {"lse", sets},
+                                                {"dq", adds},
+                                                {"dk", adds},
+                                                {"dv", adds}},
                                  .cases = online_attention::cases,
                                  .in_training = online_attention::in_training};
   return exercise;

@@ -62,15 +62,12 @@ std::vector<LessonCase> cases() {
 }  // namespace gpu
 
 const Exercise& matmul_shared_exercise() {
+  using enum Role;
   static const KernelRules rules{
       .grid = gpu::grid, .most_loads = gpu::tiled_loads, .plain_loads = gpu::plain_loads};
   static const Exercise exercise{
       .lesson = "matmul_shared",
-      .parameters = {{"a", Role::global},
-                     {"b", Role::global},
-                     {"c", Role::sets},
-                     {"ta", Role::shared},
-                     {"tb", Role::shared}},
+      .parameters = {{"a", global}, {"b", global}, {"c", sets}, {"ta", shared}, {"tb", shared}},
       .cases = gpu::cases,
       .when_endless = "the number of tiles ends the loop over them: let `k` grow by 32, to `a.cols`",
       .kernel = &rules};

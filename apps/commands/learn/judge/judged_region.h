@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "core/base/not_copied.h"
+
 namespace hewn {
 
 /// Called by lessons that are rungs in the place of parallel_region (kernels/contract/parallel.h), since they are
@@ -25,12 +27,10 @@ struct Race {
 
 /// While it exists, the parts of a region are run one after the other, each on `memory` as it was before the region.
 /// Afterwards it holds what each part wrote. There is at most one watch.
-class RegionWatch {
+class RegionWatch : NotCopied {
  public:
   explicit RegionWatch(std::span<uint32_t> memory);
   ~RegionWatch();
-  RegionWatch(const RegionWatch&) = delete;
-  RegionWatch& operator=(const RegionWatch&) = delete;
   void run(int parts, void (*body)(void* context, int part), void* context);
   /// The first race of all regions so far.
   const std::optional<Race>& race() const { return race_; }

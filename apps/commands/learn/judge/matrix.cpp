@@ -1,6 +1,6 @@
 #include "apps/commands/learn/judge/matrix.h"
 
-#include "core/tape.h"
+#include "core/error.h"
 #include "kernels/devices/devices.h"
 
 namespace hewn::cli::learn {
@@ -31,9 +31,19 @@ Tensor list_leaf(const Matrix& m, const std::string& name) {
   return t;
 }
 
+Tensor tensor_of(const std::vector<int>& ids) {
+  return Tensor::from(cpu(), std::vector<int32_t>(ids.begin(), ids.end()), Shape{std::ssize(ids)});
+}
+
 Matrix matrix_of(const Tensor& t) {
   if (t.rank() == 0) return {1, 1, t.doubles()};
   return {static_cast<int>(t.rows()), static_cast<int>(t.cols()), t.doubles()};
+}
+
+Matrix saved_in(const Node& node, std::string_view name) {
+  for (const SavedField& field : node.saved())
+    if (field.name == name) return matrix_of(field.value->get());
+  fail(ErrorCode::failed, node.info().name, " keeps no ", name);
 }
 
 Matrix gradient_of(const Tensor& leaf) {

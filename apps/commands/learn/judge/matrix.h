@@ -3,10 +3,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/rng.h"
-#include "core/tensor.h"
+#include "core/tape.h"
 
 namespace hewn::cli::learn {
 
@@ -37,8 +38,12 @@ double dot(const Matrix& a, const Matrix& b);
 Tensor constant(const Matrix& m);
 Tensor leaf(const Matrix& m, const std::string& name);
 Tensor list_leaf(const Matrix& m, const std::string& name);
+/// Ids as an i32 tensor of one dimension.
+Tensor tensor_of(const std::vector<int>& ids);
 /// The values of a tensor with all leading dimensions as rows; a scalar is 1 x 1.
 Matrix matrix_of(const Tensor& t);
+/// What the forward pass of a node kept under this name. Throws ErrorCode::failed if it kept nothing.
+Matrix saved_in(const Node& node, std::string_view name);
 /// The gradient that a backward pass left in a leaf; zeros if none arrived.
 Matrix gradient_of(const Tensor& leaf);
 

@@ -1,7 +1,6 @@
 #include "apps/commands/learn/judge/rung_judge.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "apps/bench/rung.h"
 #include "apps/cli/format.h"
 #include "apps/commands/learn/judge/judged_region.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
@@ -181,9 +181,9 @@ std::string hint_for(const RungExercise& exercise, std::span<const WrongAnswer> 
 }
 
 double seconds_of(const RungPlugin& rung, Case& c) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   run_rung(rung, c, 1);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seconds_since(start);
 }
 
 /// A table of the times, the rivals first, and which of them the fastest other one has passed.

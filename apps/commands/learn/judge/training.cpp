@@ -1,7 +1,6 @@
 #include "apps/commands/learn/judge/training.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "apps/run/run_config.h"
 #include "apps/run/text/drawn_text.h"
 #include "apps/run/train_setup.h"
+#include "core/base/clock.h"
 #include "core/error.h"
 #include "kernels/contract/unfold.h"
 #include "train/checkpoint/checkpoint.h"
@@ -209,7 +209,7 @@ void compare(const Training& training, const Settings& settings, const TrainSetu
              const std::function<double(Trained& yours, const Batch& batch)>& your_step,
              const std::function<int64_t()>& calls, const Trained::Declare& declare = declare_model) {
   const Sender& send = training.send;
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   Trained engine(setup, device), yours(setup, device, declare);
   send('t', join("A model with ", long_count(yours.model().parameters().numel()),
                  " weights now trains twice on the built-in tales: with the program's ", what,
@@ -227,7 +227,7 @@ void compare(const Training& training, const Settings& settings, const TrainSetu
       rows.push_back({std::to_string(step + 1), fixed(engine_loss, 6), fixed(your_loss, 6)});
     send(' ', "");
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = seconds_since(start);
   const std::string equal = first_apart < 0
                                 ? join("all ", steps, " steps")
                                 : join(first_apart, " steps; rounding differs, and training amplifies it");

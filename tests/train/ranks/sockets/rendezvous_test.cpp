@@ -300,7 +300,6 @@ TEST_CASE("rendezvous: a directory that cannot be used is an error", "[ranks][so
 TEST_CASE("rendezvous: files are read as they were written, and others are not", "[ranks][sockets]") {
   const RankAddress address{.endpoint = {.host = "fd00::1", .port = 65535}, .token = random_token()};
   CHECK((parse_rank_address(address.text()) == address));
-  CHECK(address.endpoint.str() == "[fd00::1]:65535");
   const std::string token = "00112233445566778899aabbccddeeff";
   CHECK(parse_rank_address("hewn-rank-1 " + token + " 10.0.0.1 1"));
   for (const std::string& text :
