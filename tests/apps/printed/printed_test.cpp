@@ -141,7 +141,7 @@ class Printed {
 
 void run_help(Printed& printed) {
   std::set<std::string> commands;
-  static const std::regex list_text("\n  ([a-z]+(?: [a-z]+)?)  ");
+  static const std::regex listed("\n  ([a-z]+(?: [a-z]+)?)  ");
   const std::string overview = hewn({"--help"}).out;
   for (auto at = std::sregex_iterator(overview.begin(), overview.end(), listed); at != std::sregex_iterator();
        ++at)

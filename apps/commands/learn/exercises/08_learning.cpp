@@ -42,6 +42,12 @@ LessonCase case_of(std::string name, const Numbers& numbers, const Matrix& g, co
            update_value(w, matrix_of(tw)), update_value(m, matrix_of(tm)), update_value(v, matrix_of(tv))}};
 }
 
+std::vector<Parameter> parameters() {
+  using enum Role;
+  return {{"g", array},           {"lr", real},      {"beta1", real}, {"beta2", real}, {"eps", real},
+          {"weight_decay", real}, {"step", integer}, {"w", updates},  {"m", updates},  {"v", updates}};
+}
+
 std::vector<LessonCase> cases() {
   Rng rng(8);
   // The moments are those of earlier gradients of the same size.
@@ -86,18 +92,8 @@ void in_training(Lesson& lesson, Training& training) {
 }  // namespace learning
 
 const Exercise& adamw_step_exercise() {
-  using enum Role;
   static const Exercise exercise{.lesson = "adamw_step",
-                                 .parameters = {{"g", array},
-                                                {"lr", real},
-                                                {"beta1", real},
-                                                {"beta2", real},
-                                                {"eps", real},
-                                                {"weight_decay", real},
-                                                {"step", integer},
-                                                {"w", updates},
-                                                {"m", updates},
-                                                {"v", updates}},
+                                 .parameters = learning::parameters(),
                                  .cases = learning::cases,
                                  .in_training = learning::in_training};
   return exercise;

@@ -81,6 +81,12 @@ Head tiny_exponentials() {
   return h;
 }
 
+std::vector<Parameter> parameters() {
+  using enum Role;
+  return {{"q", array}, {"k", array},  {"v", array}, {"keep", array}, {"dy", array},
+          {"y", sets},  {"lse", sets}, {"dq", adds}, {"dk", adds},    {"dv", adds}};
+}
+
 std::vector<LessonCase> cases() {
   Rng rng(11);
   const auto head = [&](int tokens, int columns, double size = 1) {
@@ -146,18 +152,8 @@ void in_training(Lesson& lesson, Training& training) {
 }  // namespace online_attention
 
 const Exercise& online_attention_exercise() {
-  using enum Role;
   static const Exercise exercise{.lesson = "online_attention",
-                                 .parameters = {{"q", array},
-                                                {"k", array},
-                                                {"v", array},
-                                                {"keep", array},
-                                                {"dy", array},
-                                                {"y", sets},
-                                                {"lse", sets},
-                                                {"dq", adds},
-                                                {"dk", adds},
-                                                {"dv", adds}},
+                                 .parameters = online_attention::parameters(),
                                  .cases = online_attention::cases,
                                  .in_training = online_attention::in_training};
   return exercise;
