@@ -64,16 +64,21 @@ function(hewn_headers target)
   endif()
 endfunction()
 
-# hewn_together(TARGET NAME SOURCES...): with CMAKE_UNITY_BUILD=ON (preset release), compiles these files of a
-# target as one unit, which halves the time of a full build. They share their local names.
-function(hewn_together target name)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
-  set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${name})
+# hewn_alone(SOURCES...): excludes those of these files from units that HEWN_ALONE names.
+function(hewn_alone)
   if(HEWN_ALONE)
     set(alone ${ARGN})
     list(FILTER alone INCLUDE REGEX "${HEWN_ALONE}")
     set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
+endfunction()
+
+# hewn_together(TARGET NAME SOURCES...): with CMAKE_UNITY_BUILD=ON (preset release), compiles these files of a
+# target as one unit, which halves the time of a full build. They share their local names.
+function(hewn_together target name)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+  set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${name})
+  hewn_alone(${ARGN})
 endfunction()
 
 # hewn_layer(NAME SOURCES... [DEPENDS TARGETS...]): a layer of the project as a static library.

@@ -12,7 +12,7 @@
 namespace hewn {
 namespace {
 
-Dataset text_of(int64_t tokens, int64_t vocabulary) {
+Dataset text_of_squares(int64_t tokens, int64_t vocabulary) {
   std::vector<int32_t> ids;
   for (int64_t i = 0; i < tokens; ++i) ids.push_back(static_cast<int32_t>(i * i % vocabulary));
   Dataset data;
@@ -48,7 +48,7 @@ TEST_CASE("divergence: a model does not diverge from itself") {
   const ModelConfig config = test::tiny_model();
   const auto model = decided_model(config, 1);
   const Divergence d =
-      divergence(*model, *model, text_of(50, config.vocab_size), {.block_size = 8, .stride = 8});
+      divergence(*model, *model, text_of_squares(50, config.vocab_size), {.block_size = 8, .stride = 8});
   CHECK(d.tokens == 49);
   CHECK(d.kl_mean == 0);
   CHECK(d.kl_p99 == 0);
@@ -61,11 +61,12 @@ TEST_CASE("divergence: a model does not diverge from itself") {
 TEST_CASE("divergence: one token has no margin, and none is an error") {
   const ModelConfig config = test::tiny_model();
   const auto a = decided_model(config, 1), b = decided_model(config, 2);
-  const Divergence one = divergence(*a, *b, text_of(2, config.vocab_size), {.block_size = 8, .stride = 8});
+  const Divergence one =
+      divergence(*a, *b, text_of_squares(2, config.vocab_size), {.block_size = 8, .stride = 8});
   CHECK(one.tokens == 1);
   CHECK(one.loss_margin == 0);
   CHECK(one.kl_mean == one.kl_max);
-  CHECK_ERROR(divergence(*a, *b, text_of(1, config.vocab_size), {.block_size = 8, .stride = 8}),
+  CHECK_ERROR(divergence(*a, *b, text_of_squares(1, config.vocab_size), {.block_size = 8, .stride = 8}),
               ErrorCode::input, "token");
 }
 
@@ -73,7 +74,7 @@ TEST_CASE("divergence: equals its definition") {
   const ModelConfig config = test::tiny_model();
   const auto before = decided_model(config, 1), after = decided_model(config, 2);
   const int64_t V = config.vocab_size, T = config.block_size;
-  const Dataset data = text_of(T * 40 + 1, V);
+  const Dataset data = text_of_squares(T * 40 + 1, V);
   const Divergence d = divergence(*before, *after, data, {.block_size = T});
   REQUIRE(d.tokens == T * 40);
   std::vector<double> kls, differences;
@@ -118,7 +119,7 @@ TEST_CASE("divergence: models of different vocabularies are refused") {
   const auto model = decided_model(config, 1);
   config.vocab_size += 1;
   const auto other = decided_model(config, 1);
-  const Dataset data = text_of(50, 11);
+  const Dataset data = text_of_squares(50, 11);
   CHECK_THROWS_AS(divergence(*model, *other, data, {.block_size = 8}), Error);
 }
 

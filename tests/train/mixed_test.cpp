@@ -30,11 +30,11 @@ std::vector<double> losses(Trainer& trainer, int steps, int start = 0) {
   return all;
 }
 
-struct Run {
+struct MixedRun {
   std::unique_ptr<Executor> device;
   std::unique_ptr<Model> model;
   Trainer trainer;
-  explicit Run(DType dtype, int threads = 1, const OptimizerConfig& optimizer = {})
+  explicit MixedRun(DType dtype, int threads = 1, const OptimizerConfig& optimizer = {})
       : device(make_cpu(threads)),
         model(make_model(test::tiny_model(), *device, dtype, 7)),
         trainer(*model, optimizer, {.learning_rate = 3e-3, .warmup_iters = 5, .lr_decay_iters = 100}, 7) {}
@@ -43,7 +43,7 @@ struct Run {
 }  // namespace
 
 TEST_CASE("mixed precision learns like float32", "[mixed]") {
-  Run wide(DType::f32), mixed(DType::bf16);
+  MixedRun wide(DType::f32), mixed(DType::bf16);
   const std::vector<double> expected = losses(wide.trainer, 40), got = losses(mixed.trainer, 40);
   CHECK(expected.back() < 0.9 * expected.front());
   CHECK(got != expected);  // or nothing was multiplied in bf16
@@ -78,7 +78,7 @@ void check_copies(Parameters& parameters) {
 }  // namespace
 
 TEST_CASE("mixed precision has float32 parameters and up-to-date bf16 copies of matrices", "[mixed]") {
-  Run run(DType::bf16);
+  MixedRun run(DType::bf16);
   Parameters& parameters = run.model->parameters();
   CHECK(parameters.dtype() == DType::f32);
   CHECK(parameters.product_dtype() == DType::bf16);
@@ -102,17 +102,17 @@ TEST_CASE("mixed precision: the same bits for any number of threads and after a 
   for (const bool stochastic : {false, true}) {
     INFO((stochastic ? "stochastic rounding" : "rounding to the nearest"));
     const OptimizerConfig optimizer{.stochastic_rounding = stochastic};
-    Run one(DType::bf16, 1, optimizer);
+    MixedRun one(DType::bf16, 1, optimizer);
     losses(one.trainer, 6);
     const std::string expected = test::bytes_of(one.trainer);
     for (const int threads : {2, 4}) {
       INFO(threads << " threads");
-      Run run(DType::bf16, threads, optimizer);
+      MixedRun run(DType::bf16, threads, optimizer);
       losses(run.trainer, 6);
       CHECK((test::bytes_of(run.trainer) == expected));
     }
     const test::TempDir dir;
-    Run before(DType::bf16, 1, optimizer), after(DType::bf16, 1, optimizer);
+    MixedRun before(DType::bf16, 1, optimizer), after(DType::bf16, 1, optimizer);
     losses(before.trainer, 3);
     losses(after.trainer, 1);  // its copies are of other weights
     RunState state;
@@ -124,7 +124,7 @@ TEST_CASE("mixed precision: the same bits for any number of threads and after a 
 }
 
 TEST_CASE("mixed precision: without copies in bf16 there is nothing to round", "[mixed]") {
-  Run nearest(DType::f32, 1, {}), stochastic(DType::f32, 1, {.stochastic_rounding = true});
+  MixedRun nearest(DType::f32, 1, {}), stochastic(DType::f32, 1, {.stochastic_rounding = true});
   losses(nearest.trainer, 3);
   losses(stochastic.trainer, 3);
   CHECK((test::bytes_of(stochastic.trainer) == test::bytes_of(nearest.trainer)));
@@ -177,7 +177,7 @@ TEST_CASE("mixed precision: a matrix that is rounded in parts has the bits of th
 }
 
 TEST_CASE("mixed precision: stochastically rounded copies follow the matrices", "[mixed]") {
-  Run run(DType::bf16, 1, {.stochastic_rounding = true});
+  MixedRun run(DType::bf16, 1, {.stochastic_rounding = true});
   losses(run.trainer, 3);
   const Parameter& p = *run.model->parameters().find("transformer.wte.weight");
   const std::vector<float> values = p.value.values<float>();

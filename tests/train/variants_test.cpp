@@ -107,10 +107,10 @@ TrainConfig with(TrainConfig config, const Variant& variant) {
 }
 
 /// Characters as tokens, in the order of their first appearance.
-struct Text {
+struct Characters {
   std::vector<int32_t> tokens;
   int64_t vocab_size = 0;
-  explicit Text(const std::string& text) {
+  explicit Characters(const std::string& text) {
     std::map<char, int32_t> ids;
     for (const char c : text)
       tokens.push_back(ids.emplace(c, static_cast<int32_t>(ids.size())).first->second);
@@ -119,7 +119,7 @@ struct Text {
 };
 
 /// Windows at random places that follow from `number`.
-Batch draw(const Text& text, const TrainConfig& config, uint64_t number) {
+Batch draw(const Characters& text, const TrainConfig& config, uint64_t number) {
   const int64_t T = config.model.block_size;
   Batch batch{.rows = config.batch_size, .block_size = T, .tokens = {}, .targets = {}};
   Rng rng(1, number);
@@ -133,7 +133,7 @@ Batch draw(const Text& text, const TrainConfig& config, uint64_t number) {
 }
 
 /// Nats per character after `steps` steps: the mean of the last tenth of them.
-double loss_after(const TrainConfig& config, const Text& text, int64_t steps) {
+double loss_after(const TrainConfig& config, const Characters& text, int64_t steps) {
   const auto model = make_model(config.model, cpu(), config.dtype, config.seed);
   ScheduleConfig schedule = config.schedule;
   schedule.warmup_iters = steps / 20, schedule.lr_decay_iters = steps;
@@ -147,7 +147,7 @@ double loss_after(const TrainConfig& config, const Text& text, int64_t steps) {
   return sum / static_cast<double>(steps / 10);
 }
 
-void check_variants(const TrainConfig& config, const Text& text, int64_t steps,
+void check_variants(const TrainConfig& config, const Characters& text, int64_t steps,
                     const std::vector<Variant>& chosen) {
   const double usual = loss_after(config, text, steps);
   CHECK(usual < 2.6);  // the entropy of single characters is above 2.8
@@ -158,7 +158,7 @@ void check_variants(const TrainConfig& config, const Text& text, int64_t steps,
   }
 }
 
-TrainConfig small(const Text& text) {
+TrainConfig small(const Characters& text) {
   TrainConfig config{
       .model = {.vocab_size = text.vocab_size, .block_size = 32, .n_layer = 2, .n_head = 2, .n_embd = 32},
       .optimizer = {},
@@ -171,7 +171,7 @@ TrainConfig small(const Text& text) {
 
 TEST_CASE("variants: a random one, and sinusoids, come close to the default's loss", "[variants]") {
   test::Random random("variants");
-  const Text text(generate_tales(500, 1));
+  const Characters text(generate_tales(500, 1));
   const std::vector<Variant> all = variants();
   REQUIRE(all[0].settings == "pos=sin");
   const auto drawn = static_cast<size_t>(random.integer(1, static_cast<int64_t>(all.size()) - 1));
@@ -181,7 +181,7 @@ TEST_CASE("variants: a random one, and sinusoids, come close to the default's lo
 TEST_CASE("variants: every one comes close to the default's loss", "[slow][variants]") {
   const auto shakespeare = test::shared("data/tinyshakespeare.txt");
   if (!shakespeare) return;
-  const Text text(test::read_file(*shakespeare));
+  const Characters text(test::read_file(*shakespeare));
   TrainConfig config = small(text);
   config.model.n_embd = 64;
   config.batch_size = 12;
@@ -203,7 +203,7 @@ TEST_CASE("variants: every special one is a value of a key", "[variants]") {
 
 // What 0.0283 is for: with the paper's sinusoids and no sqrt(n_embd), embeddings of deviation 0.02 drown.
 TEST_CASE("variants: unscaled sinusoids learn much less", "[variants]") {
-  const Text text(generate_tales(500, 1));
+  const Characters text(generate_tales(500, 1));
   TrainConfig config = small(text);
   config.model.pos = Positions::sinusoidal;
   const double scaled = loss_after(config, text, 200);

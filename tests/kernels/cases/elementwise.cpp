@@ -4,16 +4,13 @@
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"
+#include "tests/kernels/cases/normals.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/random.h"
 
 namespace hewn {
 namespace {
-
-Tensor normals(test::Random& random, const Shape& shape) {
-  return Tensor::from(cpu(), random.normals<double>(shape.numel()), shape);
-}
 
 /// Positive and away from 0.
 Tensor positives(test::Random& random, const Shape& shape) {

@@ -17,7 +17,7 @@ namespace {
 constexpr double alpha_by_r = 1.75;
 
 /// A step of training on the device.
-Tensor step_state(uint64_t seed) {
+Tensor third_step(uint64_t seed) {
   const StepState state{.seed = seed, .step = 3};
   Tensor t = Tensor::empty(cpu(), DType::u8, {static_cast<int64_t>(sizeof state)});
   t.upload(&state);
@@ -84,7 +84,7 @@ void for_all_changes(DType dtype, const Shape& x, int64_t out, int64_t rank, con
         if (kind != Activation::none)
           for (const Tensor& more : {weight(in, in), normals({in}), normals({rank, in}), normals({rank, in})})
             t.push_back(more);
-        call(t, Changed{layout, kind, drops ? step_state(random.bits()) : Tensor()});
+        call(t, Changed{layout, kind, drops ? third_step(random.bits()) : Tensor()});
       }
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/devices/devices.h"
 #include "kernels/matmul/kernels.h"
 #include "tests/kernels/cases/every_rung.h"
+#include "tests/kernels/cases/normals.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"
@@ -12,10 +13,6 @@
 
 namespace hewn {
 namespace {
-
-Tensor normals(test::Random& random, const Shape& shape) {
-  return Tensor::from(cpu(), random.normals<double>(shape.numel()), shape);
-}
 
 void check_gradient(const Shape& a, const Shape& b, bool trans_a, bool trans_b) {
   INFO(a << (trans_a ? "^T" : "") << " times " << b << (trans_b ? "^T" : ""));

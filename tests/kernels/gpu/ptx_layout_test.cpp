@@ -27,17 +27,17 @@ bool places_as(const char* const (&table)[rows], int cols, Element (*place)(int 
 }
 
 /// Numbers whose products and sums are exact in bf16, TF32 and float, without symmetries.
-struct Numbers {
+struct ExactNumbers {
   std::vector<float> at;
   int cols;
-  Numbers(int rows, int cols_, int seed) : cols(cols_) {
+  ExactNumbers(int rows, int cols_, int seed) : cols(cols_) {
     for (int i = 0; i < rows * cols; ++i)
       at.push_back(static_cast<float>((i * 37 + i / cols * 11 + seed) % 61 - 30));
   }
   float operator()(int r, int c) const { return at[static_cast<size_t>(r * cols + c)]; }
 };
 
-float product_at(const Numbers& a, const Numbers& b, int terms, int r, int c) {
+float product_at(const ExactNumbers& a, const ExactNumbers& b, int terms, int r, int c) {
   float sum = 0;
   for (int k = 0; k < terms; ++k) sum += a(r, k) * b(k, c);
   return sum;
@@ -96,7 +96,7 @@ __global__ void multiply_image(const uint8_t* image, float (*to)[64]) {
 
 template <bool a_along, bool b_along>
 bool multiplies_as_in_ptx() {
-  const Numbers a(64, 64, 3), b(64, 128, 5);
+  const ExactNumbers a(64, 64, 3), b(64, 128, 5);
   // The descriptors' offsets of whole stages: 1024 bytes from eight rows, or terms, to the next eight; and 64 rows of
   // 128 bytes from 64 of the span to the next 64.
   const test::DescriptorFields at_a{0, 64 * 128, 1024, 0, 1}, at_b{64 * 128, 64 * 128, 1024, 0, 1};
@@ -170,7 +170,7 @@ TEST_CASE("PTX: fragments are placed as in its tables") {
 }
 
 TEST_CASE("PTX: mma multiplies registers filled as in its tables") {
-  const Numbers a(16, 16, 1), b(16, 8, 2);
+  const ExactNumbers a(16, 16, 1), b(16, 8, 2);
   Registers bits{}, tf32{};
   for (int r = 0; r < 16; ++r)
     for (int k = 0; k < 16; ++k) {

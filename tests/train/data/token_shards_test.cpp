@@ -19,7 +19,7 @@ using test::read_file;
 using test::TempDir;
 using test::write_file;
 namespace fs = std::filesystem;
-using Names = std::vector<std::string>;
+using Strings = std::vector<std::string>;
 
 using test::ids_of;
 
@@ -86,7 +86,7 @@ TEST_CASE("data in shards is the same data as in one file", "[data]") {
   const TempDir dir;
   test::Random random("shards");
   std::string text;
-  for (int i = 0; i < 400; ++i) text += random.one_of(Names{"the fox ", "and ", "a bell\n", "é"});
+  for (int i = 0; i < 400; ++i) text += random.one_of(Strings{"the fox ", "and ", "a bell\n", "é"});
   write_file(dir / "text.txt", text);
   const std::string one = (dir / "one").string(), shards = (dir / "shards").string();
   for (const char* tokenizer : {"char", "bpe"})
@@ -180,22 +180,22 @@ TEST_CASE("names of token files are those that data prepare gives", "[data]") {
 }
 
 TEST_CASE("token files are found in the order of their numbers", "[data]") {
-  const auto found = [](const Names& names) { return find_token_files("D", names); };
-  CHECK(found({}).train == Names{"train.bin"});
-  CHECK(found({}).val == Names{"val.bin"});
-  Names shards;
+  const auto found = [](const Strings& names) { return find_token_files("D", names); };
+  CHECK(found({}).train == Strings{"train.bin"});
+  CHECK(found({}).val == Strings{"val.bin"});
+  Strings shards;
   for (int i = 0; i < 1002; ++i) shards.push_back(shard_name(SplitSide::train, i));
-  Names mixed = shards;
+  Strings mixed = shards;
   std::reverse(mixed.begin(), mixed.end());
   CHECK(found(mixed).train == shards);
-  const Names llmc{"f_train_000001.bin", "f_train_000002.bin", "f_val_000000.bin"};
-  CHECK(found({llmc[2], llmc[1], llmc[0], "notes.txt"}).train == Names{llmc[0], llmc[1]});
-  CHECK(found(llmc).val == Names{llmc[2]});
-  CHECK(found({"T_train.bin", "T_val.bin"}).val == Names{"T_val.bin"});
-  CHECK(found({"T_train.bin"}).val == Names{"T_val.bin"});  // missing
-  CHECK(found({"train.bin", "val.bin", "f_train_000001.bin", "g_val.bin"}).train == Names{"train.bin"});
+  const Strings llmc{"f_train_000001.bin", "f_train_000002.bin", "f_val_000000.bin"};
+  CHECK(found({llmc[2], llmc[1], llmc[0], "notes.txt"}).train == Strings{llmc[0], llmc[1]});
+  CHECK(found(llmc).val == Strings{llmc[2]});
+  CHECK(found({"T_train.bin", "T_val.bin"}).val == Strings{"T_val.bin"});
+  CHECK(found({"T_train.bin"}).val == Strings{"T_val.bin"});  // missing
+  CHECK(found({"train.bin", "val.bin", "f_train_000001.bin", "g_val.bin"}).train == Strings{"train.bin"});
 
-  const auto refused = [&](const Names& names, const std::string& message) {
+  const auto refused = [&](const Strings& names, const std::string& message) {
     return test::fails(ErrorCode::input, {message}, [&] { found(names); });
   };
   CHECK(refused({"train-000.bin", "train-002.bin"},

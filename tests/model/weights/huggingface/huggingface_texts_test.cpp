@@ -30,7 +30,7 @@ std::unique_ptr<Tokenizer> byte_pairs() {
       byte_vocabulary(), "", {{{"id", 256}, {"content", "<s>"}}, {{"id", 257}, {"content", "[END]"}}});
 }
 
-TextForm form_by(const TextFacts& files) { return huggingface_texts(files, *byte_pairs()); }
+TextForm form_of_files(const TextFacts& files) { return huggingface_texts(files, *byte_pairs()); }
 
 /// A tokenizer in vocab.json with these files beside it.
 std::unique_ptr<Tokenizer> with_beside(const std::vector<std::pair<std::string, json>>& beside) {
@@ -46,37 +46,37 @@ std::unique_ptr<Tokenizer> with_beside(const std::vector<std::pair<std::string, 
 }  // namespace
 
 TEST_CASE("Hugging Face: tokens that end texts", "[huggingface]") {
-  CHECK(form_by({}) == TextForm{});
-  CHECK(form_by({{"config.json", R"({"eos_token_id": 257})"}}).ends == Ids{257});
-  CHECK(form_by({{"config.json", R"({"eos_token_id": [7, 257, 7]})"}}).ends == Ids{7, 257});
+  CHECK(form_of_files({}) == TextForm{});
+  CHECK(form_of_files({{"config.json", R"({"eos_token_id": 257})"}}).ends == Ids{257});
+  CHECK(form_of_files({{"config.json", R"({"eos_token_id": [7, 257, 7]})"}}).ends == Ids{7, 257});
   // The generation's own list wins; without one, it says nothing.
-  CHECK(form_by({{"config.json", R"({"eos_token_id": 7})"},
-                 {"generation_config.json", R"({"eos_token_id": [257, 256]})"}})
+  CHECK(form_of_files({{"config.json", R"({"eos_token_id": 7})"},
+                       {"generation_config.json", R"({"eos_token_id": [257, 256]})"}})
             .ends == Ids{257, 256});
-  CHECK(form_by({{"config.json", R"({"eos_token_id": 7})"}, {"generation_config.json", "{}"}}).ends ==
+  CHECK(form_of_files({{"config.json", R"({"eos_token_id": 7})"}, {"generation_config.json", "{}"}}).ends ==
         Ids{7});
   // The tokenizer's end is one too.
-  CHECK(form_by({{"config.json", R"({"eos_token_id": 7})"},
-                 {"special_tokens_map.json", R"({"eos_token": {"content": "[END]"}})"}})
+  CHECK(form_of_files({{"config.json", R"({"eos_token_id": 7})"},
+                       {"special_tokens_map.json", R"({"eos_token": {"content": "[END]"}})"}})
             .ends == Ids{7, 257});
-  CHECK(form_by({{"tokenizer_config.json", R"({"eos_token": "<s>"})"},
-                 {"special_tokens_map.json", R"({"eos_token": "[END]"})"}})
+  CHECK(form_of_files({{"tokenizer_config.json", R"({"eos_token": "<s>"})"},
+                       {"special_tokens_map.json", R"({"eos_token": "[END]"})"}})
             .ends == Ids{256});
   // No text contains them: transformers' default for a larger vocabulary, and a token behind those of the model.
-  CHECK(form_by({{"config.json", R"({"eos_token_id": 50256})"},
-                 {"tokenizer_config.json", R"({"eos_token": "<new>"})"}})
+  CHECK(form_of_files({{"config.json", R"({"eos_token_id": 50256})"},
+                       {"tokenizer_config.json", R"({"eos_token": "<new>"})"}})
             .ends.empty());
 }
 
 TEST_CASE("Hugging Face: the token before every text", "[huggingface]") {
   const std::string config = R"({"bos_token_id": 256})";
-  CHECK(form_by({{"config.json", config}, {"tokenizer_config.json", R"({"bos_token": "<s>"})"}}) ==
+  CHECK(form_of_files({{"config.json", config}, {"tokenizer_config.json", R"({"bos_token": "<s>"})"}}) ==
         TextForm{});
   const TextForm named =
-      form_by({{"tokenizer_config.json", R"({"add_bos_token": true, "bos_token": "<s>"})"}});
+      form_of_files({{"tokenizer_config.json", R"({"add_bos_token": true, "bos_token": "<s>"})"}});
   CHECK(named == TextForm{.begin = 256, .ends = {256}});
-  CHECK(form_by({{"config.json", config}, {"tokenizer_config.json", R"({"add_bos_token": true})"}}).begin ==
-        256);
+  CHECK(form_of_files({{"config.json", config}, {"tokenizer_config.json", R"({"add_bos_token": true})"}})
+            .begin == 256);
   // As the tokenizer says, unless the setting is there.
   json file = json::parse(byte_pairs()->to_json());
   const json text{{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
@@ -100,7 +100,7 @@ TEST_CASE("Hugging Face: the token before every text", "[huggingface]") {
 
 TEST_CASE("Hugging Face: wrong facts about texts are refused by name", "[huggingface]") {
   const auto refused = [](const char* name, const char* content, const char* key) {
-    return test::fails(ErrorCode::input, {name, key}, [&] { form_by({{name, content}}); });
+    return test::fails(ErrorCode::input, {name, key}, [&] { form_of_files({{name, content}}); });
   };
   for (const char* value : {"-1", "1.5", "true", "\"257\"", "{}", "[[257]]", "[null]"}) {
     INFO(value);
