@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -383,17 +382,20 @@ Problems throwing_path_calls(const std::vector<SourceFile>& files) {
 }
 
 Problems interruptible_calls(const std::vector<SourceFile>& files) {
-  static const std::regex call(
-      "(^|[^:A-Za-z0-9_])::(open|read|write|fsync|ftruncate|flock|mkdir|rmdir|rename|renameat2|unlink|"
-      "waitpid)"
-      "\\(");
+  static const std::set<std::string> calls{"open",  "read",  "write",  "fsync",     "ftruncate", "flock",
+                                           "mkdir", "rmdir", "rename", "renameat2", "unlink",    "waitpid"};
   Problems problems;
   for (const auto& file : files) {
     if (!layer(file.path) || !is_code(file.path)) continue;
     for (size_t i = 0; i < file.lines.size(); ++i) {
-      const std::string line = file.lines[i].substr(0, file.lines[i].find("//"));
-      if (std::regex_search(line, call) && line.find("WNOHANG") == line.npos)
-        problems.push_back(where(file, i + 1) + "a signal may interrupt this call; make it by retried()");
+      const std::string line = " " + file.lines[i].substr(0, file.lines[i].find("//"));
+      if (line.find("WNOHANG") != line.npos) continue;
+      for (size_t at = line.find("::"); at != line.npos; at = line.find("::", at + 2)) {
+        const std::string name = word_at(line, at + 2);
+        const bool global = !is_word(line[at - 1]) && line[at - 1] != ':';
+        if (global && calls.contains(name) && line.substr(at + 2 + name.size()).starts_with('('))
+          problems.push_back(where(file, i + 1) + "a signal may interrupt this call; make it by retried()");
+      }
     }
   }
   return problems;
