@@ -114,7 +114,9 @@ TEST_CASE("gpu graphs: batches of other shapes and without targets are handled",
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
-  for (const auto& [micro_steps, groups] : {std::pair(3, 1), std::pair(4, 4), std::pair(4, 2)}) {
+  const std::pair<int, int> divisions[] = {{3, 1}, {4, 4}, {4, 2}};
+  for (const auto& [micro_steps, groups] : divisions) {
+    if (!test::full() && &micro_steps != &divisions[test::run_seed() % 3].first) continue;
     INFO(micro_steps << " micro-steps in " << groups << " groups");
     Ahead replayed(*gpu, test::tiny_model(), DType::f32, {}, false, groups);
     Ahead plain(*gpu, test::tiny_model(), DType::f32, {}, false, groups);

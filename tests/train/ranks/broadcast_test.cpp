@@ -13,7 +13,7 @@ TEST_CASE("ranks: all parameters are those of rank 0, also those that do not tra
       INFO(name_of(dtype) << ", " << size << " ranks");
       // Each parameter, and what products read of it.
       std::vector<std::string> values(static_cast<size_t>(size)), copies = values;
-      Mailboxes(size, run_seed(), 1000).run([&](Ranks& ranks) {
+      Mailboxes(size, run_seed(), 4000).run([&](Ranks& ranks) {
         const auto me = static_cast<size_t>(ranks.rank());
         const auto device = make_cpu(1);
         const auto model = declare_model(tiny_model());

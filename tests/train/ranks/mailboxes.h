@@ -150,10 +150,11 @@ class Mailboxes {
     Line& line = lines_[transfer.first];
     const bool cut =
         closed_.count(std::get<0>(transfer.first)) + closed_.count(std::get<1>(transfer.first)) > 0;
-    if (!cut && !line.open.empty() && random_() % 4 == 0) {
+    if (!cut && !line.open.empty() && random_() % 2 == 0) {
       Transfer& first = line.open.front();
       if (line.finished < line.sends && line.finished < line.receives) {
-        const size_t left = first.bytes - first.copied, piece = left < 2 ? left : 1 + random_() % left;
+        const size_t left = first.bytes - first.copied;
+        const size_t piece = left < 2 || random_() % 2 == 0 ? left : 1 + random_() % left;
         std::copy_n(first.from + first.copied, piece, first.to + first.copied);
         first.copied += piece;
         if (first.copied == first.bytes) line.open.pop_front(), ++line.finished;
