@@ -148,6 +148,7 @@ void run_help(Printed& printed) {
     commands.insert((*at)[1]);
   REQUIRE(commands.size() > 20);
   const auto run = [&](const std::string& command) {
+    if (!in_sample()) return;
     printed.stage.renew();
     for (const Command& found : commands_in(printed.stage.run(command).out))
       printed.run(found.in_sentence ? "sentences of help" : "examples of help", command, {found}, true);
@@ -159,6 +160,7 @@ void run_help(Printed& printed) {
 
 void run_documentation(Printed& printed) {
   for (const std::string& path : pages()) {
+    if (!in_sample()) continue;
     printed.stage.renew();
     std::istringstream lines(page(path).blocks);
     std::string blocks;
@@ -173,7 +175,7 @@ void run_documentation(Printed& printed) {
     printed.run("sentences of documentation", path, commands_in(page(path).prose));
   }
   for (const auto& entry : fs::recursive_directory_iterator(source_dir() / "configs"))
-    if (entry.is_regular_file())
+    if (entry.is_regular_file() && in_sample())
       printed.run("comments of configurations", entry.path().filename(),
                   commands_in(std::regex_replace(read_file(entry.path()), std::regex("(^|\n)# *"), "$1")),
                   true);
@@ -182,6 +184,7 @@ void run_documentation(Printed& printed) {
 /// quickstart.sh, which builds nothing if it is given a program.
 void run_quickstart(Printed& printed) {
   for (const char* text : {"", " FILE"}) {
+    if (!in_sample()) continue;
     printed.stage.renew();
     const ProcessResult r =
         printed.stage.run("mkdir scripts && cp '" + (source_dir() / "scripts/quickstart.sh").string() +
@@ -206,11 +209,12 @@ void run_reports(Printed& printed) {
   };
   for (const char* run : {"out", "book", "spam", "helper", "better", "tuned", "sweep", "model.gguf", "gpt2",
                           "out book", "out --inspect=false"})
-    report(run);
+    if (in_sample()) report(run);
   const char* const others[] = {"train --arch=ngram", "train --arch=lstm", "train --dataset=tales",
                                 "import gpt2", "train --max_iters=0 --decay_lr=false"};
   int made = 0;
   for (const std::string make : others) {
+    if (!in_sample()) continue;
     const std::string run = "made" + std::to_string(++made);
     CHECK(printed.stage.run("hewn " + make + (make.starts_with("import") ? " --out=" : " --out_dir=") + run)
               .exit_code == 0);
@@ -225,7 +229,7 @@ void run_wrong_commands(Printed& printed) {
       "another)");
   std::istringstream lines(read_file(source_dir() / "tests/apps/printed/wrong.txt"));
   for (std::string line; std::getline(lines, line);) {
-    if (line.empty() || line.starts_with("#")) continue;
+    if (line.empty() || line.starts_with("#") || !in_sample()) continue;
     printed.stage.renew();
     ProcessResult r = printed.stage.run(line);
     INFO(line << "\n" << r.out << r.err);
@@ -318,7 +322,7 @@ void check_sources(Printed& printed) {
       const std::string path = fs::relative(entry.path(), source_dir()).string();
       const auto extension = entry.path().extension();
       if ((extension != ".cpp" && extension != ".h" && extension != ".js") ||
-          path.starts_with("apps/cli/help/"))
+          path.starts_with("apps/cli/help/") || !in_sample())
         continue;
       const bool is_help = std::regex_match(path, help);
       std::istringstream texts(texts_of_source(read_file(entry.path())));
@@ -346,7 +350,6 @@ void check_sources(Printed& printed) {
 }  // namespace
 
 TEST_CASE("every printed command runs") {
-  if (left_out()) return;
   Printed printed;
   run_help(printed);
   run_documentation(printed);
