@@ -65,6 +65,7 @@ TEST_CASE("a GPU's ceilings are measured, then its ladder is checked and timed")
 }
 
 TEST_CASE("on a GPU only preferred rungs are timed without --ladder") {
+  if (left_out()) return;
   const auto softmax = rows_of({"--op=softmax", "--shape=3x65"});
   if (softmax.empty()) return;
   CHECK(rungs_in(softmax) == std::set<std::string>{"cuda"});
@@ -86,6 +87,7 @@ TEST_CASE("GPU results are printed as a table") {
 }
 
 TEST_CASE("a GPU's ceilings are kept in a file") {
+  if (left_out()) return;
   const TempDir dir;
   const std::string file = (dir / "ceilings.json").string();
   const auto first = rows_of({"--op=softmax.forward", "--shape=3x65", "--ceilings=" + file});

@@ -70,6 +70,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
 }  // namespace
 
 TEST_CASE("model files: sample, chat, eval, verify and export accept them without import") {
+  if (left_out()) return;
   const ExportedRun e;
   const std::vector<std::string> greedy = {"--start=the cat", "--temperature=0", "--max_new_tokens=9"};
   const auto sampled = [&](const std::string& model) {
@@ -102,6 +103,7 @@ TEST_CASE("model files: sample, chat, eval, verify and export accept them withou
 }
 
 TEST_CASE("model files: training can start from them") {
+  if (left_out()) return;
   const ExportedRun e;
   for (const std::string& model : e.files()) {
     INFO(model);
@@ -155,6 +157,7 @@ TEST_CASE("model files: nanoGPT's exact GELU is exported to GGUF with --act=gelu
 }
 
 TEST_CASE("dtype: runs and model files are computed in the requested type") {
+  if (left_out()) return;
   const ExportedRun e({"--max_iters=60"});
   const std::vector<double> usual = log_probabilities_by(e.run(), {});
   CHECK(log_probabilities_by(e.run(), {"--dtype=f32"}) == usual);

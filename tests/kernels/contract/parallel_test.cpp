@@ -44,7 +44,7 @@ bool two_threads_work() {
 TEST_CASE("parallel: every item is done exactly once, repeatedly") {
   for (const int64_t rows : {0, 1, 2, 3, 7, 64}) {
     const auto expected = row_sums(1, rows);
-    for (int round = 0; round < 300; ++round)
+    for (int round = 0, rounds = test::repeats(60, 300); round < rounds; ++round)
       for (const int threads : {2, 3, 8}) REQUIRE(row_sums(threads, rows) == expected);
   }
 }

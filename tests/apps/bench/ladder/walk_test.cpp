@@ -42,6 +42,7 @@ TEST_CASE("ladder: the kernel of every rung of every ladder is found in its sour
 }
 
 TEST_CASE("ladder: guesses are read from a pipe and stand beside the times") {
+  if (left_out()) return;
   const auto r = walk("2.5\nfast\n3\n\n");
   INFO(r.out << r.err);
   REQUIRE(r.exit_code == 0);
@@ -54,6 +55,7 @@ TEST_CASE("ladder: guesses are read from a pipe and stand beside the times") {
 }
 
 TEST_CASE("ladder: JSON holds guesses, times and places, and the lesson is on standard error") {
+  if (left_out()) return;
   const auto r = walk("2\n", {"--json"});
   INFO(r.err);
   REQUIRE(r.exit_code == 0);

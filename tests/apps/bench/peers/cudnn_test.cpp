@@ -114,6 +114,7 @@ bool expected_of_it(const Case& c) {
 }  // namespace
 
 TEST_CASE("cuDNN computes what our kernels compute") {
+  if (left_out()) return;
   std::set<std::string> done, declined;
   for (const Room& room : rooms())
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16})

@@ -141,6 +141,7 @@ TEST_CASE("quantize says once for all matrices with the same rows that blocks do
 }
 
 TEST_CASE("quantize measures what a format costs on a text, and all formats beside each other", "[cli]") {
+  if (left_out()) return;
   const TempDir dir;
   REQUIRE(train_wide(dir).exit_code == 0);
   const std::string run = (dir / "run").string(), val = "--val=" + (dir / "text.txt").string();

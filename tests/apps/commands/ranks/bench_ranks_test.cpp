@@ -17,6 +17,7 @@ ProcessResult bench_train(const std::vector<std::string>& more) {
 }  // namespace
 
 TEST_CASE("bench train compares numbers of processes", "[ranks]") {
+  if (left_out()) return;
   if (!has_mpi()) return;
   const ProcessResult r = bench_train({"--ranks=1,2,4", "--threads=1", "--json"});
   INFO(r.err);

@@ -124,6 +124,7 @@ TEST_CASE("a single process that was started like several trains alone", "[ranks
 }
 
 TEST_CASE("a process that does not appear is named by those that wait", "[ranks][rendezvous]") {
+  if (left_out()) return;
   const TempDir dir;
   const auto words = train_in(dir, {"--rank_timeout=2"});
   for (const int rank : {0, 1}) {
@@ -136,6 +137,7 @@ TEST_CASE("a process that does not appear is named by those that wait", "[ranks]
 }
 
 TEST_CASE("files of an earlier attempt are not taken for those of this one", "[ranks][rendezvous]") {
+  if (left_out()) return;
   const TempDir dir;
   const auto words = train_in(dir);
   const auto leave_file = [&](int rank, const Environment& more, const char* name) {
@@ -163,6 +165,7 @@ TEST_CASE("files of an earlier attempt are not taken for those of this one", "[r
 }
 
 TEST_CASE("two processes with the same RANK are an error that says so", "[ranks][rendezvous]") {
+  if (left_out()) return;
   const TempDir dir;
   const auto words = train_in(dir, {"--rank_timeout=5"});
   Process first(words, as_rank(0, 2));
@@ -182,6 +185,7 @@ TEST_CASE("processes with different WORLD_SIZE do not train", "[ranks][rendezvou
 }
 
 TEST_CASE("without MPI, a killed process ends the others", "[ranks][rendezvous]") {
+  if (left_out()) return;
   for (const int victim : {0, 1}) {
     const TempDir dir;
     INFO("rank " << victim << " is killed");
@@ -207,6 +211,7 @@ TEST_CASE("without MPI, a killed process ends the others", "[ranks][rendezvous]"
 }
 
 TEST_CASE("without MPI, a stopped process is missed in time", "[ranks][rendezvous]") {
+  if (left_out()) return;
   const TempDir dir;
   Group group(train_in(dir, with(endless, {"--rank_timeout=5"})), 2);
   REQUIRE(group[0].wait_for("saved", 120));
@@ -258,6 +263,7 @@ TEST_CASE("an environment that does not number the processes is refused", "[rank
 }
 
 TEST_CASE("without MPI, a step of two processes is timed", "[ranks][rendezvous]") {
+  if (left_out()) return;
   const TempDir dir;
   const std::vector<std::string> words{hewn_program().string(),
                                        "bench",

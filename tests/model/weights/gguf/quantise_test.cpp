@@ -240,6 +240,7 @@ TEST_CASE("quantise: cached decoding of a file in blocks equals a whole pass", "
 }
 
 TEST_CASE("quantise: a GPU keeps blocks, and computes nearly what a CPU does with them", "[quantise]") {
+  if (left_out()) return;
   const auto gpu = make_test_gpu();
   if (!gpu) return;
   for (const ModelConfig& config : {wide(gpt2_like()), wide(llama_like())})
