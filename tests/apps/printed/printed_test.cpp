@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 /// What this machine or build may lack, as messages say it.
 constexpr const char* lacking[] = {"device cuda is not usable",
                                    "no emulated GPU",
+                                   "this build has no code for",
                                    "MPI",
                                    "libcurl",
                                    "objdump",
