@@ -52,7 +52,8 @@ struct Writing {
   /// The same, for all tokens of a draft that are accepted, and one more.
   bool check_draft(const GenerateOptions& options, const GenerateEvents& events) {
     std::vector<Proposal> proposals;
-    if (context->fresh() == 1)
+    // Not for the first token: how much of the prompt is fresh depends on what other texts have computed of it.
+    if (left < options.max_new_tokens && context->fresh() == 1)
       if (const int64_t most = std::min({ambition.next(), left - 1, context->room()}); most > 0)
         proposals = drafter->propose(seen, most);
     if (proposals.empty()) return go_on(context->next_logits(), options, events);

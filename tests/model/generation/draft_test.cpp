@@ -109,6 +109,17 @@ TEST_CASE("draft: several texts are those that each would be alone") {
   }
 }
 
+TEST_CASE("draft: a text does not depend on what is remembered of its prompt") {
+  const auto model = tiny_model(7), other = tiny_model(8, 8);
+  for (const DraftOptions& draft : {DraftOptions{.model = other.get()}, {.from_text = true}})
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      GenerateOptions options{.max_new_tokens = 10, .seed = test::run_seed() + seed, .draft = draft};
+      const auto alone = text_of(*model, {5, 5, 5}, options);
+      options.remembered = std::make_shared<Remembered>();
+      for (int time = 0; time < 2; ++time) CHECK(text_of(*model, {5, 5, 5}, options) == alone);
+    }
+}
+
 // Pearson's chi-square of the first three tokens, beside their exact probabilities.
 TEST_CASE("draft: drawn texts have the model's distribution") {
   const auto model = tiny_model(3, 16, 24, 5), other = tiny_model(4, 8, 24, 4);
