@@ -14,7 +14,7 @@ namespace hewn::cli {
 
 class Settings;
 
-/// The commands, in the order of the help and of the table in apps/commands/commands.cpp, which has a line
+/// The commands, in the order of the help and of the table in apps/commands.cpp, which has a line
 /// for each. `takes::train | takes::plan` is the set of commands that take an option.
 namespace takes {
 enum class Name : uint8_t {

@@ -7,7 +7,7 @@
 #include "apps/bench/ladder/source.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/run/line_editor.h"
+#include "apps/cli/line_editor.h"
 
 namespace hewn::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "tests/apps/commands/ranks/train_on.h"
+#include "tests/apps/ranks/train_on.h"
 #include "tests/support/random.h"
 
 namespace hewn::test {

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/apps/commands/sweep/sweep.h"
+#include "tests/apps/sweep/sweep.h"
 #include "tests/support/random.h"
 
 namespace hewn::test {

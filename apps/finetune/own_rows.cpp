@@ -1,0 +1,147 @@
+#include "apps/finetune/own_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+#include "apps/finetune/class_scoring.h"
+#include "apps/finetune/preference_report.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "model/json.h"
+#include "train/tasks/instruct_data.h"
+#include "train/tasks/preference/data.h"
+
+namespace hewn::cli {
+namespace {
+
+int64_t limit_of(const OpenRun& run, const Task& task) {
+  return task.longest_row(run.model->config().block_size);
+}
+
+// Other rows would be divided otherwise, so that the model might know the rows of the test. Prints notes about the rows.
+void require_same_rows(const OpenRun& run, const auto& data) {
+  const uint64_t expected = checkpoint_state(run.checkpoint).data_hash;
+  if (expected != 0 && expected != data.hash)
+    fail(ErrorCode::input, run.config.text("data"), ": the data differs from the data that ", run.run,
+         " was trained on: its hash is ", to_hex(data.hash), "; expected ", to_hex(expected), "; restore it");
+  say_notes(data.notes);
+}
+
+FinalReport class_scores(const OpenRun& run, const Task& task) {
+  const ClassData data = open_class_data(class_data_options(run.config, &task));
+  require_same_rows(run, data);
+  const TextReader reader(run.texts(), limit_of(run, task));
+  const EncodedRows val = encode_rows(data.val, reader), test = encode_rows(data.test, reader);
+  return ClassScorer(*run.model, data, val, test).report(true);
+}
+
+int64_t targets_in(const std::vector<TrainingRow>& rows) {
+  int64_t n = 0;
+  for (const TrainingRow& row : rows)
+    n += std::ssize(row.targets) - std::count(row.targets.begin(), row.targets.end(), ignored_target);
+  return n;
+}
+
+FinalReport answer_losses(const OpenRun& run, const Task& task) {
+  const InstructData data = open_instruct_data(talk_files(run.config, &task), *task.chat);
+  require_same_rows(run, data);
+  const TalkEncoder encoder(*task.chat, run.texts());
+  FinalReport report;
+  for (const auto& [name, talks] : {std::pair{"validation", &data.val}, std::pair{"test", &data.test}}) {
+    const TalkRows rows = training_rows(*talks, encoder, mask_of(run.config), limit_of(run, task));
+    if (rows.rows.empty()) continue;
+    const RowBatches batches(rows.rows, run.config.integer("batch_size"), 0, RowBatches::Order::by_length);
+    const double loss =
+        finite_loss(estimate_loss(*run.model, batches, batches.batch_count()), join("the ", name, " rows"));
+    const int64_t tokens = targets_in(rows.rows);
+    report.json[name] = {
+        {"rows", rows.rows.size()}, {"tokens", tokens}, {"loss", loss}, {"perplexity", std::exp(loss)}};
+    report.text +=
+        join(report.text.empty() ? "" : "\n", name, ", ", long_count(std::ssize(rows.rows)), " rows, ",
+             long_count(tokens), " tokens: loss ", fixed(loss, 4), ", perplexity ", fixed(std::exp(loss), 4));
+  }
+  return report;
+}
+
+FinalReport preference_scores(const OpenRun& run, const Task& task) {
+  const PreferenceData data = open_preference_data(talk_files(run.config, &task), *task.chat);
+  require_same_rows(run, data);
+  const TalkEncoder encoder(*task.chat, run.texts());
+  const auto pairs = [&](const std::vector<Preference>& rows) {
+    return preference_pairs(rows, encoder, limit_of(run, task)).pairs;
+  };
+  PairSides sides{pairs(data.train), pairs(data.val), pairs(data.test)};
+  read_reference(run.run + "/" + reference_file, sides);
+  const PreferenceConfig config = train_config(run.config, run.model->config()).preference;
+  return preference_report(*run.model, sides, run.config.integer("batch_size"), config);
+}
+
+}  // namespace
+
+DataFiles talk_files(const Settings& settings, const Task* task) {
+  DataFiles files{.data = settings.text("data"),
+                  .val = settings.text("val"),
+                  .test = settings.text("test"),
+                  .split = settings.text("split"),
+                  .columns = {},
+                  .seed = static_cast<uint64_t>(settings.integer("seed")),
+                  .split_version = task ? task->split_version : rows_together};
+  for (const char* use : {"messages", "prompt", "input", "answer", "chosen", "rejected"})
+    if (settings.takes(use) && settings.has(use)) files.columns[use] = settings.text(use);
+  return files;
+}
+
+void say_count(int64_t rows, const std::string& what) {
+  if (rows > 0) say("note: ", long_count(rows), rows == 1 ? " row " : " rows ", what);
+}
+
+Mask mask_of(const Settings& settings) { return settings.text("mask") == "none" ? Mask::none : Mask::prompt; }
+
+std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, const TextEncoder& texts,
+                                  int64_t block_size) {
+  const int64_t limit = task.longest_row(block_size);
+  const auto rows_of = [](const auto& data) { return data.val.empty() ? data.train : data.val; };
+  std::vector<TrainingRow> rows;
+  switch (task.kind) {
+    case Task::Kind::classify: {
+      const ClassData data = open_class_data(class_data_options(config, &task));
+      const EncodedRows encoded = encode_rows(rows_of(data), TextReader(texts, limit));
+      for (const LabelledText& text : encoded.texts)
+        rows.push_back({text.tokens, std::vector<int32_t>(text.tokens.size(), ignored_target)});
+      break;
+    }
+    case Task::Kind::instruct: {
+      const InstructData data = open_instruct_data(talk_files(config, &task), *task.chat);
+      rows = training_rows(rows_of(data), TalkEncoder(*task.chat, texts), Mask::prompt, limit).rows;
+      break;
+    }
+    case Task::Kind::prefer: {
+      const PreferenceData data = open_preference_data(talk_files(config, &task), *task.chat);
+      for (PreferencePair& pair :
+           preference_pairs(rows_of(data), TalkEncoder(*task.chat, texts), limit).pairs)
+        rows.push_back(std::move(pair.chosen));
+      break;
+    }
+  }
+  return rows;
+}
+
+int eval_own_rows(const Settings& settings, const OpenRun& run, const Task& task) {
+  for (const char* name : {"stride", "per_token"})
+    require(!settings.given(name), settings.where(name), ": applies to a text; ",
+            task.kind == Task::Kind::classify ? "" : "give one with --val=FILE, or ", "leave it out");
+  require(run.tokenizer != nullptr, run.run, " cannot read text: ", run.no_tokenizer);
+  FinalReport report = task.kind == Task::Kind::classify   ? class_scores(run, task)
+                       : task.kind == Task::Kind::instruct ? answer_losses(run, task)
+                                                           : preference_scores(run, task);
+  require(!report.json.empty(), run.run, " has no validation or test rows",
+          task.kind == Task::Kind::classify ? "" : "; give a text as --val=FILE");
+  report.json["checkpoint"] = run.checkpoint;
+  print(settings.flag("json") ? json_text(report.json, 2) : report.text, "\n");
+  return 0;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,46 @@
+#pragma once
+// The course: its chapters, and the files of docs/course, which are embedded in the program.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/learn/judge/exercise.h"
+#include "apps/learn/judge/lesson_judge.h"
+
+namespace hewn::cli::learn {
+
+/// A chapter: docs/course/NAME.md, and its exercise or its predictions. See docs/course/README.md.
+struct Chapter {
+  std::string_view name;  ///< "01-chain-rule"; begins with its number
+  // What is to be written, a function over arrays or a lesson with a judge of its own; or else what is to be predicted.
+  const Exercise* exercise = nullptr;
+  const LessonJudge* judge = nullptr;
+  const std::vector<Prediction>* predictions = nullptr;
+
+  bool has_lesson() const { return exercise || judge; }
+  int number() const { return (name[0] - '0') * 10 + (name[1] - '0'); }
+  /// A file of its folder: "01-chain-rule/lesson.cpp".
+  std::string file(std::string_view in_folder) const;
+  std::string_view text() const;  ///< Markdown
+  std::string title() const;      ///< "Chain rule and order"
+  int minutes() const;
+};
+
+/// All chapters, in order; the table is in exercises/chapters.cpp.
+std::span<const Chapter> chapters();
+/// The chapter with this number; null if there is none.
+const Chapter* find_chapter(int64_t number);
+
+/// A file of docs/course by its path from there, or a header of lessons: "hewn/lesson.h". Throws ErrorCode::failed if there is none.
+std::string_view course_file(std::string_view path);
+bool has_course_file(std::string_view path);
+
+/// The known wrong answers of a chapter: its files wrong/NAME.cpp, whose first lines, as comments, are the hints.
+std::vector<WrongAnswer> wrong_answers(const Chapter& chapter);
+/// Its three hints, from hints.md: the items of a numbered list.
+std::vector<std::string> hints(const Chapter& chapter);
+
+}  // namespace hewn::cli::learn

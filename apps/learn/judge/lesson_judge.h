@@ -1,0 +1,47 @@
+#pragma once
+// How the lesson of a chapter is compiled and judged. Most lessons are functions over arrays (array_judge.h); a chapter
+// with another kind of lesson names its judge in the table of chapters.
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/cli/system/shared_library.h"
+#include "apps/learn/judge/judge.h"
+#include "apps/learn/process.h"
+
+namespace hewn::cli::learn {
+
+/// How a lesson is compiled.
+struct Build {
+  std::vector<std::string>
+      headers;  ///< what it includes; the program holds these files (apps/CMakeLists.txt)
+  std::vector<std::string> options;  ///< of the compiler, besides those of every lesson
+  /// What to write instead, for mistakes that the compiler (gcc or clang) describes without knowing lessons: a line, or
+  /// "".
+  std::string (*advice)(const std::string& error) = nullptr;
+};
+
+class LessonJudge {
+ public:
+  virtual ~LessonJudge() = default;
+  virtual Build build() const = 0;
+  /// What an endless loop may come from, as a sentence; "" if nothing is known.
+  virtual std::string when_endless() const { return ""; }
+
+  // In a process of its own, since a lesson may crash or never return:
+
+  /// Judges a compiled lesson, with `mark` as in judge.h.
+  virtual Verdict judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
+                        const std::function<void(const std::string& name)>& mark) const = 0;
+  /// What a right answer is rewarded with, such as a model that trains with it: sends lines of text ('t'). `out_dir` is
+  /// where a run is kept; "": nowhere. Does nothing if there is no reward.
+  virtual void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const = 0;
+  /// Whether the reward is a model, which can be kept as a run.
+  virtual bool rewards_with_model() const = 0;
+  /// "while the model trains"
+  virtual std::string while_rewarded() const = 0;
+};
+
+}  // namespace hewn::cli::learn

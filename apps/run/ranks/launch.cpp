@@ -1,0 +1,275 @@
+#include "apps/run/ranks/launch.h"
+
+#include <netdb.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <sstream>
+#include <thread>
+
+#include "apps/cli/format.h"
+#include "apps/cli/shell.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/system/child.h"
+#include "apps/cli/terminal.h"
+#include "apps/run/ranks/launch_watch.h"
+#include "apps/run/ranks/library.h"
+#include "apps/run/ranks/start.h"
+#include "core/base/clock.h"
+#include "core/error.h"
+#include "core/io/file.h"
+#include "core/io/path.h"
+#include "kernels/contract/parallel.h"
+
+namespace hewn::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Host {
+  std::string name;
+  int64_t slots = 1;
+};
+
+// The lines of the file `hosts`: a name, and a number of slots.
+std::vector<Host> read_hosts(const std::string& path) {
+  std::istringstream lines(read_small_file(path, size_t{1} << 20));
+  std::vector<Host> hosts;
+  int64_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    std::istringstream words(line.substr(0, line.find('#')));
+    Host host;
+    std::string slots, more;
+    if (!(words >> host.name)) continue;
+    if (words >> slots)
+      require(parse_integer(slots, host.slots) && host.slots > 0 && !(words >> more), path, ":", number,
+              ": '", line, "' is no host; give a name and the number of its slots: node1 2");
+    hosts.push_back(std::move(host));
+  }
+  require(!hosts.empty(), path, ": names no host; give a line for each: a name, and the number of its slots");
+  return hosts;
+}
+
+// Those of the file `hosts`; none if there is no file.
+std::vector<Host> hosts_of(const Settings& settings) {
+  const bool named = settings.takes("hosts") && settings.has("hosts");
+  return named ? read_hosts(settings.text("hosts")) : std::vector<Host>{};
+}
+
+void check_hosts(const std::vector<Host>& hosts, int64_t ranks, const Settings& settings) {
+  int64_t slots = 0;
+  for (const Host& host : hosts) {
+    slots += host.slots;
+    addrinfo* found = nullptr;
+    const int problem = ::getaddrinfo(host.name.c_str(), nullptr, nullptr, &found);
+    if (problem == 0) ::freeaddrinfo(found);
+    require(problem == 0, settings.text("hosts"), ": the host ", host.name,
+            " is unknown: ", ::gai_strerror(problem));
+  }
+  require(ranks <= slots, settings.where("ranks"), ": ranks = ", ranks, ", but ", settings.text("hosts"),
+          " has ", slots, slots == 1 ? " slot" : " slots", "; give fewer ranks, or more slots: NAME SLOTS");
+}
+
+double timeout_of(const Settings& settings) {
+  return settings.takes("rank_timeout") ? settings.real("rank_timeout") : 30;
+}
+
+// This command, for a rank.
+std::vector<std::string> words_of_command(const Settings& settings, const RankLaunch& launch, bool alone) {
+  // As the user calls it, so that messages do, too; other hosts may have another PATH.
+  const bool findable = !alone && !settings.has("hosts") && program().find('\'') == std::string::npos;
+  std::vector<std::string> words{findable ? program() : own_program()};
+  for (const std::string& word : split(settings.command().name, ' ')) words.push_back(word);
+  if (!settings.config.empty()) words.push_back(settings.config);
+  words.insert(words.end(), settings.arguments.begin(), settings.arguments.end());
+  for (const Option* option : options_of(settings.command())) {
+    // The environment has the others.
+    if (!settings.given(option->name) || !settings.where(option->name).starts_with('-')) continue;
+    if (option->name == "hosts" || option->name == "ranks" || option->name == "restarts") continue;
+    for (const std::string& value : split(settings.text(option->name), '\n'))
+      words.push_back(join("--", option->name, "=", value));
+  }
+  words.push_back(join("--ranks=", launch.ranks));
+  words.insert(words.end(), launch.more.begin(), launch.more.end());
+  return words;
+}
+
+// The launcher's options: ranks keep to cores of their own choice.
+std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ranks,
+                                           const std::vector<Host>& hosts) {
+  const MessageLibrary& library = message_library();
+  std::string list;
+  for (const Host& host : hosts) list += join(list.empty() ? "" : ",", host.name, ":", host.slots);
+  std::vector<std::string> words{library.launcher, "-n", std::to_string(ranks)};
+  if (!list.empty()) words.insert(words.end(), {library.hydra ? "-hosts" : "--host", list});
+  if (library.hydra) {
+    words.insert(words.end(), {"-bind-to", "none"});
+    return words;
+  }
+  words.insert(words.end(), {"--quiet", "--oversubscribe", "--bind-to", "none"});
+  // Has the launcher miss a host that is cut off before the ranks do; it would wait for the host for ever. Once it has
+  // sent the host something, as it does when ranks end, the connection is no longer probed.
+  const auto timeout = std::lround(timeout_of(settings));
+  for (const auto& [parameter, value] :
+       {std::pair{"time", timeout / 6}, {"intvl", timeout / 12}, {"probes", 2L}})
+    words.insert(words.end(),
+                 {"--mca", join("oob_tcp_keepalive_", parameter), std::to_string(std::max(1L, value))});
+  // Open MPI hands on the environment to this host only.
+  for (const std::string& line : environment())
+    if (!hosts.empty() &&
+        (line.starts_with("HEWN_") || line.starts_with("OMP_") || line.starts_with("NCCL_")))
+      words.insert(words.end(), {"-x", line.substr(0, line.find('='))});
+  return words;
+}
+
+std::vector<std::string> environment_of_launcher() {
+  std::vector<std::string> all = environment();
+  std::erase_if(all,
+                [](const std::string& line) { return line.starts_with(join(LaunchWatch::variable, "=")); });
+  // Open MPI asks for this to be confirmed, since a program of root's can do harm; this one is ours.
+  if (::geteuid() == 0)
+    all.insert(all.end(), {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"});
+  return all;
+}
+
+// Runs a program to its end, passing on stops as this signal, or if it is 0, as they are. Returns its status.
+int run_to_end(Child& program, int signal_of_stop, const std::function<void()>& meanwhile = {}) {
+  for (int passed_on = 0;;) {
+    if (const auto status = program.ended()) return *status;
+    if (const int signal = stop_signal(); signal != passed_on) {
+      passed_on = signal;
+      program.send(signal_of_stop != 0 ? signal_of_stop : signal);
+    }
+    if (meanwhile) meanwhile();
+    std::this_thread::sleep_for(10ms);
+  }
+}
+
+// Runs a launcher to its end, and ends it by force, with the ranks that are left, if it is still there this time after the
+// first rank on this host has ended. Returns its status.
+int run_launcher(std::vector<std::string> words, const std::string& out,
+                 std::chrono::duration<double> patience) {
+  LaunchWatch watch;
+  std::vector<std::string> environment = environment_of_launcher();
+  environment.push_back(watch.environment_line());
+  Child launcher(std::move(words), std::move(environment), out);
+  bool forced = false;
+  const auto end_in_time = [&] {
+    watch.look();
+    const auto end = watch.first_end();
+    if (!end || Clock::now() < *end + patience) return;
+    if (!forced) {
+      say("note    the launcher is ended by force, as it is still there ", patience.count(),
+          " s after a rank has ended");
+      watch.kill_ranks();
+      launcher.send(SIGTERM);  // it removes its files
+    }
+    forced = true;
+    if (Clock::now() > *end + patience + 2s) launcher.send(SIGKILL);
+  };
+  // Upon other signals than this one, a launcher would kill the ranks.
+  const int status = run_to_end(launcher, SIGUSR1, end_in_time);
+  return forced ? static_cast<int>(ErrorCode::failed) : status;
+}
+
+// Starts the ranks, waits for their end, and returns their status.
+int run_ranks(const Settings& settings, const RankLaunch& launch, const std::vector<Host>& hosts) {
+  const bool alone = launch.ranks == 1 && hosts.empty();
+  std::vector<std::string> words;
+  if (!alone) words = words_of_launcher(settings, launch.ranks, hosts);
+  for (std::string& word : words_of_command(settings, launch, alone)) words.push_back(std::move(word));
+  int status = 0;
+  if (alone) {
+    Child program(std::move(words), environment(), launch.out);
+    status = run_to_end(program, 0);
+  } else {
+    // The ranks end by themselves within rank_timeout.
+    status =
+        run_launcher(std::move(words), launch.out, std::chrono::duration<double>(timeout_of(settings)) + 5s);
+  }
+  // Hydra returns 0 after a signal, whatever the ranks return.
+  if (stop_signal() != 0 && (status != 0 || (!alone && message_library().hydra))) return stop_status();
+  if (status == 0) return 0;
+  const bool stopped = status == 128 + SIGINT || status == 128 + SIGTERM || status == 128 + SIGHUP;
+  const bool said = status <= static_cast<int>(ErrorCode::numerical);
+  return stopped || said ? status : static_cast<int>(ErrorCode::failed);
+}
+
+// Whether the launcher can start a program there, before this time is over.
+bool is_there(const Host& host, std::chrono::duration<double> timeout) {
+  const MessageLibrary& library = message_library();
+  std::vector<std::string> words{library.launcher, "-n",  "1", library.hydra ? "-hosts" : "--host",
+                                 host.name,        "true"};
+  Child trial(std::move(words), environment_of_launcher(), "/dev/null", "/dev/null");
+  const auto end = Clock::now() + timeout;
+  while (Clock::now() < end && stop_signal() == 0) {
+    if (const auto status = trial.ended()) return *status == 0;
+    std::this_thread::sleep_for(10ms);
+  }
+  return false;
+}
+
+// What goes on after some ranks have been lost: the run from its last checkpoint, with as many ranks as there is still room
+// for.
+void prepare_restart(Settings& settings, RankLaunch& launch, std::vector<Host>& hosts) {
+  const bool named = !hosts.empty();
+  std::erase_if(hosts, [&](const Host& host) {
+    const bool lost = !is_there(host, std::chrono::duration<double>(timeout_of(settings)));
+    if (lost) say("note    ", host.name, " cannot be reached, and is left out");
+    return lost;
+  });
+  if (named) {
+    uint64_t slots = 0;
+    for (const Host& host : hosts) slots += static_cast<uint64_t>(host.slots);
+    if (slots == 0) fail(ErrorCode::failed, "no host of ", settings.text("hosts"), " can be reached");
+    // A power of two that is smaller divides grad_shards as well.
+    launch.ranks = std::min(launch.ranks, static_cast<int64_t>(std::bit_floor(slots)));
+  }
+  // If it was lost before its first checkpoint, it begins again.
+  if (path_is_directory(settings.text("out_dir"))) settings.set({"init_from", "resume", "--init_from"});
+}
+
+}  // namespace
+
+int64_t ranks_to_launch(const Settings& settings) {
+  const int64_t ranks = std::max<int64_t>(1, settings.integer("ranks"));
+  for (const char* key : {"hosts", "restarts"})  // those of the environment are for all commands
+    require(
+        ranks > 1 || !settings.takes(key) || !settings.given(key) || !settings.where(key).starts_with('-'),
+        settings.where(key), ": is for several processes; give their number as --ranks=N");
+  return ranks;
+}
+
+void check_ranks(const Settings& settings, int64_t ranks) {
+  const auto below = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(ranks)));
+  require(ranks == below, settings.where("ranks"), ": ranks = ", ranks, "; expected a power of two, such as ",
+          below, ", as gradients are added in pairs");
+  if (const std::vector<Host> hosts = hosts_of(settings); !hosts.empty()) check_hosts(hosts, ranks, settings);
+}
+
+int launch_ranks(const Settings& given, const RankLaunch& first) {
+  Settings settings = given;
+  RankLaunch launch = first;
+  std::vector<Host> hosts = hosts_of(settings);
+  if (launch.ranks > 1) (void)message_library();  // without it, nothing else matters
+  check_ranks(settings, launch.ranks);
+  if (hosts.empty() && launch.ranks > available_cores())
+    say("note    ", launch.ranks, " ranks share ", available_cores(),
+        available_cores() == 1 ? " core" : " cores");
+  catch_signals();
+  for (int64_t left = settings.takes("restarts") ? settings.integer("restarts") : 0;; --left) {
+    const int status = run_ranks(settings, launch, hosts);
+    if (status != static_cast<int>(ErrorCode::failed) || left == 0) return status;
+    prepare_restart(settings, launch, hosts);
+    if (stop_signal() != 0) return stop_status();
+    say("restart with ", launch.ranks, launch.ranks == 1 ? " rank, " : " ranks, ", left - 1,
+        left == 2 ? " restart left" : " restarts left");
+  }
+}
+
+}  // namespace hewn::cli
