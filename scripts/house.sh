@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Counts files, lines and places that keep the project easy to navigate; exits 1 if a limit is exceeded:
-#   files of a folder         at most 25, in kernels/ and its rooms at most 20 (sub-folders are counted separately)
+# Counts lines and places that keep the project easy to navigate; exits 1 if a limit is exceeded:
+#   lines of the product      by room, the folder of an operation or of a family of commands; no limit
 #   lines of a source file    at most 500
 #   places to touch           for each patch of tests/house, the number in its line "places: N": at most 3 for an
 #                             operation, 2 for others
@@ -26,12 +26,18 @@ judge() {
   printf '%-44s %5s of %s%s\n' "$1" "$2" "$3" "$note"
 }
 
-echo "files per folder (the largest, and all that exceed the limit)"
-while read -r count folder; do
-  limit=25
-  case "$folder" in kernels | kernels/*) limit=20 ;; esac
-  if [ "$count" -gt $((limit * 3 / 4)) ]; then judge "  $folder" "$count" $limit; fi
-done < <(files | sed 's|/[^/]*$||; t; s|.*|.|' | sort | uniq -c | sort -k1,1nr -k2)
+echo "lines of the product by room, without blanks, comments, includes and lone braces"
+files | grep -E '^(core|kernels|model|train|apps)/.*\.(cpp|h|cu|cuh|js|css|inl)$' | tr '\n' '\0' | xargs -0 awk '
+  { sub(/^[ \t]+/, "") }
+  /^$|^\/\/|^#include|^#pragma once|^[{}();,]*$|^\/?\*/ { next }
+  { parts = split(FILENAME, part, "/"); ++room[part[1] (parts > 2 ? "/" part[2] : "")]; ++layer[part[1]]; ++all }
+  END {
+    for (name in room) printf "  %-42s %6d\n", name, room[name] | "sort"
+    close("sort")
+    for (name in layer) printf "  all of %-35s %6d\n", name "/", layer[name] | "sort"
+    close("sort")
+    printf "  %-42s %6d\n", "all", all
+  }'
 
 echo "lines per source file (the longest, and all that exceed the limit)"
 rank=0

@@ -289,7 +289,7 @@ script() {
   if [[ $last = skipped* ]]; then skipped=$((skipped + 1)); else passed=$((passed + 1)); fi
 }
 
-# Limits on files per folder, lines per file, and places to touch.
+# Limits on lines per file and places to touch.
 part_house() { script scripts/house.sh; }
 
 # The patches of the documentation's exercises: each must apply, build and pass.

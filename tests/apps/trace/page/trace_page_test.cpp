@@ -28,11 +28,11 @@ json json_of_trace(std::vector<std::string> arguments) {
 json run_in_node(const std::string& test, const json& traces) {
   const TempDir dir;
   std::string script = "const TRACES = " + traces.dump() + ";\n";
-  for (const char* file :
-       {"numbers", "trace/tensors", "trace/timeline", "trace/map", "trace/sums", "trace/sums_pointwise",
-        "trace/sums_products", "trace/sums_model", "trace/sums_attention", "trace/evaluate",
-        "trace/evaluate_simple", "trace/evaluate_model"})
-    script += read_file(source_dir() / "apps/page" / (std::string(file) + ".js"));
+  for (const char* file : {"page/numbers", "trace/page/tensors", "trace/page/timeline", "trace/page/map",
+                           "trace/page/sums", "trace/page/sums_pointwise", "trace/page/sums_products",
+                           "trace/page/sums_model", "trace/page/sums_attention", "trace/page/evaluate",
+                           "trace/page/evaluate_simple", "trace/page/evaluate_model"})
+    script += read_file(source_dir() / "apps" / (std::string(file) + ".js"));
   script += read_file(source_dir() / "tests/apps/trace/page" / test);
   write_file(dir / "test.js", script);
   const auto checked = run_program({"node", (dir / "test.js").string()});
