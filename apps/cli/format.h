@@ -1,9 +1,10 @@
 #pragma once
-// Formats numbers for people.
+// Formats numbers and lists for people.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "core/text.h"
@@ -22,6 +23,15 @@ std::string long_count(int64_t n);
 std::string bytes_text(double bytes);
 /// A number with at most this many digits: "0.5", "1.25e-07".
 std::string number_text(double x, int digits = 6);
+
+/// Copies of the items that meet a condition: std::views::filter, which clang 14 does not compile.
+template <class Items, class Condition>
+auto those_of(const Items& items, const Condition& condition) {
+  std::vector<std::remove_cvref_t<decltype(*items.begin())>> kept;
+  for (const auto& item : items)
+    if (condition(item)) kept.push_back(item);
+  return kept;
+}
 
 /// Aligns rows of cells in columns: the first column to the left, the others to the right; the first row
 /// is a heading.

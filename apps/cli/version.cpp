@@ -4,8 +4,8 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <ranges>
 
+#include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "kernels/devices/devices.h"
 #include "model/json.h"
@@ -23,7 +23,7 @@ std::string processor() {
 }
 
 std::string usable_isas() {
-  return list_text(known_isas | std::views::filter(supported), ", ", [](Isa isa) { return name_of(isa); });
+  return list_text(those_of(known_isas, supported), ", ", [](Isa isa) { return name_of(isa); });
 }
 
 std::string cuda_text() {
@@ -55,8 +55,7 @@ std::string version_text() {
 
 std::string version_json() {
   const auto name = [](Isa isa) { return name_of(isa); };
-  const Json isas = json_list(known_isas | std::views::filter(supported), name),
-             all = json_list(known_isas, name);
+  const Json isas = json_list(those_of(known_isas, supported), name), all = json_list(known_isas, name);
   const Json out = {{"version", version_number()},
                     {"commit", commit()},
                     {"build", build_description()},

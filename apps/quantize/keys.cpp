@@ -1,7 +1,6 @@
 #include "apps/quantize/keys.h"
 
-#include <ranges>
-
+#include "apps/cli/format.h"
 #include "apps/cli/make.h"
 #include "model/weights/gguf/mixtures.h"
 
@@ -11,7 +10,7 @@ namespace {
 // The names of all mixtures but f32, which is no smaller.
 std::string_view mixture_names() {
   static const std::string names =
-      list_text(mixtures() | std::views::filter(&Mixture::is_smaller), "|", &Mixture::name);
+      list_text(those_of(mixtures(), [](const Mixture& m) { return m.is_smaller(); }), "|", &Mixture::name);
   return names;
 }
 

@@ -225,7 +225,7 @@ TEST_CASE("a validation loss that is not finite ends the run, and nothing is sav
       run.config.keep = 1;
       double good = 3;
       bool spoilt = true;
-      run.validate = [&](Model&, const Stop&) {
+      run.validate = [&, loss = loss](Model&, const Stop&) {
         const int64_t step = run.trainer->steps_done();
         const bool bad = spoilt && step > last_good;
         return Validation{.loss = bad ? loss : good -= 0.5, .metrics = {{"val_x", bad ? loss : 1}}};

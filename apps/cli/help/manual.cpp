@@ -2,8 +2,7 @@
 
 #include "apps/cli/help/manual.h"
 
-#include <ranges>
-
+#include "apps/cli/format.h"
 #include "apps/cli/help/help.h"
 #include "apps/cli/options.h"
 #include "apps/cli/terminal.h"
@@ -31,7 +30,7 @@ std::string troff_examples(const Command& command) {
 // The commands that take a key. Sections are printed once, with this list beside each key.
 std::string takers(const Option& option) {
   const auto takes = [&](const Command& command) { return option.taken_by(command.bit); };
-  return list_text(commands() | std::views::filter(takes), ", ", &Command::name);
+  return list_text(those_of(commands(), takes), ", ", &Command::name);
 }
 
 // Escapes bars, which would end a table cell in Markdown.
