@@ -214,7 +214,7 @@ void LineEditor::insert(char first) {
     if (!byte) return;
     character += *byte;
   }
-  const bool is_control = first >= 0 && first < ' ' && first != '\t';
+  const bool is_control = static_cast<unsigned char>(first) < ' ' && first != '\t';
   if (is_control || valid_utf8_prefix(character) != character.size()) return;
   line_.insert(line_.begin() + static_cast<std::ptrdiff_t>(cursor_++), character);
 }
