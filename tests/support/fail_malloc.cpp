@@ -1,7 +1,8 @@
 // A library that is preloaded into a program (LD_PRELOAD) to make one of its allocations fail: HEWN_FAIL_MALLOC=N the
 // N-th call, from 1, of malloc, calloc, realloc, aligned_alloc or posix_memalign. With HEWN_COUNT_MALLOC=FILE, the
-// number of calls is written to FILE at the end.
+// number of calls is written to FILE at the end. Calls of clang's OpenMP do not fail: it crashes without memory.
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 extern "C" {
 
@@ -25,10 +27,15 @@ namespace {
 
 std::atomic<long> calls{0};
 
+bool in_clangs_openmp(const void* caller) {
+  Dl_info place{};
+  return ::dladdr(caller, &place) != 0 && place.dli_fname && std::strstr(place.dli_fname, "/libomp.");
+}
+
 /// Counts a call; whether it is the one to fail.
-bool fails() {
+bool fails(const void* caller) {
   static const char* const wanted = std::getenv("HEWN_FAIL_MALLOC");
-  const bool now = ++calls == (wanted ? std::atol(wanted) : 0);
+  const bool now = ++calls == (wanted ? std::atol(wanted) : 0) && !in_clangs_openmp(caller);
   if (now) errno = ENOMEM;
   return now;
 }
@@ -50,15 +57,19 @@ struct Report {
 
 extern "C" {
 
-void* malloc(size_t bytes) { return fails() ? nullptr : __libc_malloc(bytes); }
-void* calloc(size_t n, size_t bytes) { return fails() ? nullptr : __libc_calloc(n, bytes); }
-void* realloc(void* data, size_t bytes) { return fails() ? nullptr : __libc_realloc(data, bytes); }
+void* malloc(size_t bytes) { return fails(__builtin_return_address(0)) ? nullptr : __libc_malloc(bytes); }
+void* calloc(size_t n, size_t bytes) {
+  return fails(__builtin_return_address(0)) ? nullptr : __libc_calloc(n, bytes);
+}
+void* realloc(void* data, size_t bytes) {
+  return fails(__builtin_return_address(0)) ? nullptr : __libc_realloc(data, bytes);
+}
 void* aligned_alloc(size_t alignment, size_t bytes) {
-  return fails() ? nullptr : __libc_memalign(alignment, bytes);
+  return fails(__builtin_return_address(0)) ? nullptr : __libc_memalign(alignment, bytes);
 }
 
 int posix_memalign(void** result, size_t alignment, size_t bytes) {
-  if (fails()) return ENOMEM;
+  if (fails(__builtin_return_address(0))) return ENOMEM;
   *result = __libc_memalign(alignment, bytes);
   return *result ? 0 : ENOMEM;
 }
