@@ -1,4 +1,4 @@
-// hewn: the command line. Options are declared in options.cpp, commands in commands.cpp.
+// hewn: the command line. Each room of apps/ hands in its commands with their options (ROOM/commands.cpp).
 
 #include <algorithm>
 #include <cstdlib>
@@ -18,6 +18,27 @@
 #include "model/json.h"
 
 namespace hewn::cli {
+
+// The rooms, in the order of the help. ROOM/commands.cpp defines ROOM_commands().
+#define HEWN_ROOMS(room)                                                                                     \
+  room(learn) room(trace) room(gradcheck) room(train) room(finetune) room(sweep) room(plan) room(data)       \
+      room(generate) room(evaluate) room(judge) room(report) room(verify) room(bench) room(ranks) room(info) \
+          room(convert) room(quantize) room(help)
+
+#define HEWN_DECLARE(name) Commands name##_commands();
+HEWN_ROOMS(HEWN_DECLARE)
+
+const Commands& commands() {
+  static const Commands all = [] {
+    Commands list;
+#define HEWN_ADD(name) \
+  for (const Command& command : name##_commands()) list.push_back(command);
+    HEWN_ROOMS(HEWN_ADD)
+    return list;
+  }();
+  return all;
+}
+
 namespace {
 
 constexpr int usage_status = static_cast<int>(ErrorCode::usage);
@@ -45,7 +66,7 @@ void terminate() {
 
 int dispatch(const std::vector<std::string>& words, char** argv) {
   const Call call = parse(words);
-  Settings general(call.command ? *call.command : general_only);
+  Settings general(call.command ? *call.command : general_only());
   for (const Assignment& flag : call.flags) general.set(flag);
   set_manners({general.text("color"), general.flag("quiet"), general.flag("verbose")});
   if (general.flag("version")) {
@@ -57,7 +78,7 @@ int dispatch(const std::vector<std::string>& words, char** argv) {
     return 0;
   }
   if (general.flag("help")) {
-    print(call.command ? help(*call.command) : overview(call.group));
+    print(call.command ? help(*call.command, general.text("help") == "all") : overview(call.group));
     return 0;
   }
   if (!call.command) {
@@ -65,7 +86,7 @@ int dispatch(const std::vector<std::string>& words, char** argv) {
     return usage_status;
   }
   // Kernels, and the libraries beside them, are timed with threads that are awake.
-  if (call.command->bit != takes::bench_kernels) let_idle_threads_sleep(argv);
+  if (!call.command->spins) let_idle_threads_sleep(argv);
   return call.command->run(resolve(call));
 }
 

@@ -1,39 +1,67 @@
 #include "apps/cli/make.h"
 
+#include "apps/cli/help/pages.h"
+#include "model/config.h"
+
 namespace hewn::cli::keys {
 
-Option flag(std::string_view name, std::string_view initial, CommandSet commands, std::string_view help,
-            std::string_view derived) {
-  return {name, Kind::flag, std::string(initial), std::string(derived), Switch{}, "", help, commands};
+Option flag(std::string_view name, std::string_view initial) {
+  return {.name = name, .initial = std::string(initial)};
 }
-Option integer(std::string_view name, std::string_view initial, int64_t least, int64_t most,
-               CommandSet commands, std::string_view help, std::string_view derived) {
-  const Integers range{least, most};
-  return {name, Kind::integer, std::string(initial), std::string(derived), range, "N", help, commands};
+Option integer(std::string_view name, std::string_view initial, int64_t least, int64_t most) {
+  return {name, Kind::integer, std::string(initial), Integers{least, most}, "N"};
 }
-Option real(std::string_view name, std::string_view initial, double least, double most, CommandSet commands,
-            std::string_view help, std::string_view derived) {
-  const Reals range{least, most};
-  return {name, Kind::real, std::string(initial), std::string(derived), range, "X", help, commands};
+Option real(std::string_view name, std::string_view initial, double least, double most) {
+  return {name, Kind::real, std::string(initial), Reals{least, most}, "X"};
 }
-Option above(std::string_view name, std::string_view initial, double bound, double most, CommandSet commands,
-             std::string_view help) {
-  Option option = real(name, initial, bound, most, commands, help);
-  option.range = Reals{.least = bound, .most = most, .least_excluded = true};
+Option above(std::string_view name, std::string_view initial, double bound, double most) {
+  return {name, Kind::real, std::string(initial), Reals{.least = bound, .most = most, .least_excluded = true},
+          "X"};
+}
+Option choice(std::string_view name, std::string_view choices, std::string_view initial) {
+  return {name, Kind::choice, std::string(initial), Switch{}, choices};
+}
+Option text(std::string_view name, std::string_view placeholder, std::string_view initial) {
+  return {name, Kind::text, std::string(initial), Switch{}, placeholder};
+}
+Option sized(std::string_view name, std::string_view initial) {
+  Option option = integer(name, initial, 0, 0);
+  for (const auto& key : model_keys)
+    if (key.name == name) option.range = key.domain;
   return option;
 }
-Option choice(std::string_view name, std::string_view choices, std::string_view initial, CommandSet commands,
-              std::string_view help, std::string_view derived) {
-  return {name, Kind::choice, std::string(initial), std::string(derived), Switch{}, choices, help, commands};
-}
+
 Option also(std::string_view alias, Option option) {
   option.alias = alias;
   return option;
 }
-Option text(std::string_view name, std::string_view placeholder, std::string_view initial,
-            CommandSet commands, std::string_view help, std::string_view derived) {
-  return {name, Kind::text, std::string(initial), std::string(derived), Switch{}, placeholder,
-          help, commands};
+Option letter(char letter, Option option) {
+  option.letter = letter;
+  return option;
+}
+Option once(Option option) {
+  option.once = true;
+  return option;
+}
+Option kept(Option option) {
+  option.change = Change::new_run;
+  return option;
+}
+Option repeated(Option option) {
+  option.repeats = true;
+  return option;
+}
+
+Section described(std::string_view page, Options options) {
+  Section section;
+  for (Option& option : options) {
+    const HelpPage::Entry& entry = help_page(page).entry(option.name);
+    option.help = entry.text;
+    option.derived = entry.initial;
+    section.title = entry.section;
+  }
+  section.options = std::move(options);
+  return section;
 }
 
 }  // namespace hewn::cli::keys

@@ -26,7 +26,7 @@ std::string take_word(std::vector<std::string>& words, size_t i) {
 size_t command_word(const std::vector<std::string>& words) {
   size_t i = 0;
   while (i < words.size() && is_option(words[i]) && words[i] != "--") {
-    const Option* const option = find_option(general_only, long_name(words[i]));
+    const Option* const option = find_option(general_only(), long_name(words[i]));
     const bool value_follows = option && option->kind != Kind::flag && words[i].find('=') == words[i].npos;
     i += value_follows ? 2 : 1;
   }
@@ -103,7 +103,7 @@ Call parse(const std::vector<std::string>& all) {
   Call call;
   std::vector<std::string> words = all;
   take_command(words, call);
-  Words given = split_words(words, options_of(call.command ? *call.command : general_only));
+  Words given = split_words(words, options_of(call.command ? *call.command : general_only()));
   for (GivenOption& option : given.options)
     call.flags.push_back({std::move(option.name), std::move(option.value), std::move(option.typed)});
   call.arguments = std::move(given.arguments);
@@ -111,7 +111,7 @@ Call parse(const std::vector<std::string>& all) {
 }
 
 Settings resolve(const Call& call) {
-  Settings settings(call.command ? *call.command : general_only);
+  Settings settings(call.command ? *call.command : general_only());
   for (const Assignment& flag : call.flags) settings.set(flag);
   if (!call.command) return settings;
   settings.fill(Settings::environment(*call.command));

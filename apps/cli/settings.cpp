@@ -39,6 +39,7 @@ std::string checked_number(const Option& option, const Assignment& a) {
 
 std::string checked_flag(const Option& option, const Assignment& a) {
   const std::string word = lower(a.value);
+  if (!option.choices.empty() && word == option.choices) return word;
   if (word == "true" || word == "1" || word == "yes" || word == "on") return "true";
   if (word == "false" || word == "0" || word == "no" || word == "off") return "false";
   fail(ErrorCode::usage, a.where, ": ", option.name, " = '", a.value, "' is neither true nor false");
@@ -186,7 +187,10 @@ double Settings::real(std::string_view name) const {
   return x;
 }
 
-bool Settings::flag(std::string_view name) const { return value(name) == "true"; }
+bool Settings::flag(std::string_view name) const {
+  const std::string word = value(name);
+  return !word.empty() && word != "false";
+}
 
 bool Settings::has(std::string_view name) const { return !value(name).empty(); }
 
@@ -206,7 +210,7 @@ std::vector<std::string> Settings::list(std::string_view name) const {
 }
 
 bool Settings::is_stored(const Option& option) const {
-  return option.taken_by(command_->bit) && option.is_key() && !option.once && has(option.name);
+  return option.is_key() && !option.once && has(option.name);
 }
 
 void Settings::require_storable() const {
@@ -218,7 +222,7 @@ void Settings::require_storable() const {
 std::string Settings::to_toml(bool given_only) const {
   require_storable();
   std::string out;
-  for (const Section& section : sections()) {
+  for (const Section& section : sections_of(*command_)) {
     std::string lines;
     for (const Option& option : section.options) {
       if (!is_stored(option) || (given_only && !given(option.name))) continue;

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/convert/exporting.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"

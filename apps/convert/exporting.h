@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "apps/cli/make.h"
 #include "apps/cli/settings.h"
 #include "model/weights/export.h"
 
@@ -10,5 +11,10 @@ namespace hewn::cli {
 
 /// Context, activation and replacement as the settings say, and the chat template of the run at `path`.
 ExportOptions export_options(const Settings& settings, const std::string& path, const ForeignModel& model);
+
+/// Options that both have: "block_size act force".
+namespace keys {
+Section exported(std::string_view names);
+}
 
 }  // namespace hewn::cli

@@ -5,7 +5,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/run/input.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"

@@ -4,7 +4,6 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "core/error.h"
 #include "train/data/corpus.h"
 

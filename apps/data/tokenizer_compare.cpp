@@ -7,7 +7,6 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/run/input.h"
 #include "core/error.h"
 #include "core/io/file_kind.h"

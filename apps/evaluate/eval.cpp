@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/modes.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
-#include "apps/finetune/own_rows.h"
-#include "apps/run/ranks/launch.h"
 #include "apps/evaluate/score/score.h"
+#include "apps/finetune/own_rows.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
 #include "apps/run/ranks/gpus.h"
+#include "apps/run/ranks/launch.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
@@ -47,41 +47,19 @@ void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
   print(json_text(record), "\n");
 }
 
-/// The forms of the command besides the loss of a text, by the key that chooses them, with their own keys.
-struct ScoringForm {
-  const char* key;
-  std::vector<std::string> takes;
-  int (*run)(const Settings&);
-};
-const ScoringForm scoring_forms[] = {
-    {"tasks", {"md", "csv", "answers", "shots", "delimiter"}, run_eval_tasks},
+const Mode scorings[] = {
+    {"tasks", "md csv answers shots delimiter"},
     {"generate",
-     {"md", "csv", "answers", "methods", "max_new_tokens", "temperature", "top_k", "top_p", "min_p",
-      "repetition_penalty", "beam", "length_penalty", "slide", "kv", "stop", "batch_size"},
-     run_eval_answers},
-    {"responses", {"md", "csv", "answers"}, run_eval_responses},
+     "md csv answers methods max_new_tokens temperature top_k top_p min_p repetition_penalty beam "
+     "length_penalty slide kv "
+     "stop batch_size"},
+    {"responses", "md csv answers"},
+    {"", "val dataset stride per_token against", "a text"},
 };
 
-/// The form that the settings ask for, or null for a text. Throws usage for two, and for keys of another form.
-const ScoringForm* form_of(const Settings& settings) {
-  const ScoringForm* chosen = nullptr;
-  for (const ScoringForm& form : scoring_forms) {
-    if (!settings.given(form.key)) continue;
-    require(!chosen, form.key, " and ", chosen ? chosen->key : "",
-            " score different answers; give one of them");
-    chosen = &form;
-  }
-  if (chosen)
-    for (const char* name : {"val", "dataset", "stride", "per_token", "against"})
-      require(!settings.given(name), settings.where(name), ": applies to a text; leave it out, or leave out ",
-              chosen->key);
-  for (const ScoringForm& form : scoring_forms)
-    for (const std::string& name : form.takes)
-      require(
-          !settings.where(name).starts_with("--") ||  // keys of the environment are for all commands
-              (chosen && std::find(chosen->takes.begin(), chosen->takes.end(), name) != chosen->takes.end()),
-          settings.where(name), ": applies to --", form.key, ", not to ", chosen ? chosen->key : "a text");
-  return chosen;
+int score_answers(const Settings& settings, std::string_view mode) {
+  if (mode == "tasks") return run_eval_tasks(settings);
+  return mode == "generate" ? run_eval_answers(settings) : run_eval_responses(settings);
 }
 
 // What the run has lost against `before`, such as the model whose weights it has quantised.
@@ -145,10 +123,10 @@ int eval_text(const Settings& settings, Ranks* ranks) {
 int run_eval(const Settings& settings) {
   const int64_t ranks = ranks_to_launch(settings);
   const bool is_rank = started_as_rank(settings);
-  if (const ScoringForm* form = form_of(settings)) {
-    require(!is_rank && ranks == 1, form->key,
+  if (const Mode& mode = chosen_mode(settings, scorings); !mode.key.empty()) {
+    require(!is_rank && ranks == 1, mode.key,
             " is scored by one process; leave out ranks, rendezvous, mpirun and srun");
-    return form->run(settings);
+    return score_answers(settings, mode.key);
   }
   if (is_rank) return as_one_of_ranks(settings, [&](Ranks& r) { return eval_text(settings, &r); });
   return ranks > 1 ? launch_ranks(settings, {.ranks = ranks}) : eval_text(settings, nullptr);

@@ -4,7 +4,6 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/finetune/class_scoring.h"
 #include "apps/finetune/finetune_start.h"
 #include "apps/finetune/own_rows.h"

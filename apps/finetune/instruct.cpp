@@ -5,7 +5,6 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/finetune/finetune_start.h"
 #include "apps/finetune/instruct_view.h"
 #include "apps/finetune/own_rows.h"

@@ -5,7 +5,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/run/text/comparison.h"
 #include "apps/run/text/draft.h"
 #include "apps/run/text/instruct.h"

@@ -6,7 +6,6 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/gradcheck/break.h"
 #include "apps/gradcheck/subject.h"
 #include "apps/run/run_config.h"

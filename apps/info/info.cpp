@@ -8,7 +8,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
-#include "apps/commands.h"
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"

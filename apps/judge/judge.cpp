@@ -11,7 +11,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/judge/endpoint.h"
 #include "apps/judge/likelihood.h"
 #include "apps/run/text/shots.h"
@@ -157,7 +156,7 @@ Judge likelihood_judge(const Settings& settings) {
 
 int run_judge(const Settings& settings) {
   require(settings.arguments.size() == 1,
-          "give one file of responses, as written by `hewn finetune instruct`");
+          "give one file of responses, as written by hewn finetune instruct");
   const bool local = settings.has("run");
   require(local != settings.has("url"),
           "give a judge: --url=URL with --model=NAME for a chat endpoint, or --run=RUN for a local run");

@@ -10,7 +10,6 @@
 #include "apps/cli/shell.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/learn/check.h"
 #include "apps/learn/progress.h"
 #include "apps/learn/show.h"

@@ -6,7 +6,6 @@
 #include "apps/bench/shapes.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/run/ranks/launch.h"
 #include "apps/ranks/plan_ranks.h"
 #include "apps/run/input.h"

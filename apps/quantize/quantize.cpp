@@ -7,7 +7,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/convert/exporting.h"
 #include "apps/quantize/cost.h"
 #include "apps/quantize/ladder.h"

@@ -8,7 +8,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/run/ranks/numbers.h"
 #include "apps/run/ranks/library.h"
 #include "apps/run/ranks/session.h"

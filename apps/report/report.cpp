@@ -9,7 +9,6 @@
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
-#include "apps/commands.h"
 #include "apps/report/model_rows.h"
 #include "apps/report/page/figures.h"
 #include "apps/report/page/report_page.h"

@@ -112,10 +112,10 @@ void check_tokenizer(const Settings& settings, const TrainStart& start, const Se
 // Only its own command goes on with a run, and only `finetune classify` starts from a classifier.
 void check_command(const Settings& settings, const Command& trained_by, const ModelConfig& base,
                    const std::string& run, bool resumed) {
-  const takes::Name command = settings.command().bit;
-  require(!resumed || command == trained_by.bit, "the run in ", run, " was trained by `",
+  const std::string_view command = settings.command().name;
+  require(!resumed || command == trained_by.name, "the run in ", run, " was trained by `",
           command_line(trained_by), "`; resume it with that command");
-  require(!base.classifies() || command == takes::finetune_classify, settings.where("init_from"), ": ", run,
+  require(!base.classifies() || command == "finetune classify", settings.where("init_from"), ": ", run,
           " is a classifier; only `hewn finetune classify` can start from it");
 }
 

@@ -6,7 +6,6 @@
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/sweep/lock.h"
 #include "apps/sweep/report.h"
 #include "apps/page/chart_page.h"

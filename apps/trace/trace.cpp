@@ -6,7 +6,6 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/trace/difference.h"
 #include "apps/trace/dot.h"
 #include "apps/trace/model_trace.h"

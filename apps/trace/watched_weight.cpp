@@ -50,10 +50,10 @@ Settings training_settings(const Settings& settings) {
   } else {
     require(
         !is_foreign_model(path), settings.where("watch"), ": ", path,
-        " is a model without training data; name a run of `hewn train`, a CONFIG.toml or the lesson model");
+        " is a model without training data; name a run of hewn train, a CONFIG.toml or the lesson model");
     const std::string run = run_of(path);
-    require(training_command(run).bit == takes::train, settings.where("watch"), ": ", run,
-            " was fine-tuned; only runs of `hewn train` can be watched");
+    require(training_command(run).name == "train", settings.where("watch"), ": ", run,
+            " was fine-tuned; only runs of hewn train can be watched");
     std::vector<Assignment> keys = read_sealed_config(run + "/config.toml");
     // The weights bring their vocabulary.
     std::erase_if(keys, [](const Assignment& a) { return a.key == "init_from" || a.key == "vocab_size"; });

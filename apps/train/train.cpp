@@ -5,7 +5,6 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/run/ranks/launch.h"
 #include "apps/train/training.h"
 #include "apps/run/evaluation.h"

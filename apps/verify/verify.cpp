@@ -3,19 +3,19 @@
 #include <cmath>
 #include <filesystem>
 
+#include "apps/cli/modes.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/verify/verify_merged.h"
-#include "apps/commands.h"
 #include "apps/ranks/verify_ranks.h"
-#include "apps/run/verdict.h"
-#include "apps/verify/verify_texts.h"
 #include "apps/run/files/trust.h"
 #include "apps/run/input.h"
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/temporary_directory.h"
+#include "apps/run/verdict.h"
+#include "apps/verify/verify_merged.h"
+#include "apps/verify/verify_texts.h"
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/weights/foreign.h"
@@ -28,6 +28,15 @@
 
 namespace hewn::cli {
 namespace {
+
+// What is checked, and which checks go together.
+const Mode checks[] = {{"merged", ""},
+                       {"texts", "threads"},
+                       {"devices", ""},
+                       {"ranks", "resume device"},
+                       {"resume", "threads"},
+                       {"threads", ""},
+                       {"", "", "the files of a run"}};
 
 constexpr int failed_status = static_cast<int>(ErrorCode::numerical);
 
@@ -106,6 +115,8 @@ struct Trainee {
 int verify_devices(const Settings& settings, const TrainConfig& config, const Dataset& data) {
   const std::vector<std::string> names = split(settings.text("devices"), ',');
   require(names.size() == 2, settings.where("devices"), ": expected two devices, such as cpu,cuda");
+  require(config.model.arch != "ngram", settings.where("devices"),
+          ": arch = ngram is counted on the CPU; there is no training to compare");
   Trainee one(names[0], config), other(names[1], config);
   const BatchLoader loader = training_loader(data, config);
   std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps));
@@ -138,37 +149,19 @@ int verify_devices(const Settings& settings, const TrainConfig& config, const Da
 }  // namespace
 
 int run_verify(const Settings& settings) {
-  const bool resume = settings.flag("resume");
-  // HEWN_THREADS applies to all commands and does not select this check.
+  const Mode& mode = chosen_mode(settings, checks);
+  if (mode.key.empty()) return verify_files(named_run(settings));
+  if (mode.key == "merged") return verify_merged(settings);
   const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
-  const bool devices = settings.has("devices"), ranks = settings.has("ranks");
-  // HEWN_DEVICE and CONFIG.toml are for all commands.
-  require(ranks || !settings.given("device") || !settings.where("device").starts_with("--"),
-          settings.where("device"), ": applies to --ranks only; compare two devices with --devices=cpu,cuda");
-  if (settings.flag("merged")) {
-    require(!resume && !threads && !devices && !settings.flag("texts"), settings.where("merged"),
-            ": cannot be combined with other checks");
-    return verify_merged(settings);
-  }
-  if (settings.flag("texts")) {
-    require(!resume && !devices, settings.where("texts"), ": cannot be combined with --resume or --devices");
+  if (mode.key == "texts")
     return verify_texts(settings, threads ? thread_counts(settings) : std::vector<int>{1, 2, 4});
-  }
-  if (!resume && !threads && !devices && !ranks) return verify_files(named_run(settings));
-  require(
-      settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
-      "' cannot be combined with --resume, --threads, --devices or --ranks, which train models of their own");
-  require(!devices || !(resume || threads), settings.where("devices"),
-          ": cannot be combined with --resume or --threads");
-  require(!ranks || !(devices || threads), settings.where("ranks"),
-          ": cannot be combined with --devices or --threads");
+  require(settings.arguments.empty(), "'", list_text(settings.arguments, " "), "' cannot be combined with --",
+          mode.key, ", which trains models of its own");
   const Dataset data = open_dataset(data_options(settings));
   const ModelConfig model = model_config(settings, {data.vocab_size, data.longest_document()});
-  if (ranks) return verify_ranks(settings, model);
+  if (mode.key == "ranks") return verify_ranks(settings, model);
   TrainConfig config = train_config(settings, model);
-  require(!devices || config.model.arch != "ngram", settings.where("devices"),
-          ": arch = ngram is counted on the CPU; there is no training to compare");
-  if (devices) return verify_devices(settings, config, data);
+  if (mode.key == "devices") return verify_devices(settings, config, data);
   const std::vector<int> counts = threads ? thread_counts(settings) : std::vector<int>{default_threads()};
   catch_signals();  // which must not leave the directory behind
   const TemporaryDirectory directory("verify");
@@ -176,7 +169,7 @@ int run_verify(const Settings& settings) {
   const int64_t steps = config.max_iters;
   const std::string whole = directory.path("whole");
   train_until(whole, config, data, counts[0], steps);
-  if (resume && stop_signal() == 0) {
+  if (settings.flag("resume") && stop_signal() == 0) {
     const std::string halves = directory.path("halves");
     train_until(halves, config, data, counts[0], steps / 2);
     if (stop_signal() == 0) train_until(halves, config, data, counts[0], steps);

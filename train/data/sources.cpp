@@ -29,7 +29,7 @@ Source open_part(const DatasetPart& part, const DataOptions& options) {
   }
   if (!path_exists(part.spec)) {
     fail(ErrorCode::input, "dataset \"", part.spec,
-         "\": no such file or directory; expected a text file, a directory made by `hewn data prepare`, "
+         "\": no such file or directory; expected a text file, a directory made by hewn data prepare, "
          "`tales` for the built-in corpus, or a mixture A:0.7,B:0.3");
   }
   return {part, TextSource::file(part.spec, options.accepted)};

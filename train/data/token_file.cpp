@@ -99,10 +99,10 @@ TokenFile open_headerless(MappedFile file) {
   const std::string path = file.path();
   refuse_foreign_text(path, file.text());
   if (file.size() == 0)
-    fail(ErrorCode::input, path, ": is empty; expected a token file, as `hewn data prepare` writes it");
+    fail(ErrorCode::input, path, ": is empty; expected a token file, as hewn data prepare writes it");
   if (file.size() % 2 != 0) {
     fail(ErrorCode::input, path, ": ", file.size(),
-         " bytes without Hewn's header; expected a token file of `hewn data prepare`, or nanoGPT's uint16 "
+         " bytes without Hewn's header; expected a token file of hewn data prepare, or nanoGPT's uint16 "
          "ids with an even number of bytes; is the file cut short?");
   }
   TokenFile result;

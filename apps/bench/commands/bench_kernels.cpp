@@ -20,7 +20,6 @@
 #include "apps/bench/rung.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands.h"
 #include "apps/page/chart_page.h"
 #include "core/error.h"
 #include "core/io/file.h"

@@ -3,7 +3,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/bench/commands/model_times.h"
-#include "apps/commands.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/prompts.h"

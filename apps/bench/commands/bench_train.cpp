@@ -4,7 +4,6 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/bench/commands/model_times.h"
-#include "apps/commands.h"
 #include "apps/ranks/bench_ranks.h"
 #include "apps/run/ranks/gpus.h"
 #include "apps/run/ranks/session.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/cli/help/manual.h"
+#include "apps/cli/help/pages.h"
 #include "apps/cli/options.h"
 #include "apps/cli/parse.h"
 #include "apps/cli/terminal.h"
@@ -35,8 +36,8 @@ std::vector<std::string> option_words(const Command& command) {
 
 // The possible arguments of a command besides options and files.
 std::vector<std::string> arguments_of(const Command& command) {
-  if (command.bit == takes::completion) return {"bash", "zsh", "fish", "man", "markdown"};
-  return command.bit == takes::help ? words_after("") : std::vector<std::string>{};
+  if (command.name == "help") return words_after("");
+  return command.words.empty() ? std::vector<std::string>{} : split(command.words, '|');
 }
 
 // Puts a backslash before each occurrence of these characters.
@@ -95,7 +96,7 @@ std::string bash_completion() {
       if (const auto values = values_of(*option); option->is_key() && option->kind == Kind::choice)
         out +=
             join("    '", command.name, " --", option->name, "') words='", list_text(values, " "), "';;\n");
-  out += "    *' --color') words='auto always never';;\n  esac\n";
+  out += "    *' --color') words='auto always never';;\n    *' --help') words='all';;\n  esac\n";
   out += "  if [[ -n $words ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return; fi\n";
   out += "  case $command in\n";
   out += join("    '') words='", list_text(words_after(""), " "), " --help --version';;\n");
@@ -148,7 +149,7 @@ std::string fish_completion() {
   for (const std::string& word : words_after("")) {
     const Command* command = find_command(word);
     out += join("complete -c hewn -n __fish_use_subcommand -f -a ", word,
-                command ? " -d " + fish_word(command->summary) : "", "\n");
+                command ? " -d " + fish_word(help_page(word).summary) : "", "\n");
   }
   for (const Command& command : commands()) {
     const std::vector<std::string> parts = split(command.name, ' ');
@@ -156,7 +157,7 @@ std::string fish_completion() {
     if (parts.size() == 2) {
       const std::string siblings = list_text(words_after(parts[0]), " ");
       out += join("complete -c hewn -n '", here, "; and not __fish_seen_subcommand_from ", siblings,
-                  "' -f -a ", parts[1], " -d ", fish_word(command.summary), "\n");
+                  "' -f -a ", parts[1], " -d ", fish_word(help_page(command.name).summary), "\n");
       here += "; and __fish_seen_subcommand_from " + parts[1];
     }
     if (const std::string arguments = list_text(arguments_of(command), " "); !arguments.empty())

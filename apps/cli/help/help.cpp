@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "apps/cli/format.h"
+#include "apps/cli/help/pages.h"
+#include "apps/cli/parse.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
@@ -27,7 +30,7 @@ std::string entry(const std::string& term, std::string_view text, int column) {
   std::string line = "  " + padded(term, static_cast<size_t>(column - 4)) + "  ";
   if (static_cast<int>(term.size()) > column - 4)
     line = "  " + term + "\n" + std::string(static_cast<size_t>(column), ' ');
-  return line + wrap(as_called(text), page_width(), column) + "\n";
+  return line + wrap(text, page_width(), column) + "\n";
 }
 
 // A command with its remark after it, or above it if both are too wide. Commands are never broken, so that
@@ -42,18 +45,72 @@ std::string example(std::string_view line) {
   return "  " + remark + "\n  " + command + "\n";
 }
 
-std::string examples(const Command& command) {
+std::string examples(const Command& command, size_t most) {
   std::string out = heading("Examples");
-  for (const std::string& line : split(command.examples, '\n')) out += example(line);
+  const std::vector<std::string>& lines = help_page(command.name).examples;
+  for (size_t i = 0; i < std::min(most, lines.size()); ++i) out += example(lines[i]);
   return out;
 }
 
-std::string command_list(const std::string& group) {
+std::string paragraphs(const std::vector<std::string>& all, size_t most) {
   std::string out;
-  for (const Command& command : commands())
-    if (group.empty() || command.name.starts_with(group + " "))
-      out += entry(std::string(command.name), command.summary, 24);
+  for (size_t i = 0; i < std::min(most, all.size()); ++i) out += wrap(all[i], page_width(), 0) + "\n\n";
   return out;
+}
+
+// The commands of a purpose: those whose names have two words in one line for the first.
+std::string commands_for(Purpose purpose) {
+  std::string out;
+  std::string_view family;
+  for (const Command& command : commands()) {
+    const std::string_view first = command.name.substr(0, command.name.find(' '));
+    if (command.purpose != purpose || first == family) continue;
+    std::string summary = help_page(first == command.name ? command.name : first).summary;
+    family = first == command.name ? "" : first;
+    if (!family.empty()) summary += ": " + list_text(words_after(std::string(family)), ", ");
+    out += entry(std::string(first), summary, 16);
+  }
+  return out;
+}
+
+// What an option does, without conditions and remarks: up to the first full stop, semicolon or colon that is in no
+// parenthesis.
+std::string_view gist(std::string_view help) {
+  int open = 0;
+  for (size_t i = 0; i + 1 < help.size(); ++i) {
+    open += help[i] == '(' ? 1 : help[i] == ')' ? -1 : 0;
+    if (open == 0 && help[i + 1] == ' ' && std::string_view(".;:").find(help[i]) != std::string_view::npos)
+      return help.substr(0, i);
+  }
+  return help;
+}
+
+std::string option_list(const Command& command) {
+  std::string out;
+  for (const Section& section : sections_of(command)) {
+    out += heading(section.title);
+    for (const Option& option : section.options) out += entry(signature(option), description(option), 34);
+    out += "\n";
+  }
+  return out;
+}
+
+std::string common_options(const Command& command) {
+  std::vector<const Option*> chosen =
+      those_of(options_of(command), [](const Option* o) { return o->is_key(); });
+  if (!command.common.empty()) {
+    chosen.clear();
+    for (const std::string& name : split(command.common, ' '))
+      if (const Option* const option = find_option(command, name)) chosen.push_back(option);
+  }
+  std::string out;
+  for (const Option* option : chosen) {
+    Option brief = *option;
+    brief.help = gist(option->help);
+    if (brief.kind == Kind::flag && brief.initial == "false" && brief.derived.empty()) brief.initial.clear();
+    out += entry(signature(brief), description(brief), 30);
+  }
+  return out.empty() ? "" : heading("Options") + out + "\n";
 }
 
 // The range as help shows it: upper bounds of a million or more only catch slips, and are left to the error message.
@@ -144,39 +201,42 @@ std::string overview(const std::string& group) {
       wrap(as_called(join("hewn ", spaced, "COMMAND [CONFIG.toml] [--key=value | --key value]")),
            page_width(), 7) +
       "\n\n";
-  out += heading("Commands") + command_list(group) + "\n";
   if (group.empty()) {
-    out += heading("Options");
-    for (const Option& option : sections().back().options)
-      out += entry(signature(option), description(option), 34);
-    out += "\n" +
-           wrap(as_called("In names a dash equals an underscore, and --no-KEY is --KEY=false. Flags override "
-                          "HEWN_* variables, which override CONFIG.toml, which overrides the defaults. "
-                          "`hewn COMMAND --help` describes the keys of a command."),
-                page_width(), 0) +
-           "\n\n";
+    const std::vector<std::string> purposes = split(names_of(Purpose{}), '|');
+    for (size_t i = 0; i < purposes.size(); ++i)
+      out += heading(purposes[i]) + commands_for(static_cast<Purpose>(i)) + "\n";
+    out += wrap(
+        as_called("`hewn COMMAND --help` shows what a command does and its common options, --help=all all of "
+                  "them. In names a dash equals an underscore, and --no-KEY is --KEY=false. Flags override "
+                  "HEWN_* variables, which override CONFIG.toml, which overrides the defaults."),
+        page_width(), 0);
+    return out + "\n\n" + heading("Examples") +
+           as_called(
+               "  hewn train --dataset=book.txt --out_dir=book\n"
+               "  hewn sample book --prompt=\"Once\"\n"
+               "  hewn eval book --json\n");
   }
-  out += heading("Examples");
-  if (group.empty())
-    return out + as_called(
-                     "  hewn train --dataset=book.txt --out_dir=book\n"
-                     "  hewn sample book --prompt=\"Once\"\n"
-                     "  hewn eval book --json\n");
-  for (const Command& command : commands())
-    if (command.name.starts_with(spaced)) out += example(split(command.examples, '\n')[0]);
-  return out;
+  std::string listed, shown;
+  for (const Command& command : commands()) {
+    if (!command.name.starts_with(spaced)) continue;
+    listed += entry(std::string(command.name), help_page(command.name).summary, 24);
+    shown += examples(command, 1).substr(heading("Examples").size());
+  }
+  return out + heading("Commands") + listed + "\n" + heading("Examples") + shown;
 }
 
-std::string help(const Command& command) {
+std::string help(const Command& command, bool all) {
+  const size_t most = all ? std::numeric_limits<size_t>::max() : 1;
+  const HelpPage& page = help_page(command.name);
   std::string out = "Usage: " + wrap(as_called(synopsis(command)), page_width(), 7) + "\n\n";
-  out += wrap(as_called(command.about), page_width(), 0) + "\n\n";
-  for (const Section& section : sections()) {
-    std::string lines;
-    for (const Option& option : section.options)
-      if (option.commands & command.bit) lines += entry(signature(option), description(option), 34);
-    if (!lines.empty()) out += heading(section.title) + lines + "\n";
-  }
-  return out + examples(command);
+  out += paragraphs(page.about, most);
+  if (all) return out + option_list(command) + examples(command, most);
+  out += common_options(command) + examples(command, 5) + "\n";
+  return out +
+         wrap(as_called(join("`", command_line(command),
+                             " --help=all` describes everything: ", options_of(command).size(), " options.")),
+              page_width(), 0) +
+         "\n";
 }
 
 }  // namespace hewn::cli

@@ -12,8 +12,9 @@ namespace hewn::cli {
 std::string welcome();
 /// Lists the commands of a group ("data"), or all commands for "".
 std::string overview(const std::string& group);
-/// The help of a command: synopsis, options by section, examples.
-std::string help(const Command& command);
+/// The help of a command: what it does, its common options, examples; on two screens of 24 lines. With `all`, the whole
+/// description and every option.
+std::string help(const Command& command, bool all = false);
 
 /// "--batch_size=N", preceded by the one-letter form if there is one.
 std::string signature(const Option& option);

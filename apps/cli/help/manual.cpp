@@ -2,8 +2,11 @@
 
 #include "apps/cli/help/manual.h"
 
+#include <algorithm>
+
 #include "apps/cli/format.h"
 #include "apps/cli/help/help.h"
+#include "apps/cli/help/pages.h"
 #include "apps/cli/options.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
@@ -23,14 +26,48 @@ std::string troff(std::string_view text) {
 
 std::string troff_examples(const Command& command) {
   std::string out = ".PP\n.EX\n";
-  for (const std::string& line : split(command.examples, '\n')) out += troff(line) + "\n";
+  for (const std::string& line : help_page(command.name).examples) out += troff(line) + "\n";
   return out + ".EE\n";
 }
 
-// The commands that take a key. Sections are printed once, with this list beside each key.
-std::string takers(const Option& option) {
-  const auto takes = [&](const Command& command) { return option.taken_by(command.bit); };
-  return list_text(those_of(commands(), takes), ", ", &Command::name);
+// An option and the commands that take it.
+struct Taken {
+  Option option;
+  std::string commands;
+};
+struct TakenSection {
+  std::string title;
+  std::vector<Taken> options;
+};
+
+bool same(const Option& one, const Option& other) {
+  return one.name == other.name && one.kind == other.kind && one.help == other.help &&
+         facts(one) == facts(other) && signature(one) == signature(other);
+}
+
+// The options of all commands, each once with the commands that take it, by section.
+std::vector<TakenSection> all_sections() {
+  std::vector<TakenSection> all;
+  const auto add = [](auto& list, auto is_it, auto made) -> auto& {
+    const auto found = std::find_if(list.begin(), list.end(), is_it);
+    return found != list.end() ? *found : list.emplace_back(std::move(made));
+  };
+  for (const Command& command : commands())
+    for (const Section& section : sections_of(command)) {
+      auto& merged = add(
+          all, [&](const TakenSection& s) { return s.title == section.title; },
+          TakenSection{section.title, {}});
+      for (const Option& option : section.options) {
+        Taken& taken = add(
+            merged.options, [&](const Taken& t) { return same(t.option, option); }, Taken{option, ""});
+        taken.commands += join(taken.commands.empty() ? "" : ", ", command.name);
+      }
+    }
+  const auto general = std::find_if(all.begin(), all.end(), [](const TakenSection& s) {
+    return !s.options.empty() && !s.options[0].option.is_key();
+  });
+  std::rotate(general, general + 1, all.end());
+  return all;
 }
 
 // Escapes bars, which would end a table cell in Markdown.
@@ -40,17 +77,16 @@ std::string cell(std::string_view text) {
   return out;
 }
 
-std::string option_table(const Section& section, bool general) {
-  std::string out = general ? "| option | meaning |\n|---|---|\n"
-                            : "| key | meaning | default and range | commands |\n|---|---|---|---|\n";
-  for (const Option& option : section.options) {
+std::string option_table(const TakenSection& section) {
+  const bool keys = section.options[0].option.is_key();
+  std::string out = keys ? "| key | meaning | default and range | commands |\n|---|---|---|---|\n"
+                         : "| option | meaning |\n|---|---|\n";
+  for (const auto& [option, takers] : section.options) {
     const std::string help = cell(option.help);
-    const std::string name =
-        general ? signature(option)
-                : join(option.name, " = ", option.kind == Kind::flag ? "true|false" : option.choices);
-    out += general
-               ? join("| `", cell(name), "` | ", help, " |\n")
-               : join("| `", cell(name), "` | ", help, " | ", facts(option), " | ", takers(option), " |\n");
+    const std::string_view value = option.kind == Kind::flag ? "true|false" : option.choices;
+    out += keys ? join("| `", cell(join(option.name, " = ", value)), "` | ", help, " | ", facts(option),
+                       " | ", takers, " |\n")
+                : join("| `", cell(signature(option)), "` | ", help, " |\n");
   }
   return out;
 }
@@ -66,13 +102,14 @@ std::string man_page() {
       "Results go to standard output, messages to standard error.\n"
       "In names a dash equals an underscore, and \\-\\-no\\-KEY is \\-\\-KEY=false.\n.SH COMMANDS\n");
   for (const Command& command : commands())
-    out += join(".SS ", troff(synopsis(command)), "\n", troff(command.about), "\n", troff_examples(command));
+    out += join(".SS ", troff(synopsis(command)), "\n",
+                troff(list_text(help_page(command.name).about, "\n.PP\n")), "\n", troff_examples(command));
   out += ".SH OPTIONS\n";
-  for (const Section& section : sections()) {
+  for (const TakenSection& section : all_sections()) {
     out += join(".SS ", troff(section.title), "\n");
-    for (const Option& option : section.options)
+    for (const auto& [option, takers] : section.options)
       out += join(".TP\n.B ", troff(signature(option)), "\n", troff(description(option)), ".\n",
-                  option.is_key() ? troff("Accepted by " + takers(option) + ".") + "\n" : "");
+                  option.is_key() ? troff("Accepted by " + takers + ".") + "\n" : "");
   }
   out +=
       ".SH ENVIRONMENT\nEvery key can be given as\n.BR HEWN_ KEY,\nfor example\n.BR HEWN_BATCH_SIZE .\n"
@@ -101,13 +138,13 @@ std::string man_page() {
 std::string markdown_reference() {
   std::string out = "## Commands\n";
   for (const Command& command : commands()) {
-    out += join("\n### hewn ", command.name, "\n\n`", synopsis(command), "`\n\n", command.about, "\n\n```\n",
-                command.examples, "\n```\n");
+    const HelpPage& page = help_page(command.name);
+    out += join("\n### hewn ", command.name, "\n\n`", synopsis(command), "`\n\n",
+                list_text(page.about, "\n\n"), "\n\n```\n", list_text(page.examples, "\n"), "\n```\n");
   }
   out += "\n## Keys\n";
-  for (const Section& section : sections())
-    out += join("\n### ", section.title, "\n\n",
-                option_table(section, section.title == sections().back().title));
+  for (const TakenSection& section : all_sections())
+    out += join("\n### ", section.title, "\n\n", option_table(section));
   out += "\n## Exit codes\n\n| code | meaning |\n|---|---|\n";
   for (const std::string& line : split(exit_codes, '\n')) {
     const size_t gap = line.find("  ");

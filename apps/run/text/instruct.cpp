@@ -18,7 +18,7 @@ std::optional<TalkEncoder> instruct_encoder(const Settings& settings, const Open
   if (settings.given("template")) return TalkEncoder(find_template(settings.text("template")), run.texts());
   const std::optional<ChatTemplate> chat = template_of_run(run);
   require(chat.has_value(), settings.where("instruct"), ": ", run.run,
-          " was not trained by `hewn finetune instruct` or `prefer`; add --template=", template_names(),
+          " was not trained by hewn finetune instruct or prefer; add --template=", template_names(),
           " or a file");
   return TalkEncoder(*chat, run.texts());
 }

@@ -25,7 +25,7 @@ cli::Option option(std::string_view name, cli::Kind kind, std::string_view value
 
 cli::Option general(std::string_view name, char letter) {
   cli::Option made = option(name, cli::Kind::flag, "", letter);
-  made.commands = cli::takes::no_command;
+  made.general = true;
   return made;
 }
 

@@ -245,7 +245,7 @@ TEST_CASE("finetune instruct: mistakes are explained", "[instruct]") {
   CHECK_FAILS(with_rows("a,b,c\n1,2,3\n"), 2, "neither messages nor instruction and output");
   CHECK_FAILS(with_rows("question,answer\nWhy,\xff\n"), 3, "line 2, column 5: the byte 255 is not UTF-8");
   CHECK(!fs::exists(made.run));
-  CHECK_FAILS(hewn({"sample", made.base, "--instruct", "--start=x"}), 2, "was not trained by `");
+  CHECK_FAILS(hewn({"sample", made.base, "--instruct", "--start=x"}), 2, "was not trained by hewn");
   CHECK_FAILS(hewn({"sample", made.base, "--instruct", "--template=chatml"}), 2, "add --prompt=TEXT");
 }
 

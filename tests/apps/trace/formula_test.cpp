@@ -55,7 +55,7 @@ TEST_CASE("trace: a result of several elements, and values that are not kept", "
 }
 
 TEST_CASE("trace: the help names every function", "[trace]") {
-  const std::string help = hewn({"trace", "--help"}).out,
+  const std::string help = hewn({"trace", "--help=all"}).out,
                     message = hewn({"trace", "--expr=none(w)", "w=1"}).err;
   std::istringstream calls(message.substr(message.find("there are ")));
   int functions = 0;
