@@ -6,7 +6,7 @@
 #include "apps/cli/modes.h"
 #include "apps/cli/terminal.h"
 #include "apps/evaluate/score/score.h"
-#include "apps/finetune/own_rows.h"
+#include "apps/finetune/own_scores.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
 #include "apps/run/ranks/gpus.h"

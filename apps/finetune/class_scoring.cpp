@@ -2,20 +2,6 @@
 
 namespace hewn::cli {
 
-ClassDataOptions class_data_options(const Settings& settings, const Task* task) {
-  std::vector<std::string> labels;
-  if (task || settings.has("labels")) labels = task ? task->labels : split(settings.text("labels"), ',');
-  return {.data = settings.text("data"),
-          .val = settings.text("val"),
-          .test = settings.text("test"),
-          .split = settings.text("split"),
-          .text = settings.text("text"),
-          .label = settings.text("label"),
-          .labels = std::move(labels),
-          .seed = static_cast<uint64_t>(settings.integer("seed")),
-          .split_version = task ? task->split_version : rows_together};
-}
-
 ClassScorer::ClassScorer(Model& model, const ClassData& data, const EncodedRows& val, const EncodedRows& test)
     : model_(model), data_(data), val_(val), test_(test), baselines_(data.train, data.labels.size()) {}
 

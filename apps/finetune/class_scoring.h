@@ -11,10 +11,6 @@
 
 namespace hewn::cli {
 
-/// The data that the keys of `hewn finetune classify` name, with the labels and the division of a run's task, or if it is
-/// null, with the labels that the keys give.
-ClassDataOptions class_data_options(const Settings& settings, const Task* task);
-
 class ClassScorer {
  public:
   /// The rows `data.val` and `data.test` as tokens; all must outlive the scorer. Trains the baselines on `data.train`.

@@ -6,7 +6,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/finetune/class_scoring.h"
 #include "apps/finetune/finetune_start.h"
-#include "apps/finetune/own_rows.h"
+#include "apps/run/own_rows.h"
 #include "apps/train/training.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"

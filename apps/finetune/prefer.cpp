@@ -8,7 +8,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/finetune/finetune_start.h"
 #include "apps/finetune/instruct_view.h"
-#include "apps/finetune/own_rows.h"
+#include "apps/run/own_rows.h"
 #include "apps/finetune/preference_report.h"
 #include "apps/train/training.h"
 #include "apps/run/run_config.h"

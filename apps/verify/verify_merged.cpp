@@ -4,7 +4,7 @@
 
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/finetune/own_rows.h"
+#include "apps/run/own_rows.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"

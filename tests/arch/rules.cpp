@@ -27,7 +27,7 @@ const std::map<std::string, std::set<std::string>> open_doors{
     {"apps/plan", {"apps/bench", "apps/ranks"}},
     {"apps/quantize", {"apps/convert"}},
     {"apps/train", {"apps/ranks", "apps/report"}},
-    {"apps/verify", {"apps/finetune", "apps/ranks"}},
+    {"apps/verify", {"apps/ranks"}},
 };
 
 bool has_suffix(const std::string& path, std::initializer_list<std::string_view> suffixes) {

@@ -1,14 +1,20 @@
 #pragma once
-// The rows of a fine-tuned run, read again from the files that its configuration names.
+// The rows of a fine-tuned run, read from the files that its configuration names.
 
 #include <vector>
 
-#include "apps/run/open_run.h"
-#include "train/tasks/divided_rows.h"
+#include "apps/cli/settings.h"
+#include "model/texts/texts.h"
+#include "train/tasks/class_rows.h"
+#include "train/tasks/instruct_data.h"
 #include "train/tasks/row_batches.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
+
+/// The data that the keys of `hewn finetune classify` name, with the labels and the division of a run's task, or if it is
+/// null, with the labels that the keys give.
+ClassDataOptions class_data_options(const Settings& settings, const Task* task);
 
 /// The files and columns that the keys of `hewn finetune instruct` or `prefer` name, divided as the task of a run says, or
 /// if it is null, as a new one is.
@@ -24,9 +30,5 @@ Mask mask_of(const Settings& settings);
 /// model with this context. Of preferences, those with the chosen answers.
 std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, const TextEncoder& texts,
                                   int64_t block_size);
-
-/// `hewn eval` of a fine-tuned run without a text: prints its scores on its own validation and test rows, as they are
-/// at the end of its training. Throws ErrorCode::input if the rows are not those that it was trained on.
-int eval_own_rows(const Settings& settings, const OpenRun& run, const Task& task);
 
 }  // namespace hewn::cli
