@@ -47,12 +47,11 @@ void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
   print(json_text(record), "\n");
 }
 
+const std::string of_generated = join(
+    "md csv answers methods max_new_tokens beam length_penalty slide kv stop batch_size ", sampling_names());
 const Mode scorings[] = {
     {"tasks", "md csv answers shots delimiter"},
-    {"generate",
-     "md csv answers methods max_new_tokens temperature top_k top_p min_p repetition_penalty beam "
-     "length_penalty slide kv "
-     "stop batch_size"},
+    {"generate", of_generated},
     {"responses", "md csv answers"},
     {"", "val dataset stride per_token against", "a text"},
 };

@@ -21,7 +21,7 @@ bool write_responses(const std::string& path, Model& model, const TalkEncoder& e
   }
   generate(model, requests,
            {.max_new_tokens = max_new_tokens,
-            .temperature = 0,
+            .sampling = {.temperature = 0},
             .context = {.vocab_size = tokenizer.vocab_size(), .begin = encoder.texts().begin()},
             .stop_tokens = encoder.end_tokens()},
            at_once,

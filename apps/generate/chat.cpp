@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "apps/cli/line_editor.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
-#include "apps/cli/line_editor.h"
 #include "apps/run/text/draft.h"
 #include "apps/run/text/instruct.h"
 #include "apps/run/text/prompts.h"
@@ -16,8 +16,7 @@
 namespace hewn::cli {
 namespace {
 
-constexpr std::string_view chat_keys[] = {"seed",  "temperature",        "top_k",         "top_p",
-                                          "min_p", "repetition_penalty", "max_new_tokens"};
+std::vector<std::string> chat_keys() { return split(join("seed max_new_tokens ", sampling_names()), ' '); }
 
 class Chat {
  public:
@@ -52,7 +51,7 @@ class Chat {
       talk_ = begun_;
       turns_ = 0;
       say("(the conversation starts over)");
-    } else if (std::find(std::begin(chat_keys), std::end(chat_keys), name) == std::end(chat_keys)) {
+    } else if (const auto keys = chat_keys(); std::find(keys.begin(), keys.end(), name) == keys.end()) {
       explain(name);
     } else if (value.empty()) {
       say("/", name, " ", settings_.text(name));
@@ -75,14 +74,14 @@ class Chat {
   void explain(const std::string& name) const {
     if (name == "help") return help();
     std::vector<std::string> names = {"/help", "/reset", "/quit", "/exit"};
-    for (const std::string_view key : chat_keys) names.push_back(join("/", key));
+    for (const std::string& key : chat_keys()) names.push_back(join("/", key));
     const std::string hint = did_you_mean("/" + name, names);
     say("unknown command '/", name, "'", hint.empty() ? "; /help lists all commands" : hint);
   }
 
   void help() const {
     std::string keys;
-    for (const std::string_view key : chat_keys) keys += join("/", key, " ", settings_.text(key), "  ");
+    for (const std::string& key : chat_keys()) keys += join("/", key, " ", settings_.text(key), "  ");
     say("/reset clears the conversation, /quit ends (like Ctrl-D), Ctrl-C stops an answer\n", keys);
   }
 

@@ -60,8 +60,8 @@ class Pace {
 // Prints the best texts of a beam search, each with its score.
 int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
               const TalkEncoder* encoder) {
-  for (const char* drawn : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs",
-                            "logprobs", "stop", "draft", "documents"})
+  for (const std::string& drawn :
+       split(join(sampling_names(), " show_probs logprobs stop draft documents"), ' '))
     require(!settings.given(drawn), settings.where(drawn),
             ": does not apply to beam search; leave it out, or leave out beam");
   require(prompts.size() == 1, settings.where("prompt"), ": beam search accepts one prompt, not ",

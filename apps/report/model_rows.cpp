@@ -56,7 +56,7 @@ void choose_text(InspectedModel& model, const Settings& settings, const std::vec
     fail(ErrorCode::usage, "a classifier writes no text to look at; give one with --text=TEXT");
   } else {
     GenerateOptions options{
-        .max_new_tokens = static_cast<int64_t>(most) - 1, .temperature = 0.8, .seed = model.seed};
+        .max_new_tokens = static_cast<int64_t>(most) - 1, .sampling = {.temperature = 0.8}, .seed = model.seed};
     std::vector<int32_t> ends;
     model.tokens = {0};
     if (model.tokenizer()) {

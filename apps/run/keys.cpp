@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "kernels/paged_attention/abi.h"
+#include "model/generation/sampling.h"
 #include "train/config.h"
 
 namespace hewn::cli::keys {
@@ -56,20 +57,24 @@ Section watching(std::string_view flags) {
 }
 
 Section sampling(std::string_view names) {
-  static const Section all = described(
-      "sampling",
-      {integer("batch_size", "8", 1, 1'000'000), integer("max_new_tokens", "500", 1, 1'000'000'000),
-       real("temperature", "0.8", 0, 1e3), integer("top_k", "0", 0, 1 << 24), above("top_p", "1", 0, 1),
-       real("min_p", "0", 0, 1), real("repetition_penalty", "1", 1e-3, 1e3), integer("beam", "0", 0, 4096),
-       real("length_penalty", "1", -100, 100), choice("slide", "half|one", "half"),
-       choice("kv", names_of(KvFormat{}), "f32"), text("draft", "RUN|prompt"),
-       integer("draft_tokens", "6", 1, 64), text("stop", "TEXT|TEXT..."), text("shots", "FILE.jsonl")});
+  static const Section all = [] {
+    Section section =
+        described("sampling", {integer("batch_size", "8", 1, 1'000'000),
+                               integer("max_new_tokens", "500", 1, 1'000'000'000),
+                               integer("beam", "0", 0, 4096), real("length_penalty", "1", -100, 100),
+                               choice("slide", "half|one", "half"), choice("kv", names_of(KvFormat{}), "f32"),
+                               text("draft", "RUN|prompt"), integer("draft_tokens", "6", 1, 64),
+                               text("stop", "TEXT|TEXT..."), text("shots", "FILE.jsonl")});
+    for (const SamplingMethod& method : sampling_methods) section.options.push_back(option_of(method.key));
+    for (Option& option : section.options)
+      if (option.name == "temperature") option.initial = "0.8";
+    return section;
+  }();
   return all.only(names);
 }
 
 Section generating(std::string_view more) {
-  const Section always =
-      sampling("max_new_tokens temperature top_k top_p min_p repetition_penalty slide kv stop");
+  const Section always = sampling(join("max_new_tokens ", sampling_names(), " slide kv stop"));
   return more.empty() ? always : always.with(sampling(more).options);
 }
 

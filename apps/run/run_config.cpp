@@ -13,13 +13,6 @@
 namespace hewn::cli {
 namespace {
 
-KeyValue value_of(const Settings& settings, std::string_view name, const Domain& domain) {
-  if (std::holds_alternative<Switch>(domain)) return settings.flag(name);
-  if (std::holds_alternative<Integers>(domain)) return settings.integer(name);
-  if (std::holds_alternative<Reals>(domain)) return settings.real(name);
-  return settings.text(name);
-}
-
 // Sets every key of a table that is an option of the command: to its value, or to the value derived from the keys before it.
 template <class Keys, class Config>
 void read_keys(const Settings& settings, const Keys& keys, Config& config) {
@@ -48,6 +41,13 @@ std::string free_text(size_t available) {
 }
 
 }  // namespace
+
+KeyValue value_of(const Settings& settings, std::string_view name, const Domain& domain) {
+  if (std::holds_alternative<Switch>(domain)) return settings.flag(name);
+  if (std::holds_alternative<Integers>(domain)) return settings.integer(name);
+  if (std::holds_alternative<Reals>(domain)) return settings.real(name);
+  return settings.text(name);
+}
 
 std::unique_ptr<Executor> open_device(const Settings& settings, int gpu) {
   auto device = open_device(settings.text("device"), static_cast<int>(settings.integer("threads")), gpu);

@@ -17,6 +17,9 @@ std::unique_ptr<Executor> open_device(const Settings& settings, int gpu = 0);
 /// The device with this name; cpu uses this many threads (0: one per core). Throws usage if there is none.
 std::unique_ptr<Executor> open_device(const std::string& name, int threads, int gpu = 0);
 
+/// The value of a key with this domain; it must have one.
+KeyValue value_of(const Settings& settings, std::string_view name, const Domain& domain);
+
 /// Reads `special`; as_text if the command does not take it.
 Specials specials_of(const Settings& settings);
 /// Reads dataset, val, val_fraction, tokenizer, special.

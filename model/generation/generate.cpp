@@ -30,8 +30,8 @@ struct Writing {
         random(options.seed, asked.sample),
         seen(asked.prompt),
         left(options.max_new_tokens),
-        drafter(make_drafter(options.draft, options.context, options.sampling(),
-                             Rng(options.seed, ~asked.sample))),
+        drafter(
+            make_drafter(options.draft, options.context, options.sampling, Rng(options.seed, ~asked.sample))),
         ambition(options.draft.most) {
     require(!drafter || context->can_drop(), "arch = ", model.config().arch,
             " checks one token at a time; leave the draft out");
@@ -43,7 +43,7 @@ struct Writing {
   bool go_on(const std::vector<double>& logits, const GenerateOptions& options,
              const GenerateEvents& events) {
     const int32_t token =
-        draw(sampling_distribution(logits, options.sampling(), seen), random.uniform_double());
+        draw(sampling_distribution(logits, options.sampling, seen), random.uniform_double());
     if (!add(token, logits, options, events)) return false;
     context->push({token});
     return true;
@@ -65,7 +65,7 @@ struct Writing {
     while (open && accepted < proposed) {
       const auto i = static_cast<size_t>(accepted);
       const Decided next =
-          decide(proposals[i], sampling_distribution(logits[i], options.sampling(), seen), random);
+          decide(proposals[i], sampling_distribution(logits[i], options.sampling, seen), random);
       if (!next.accepted) context->drop(proposed - accepted);
       open = add(next.token, logits[i], options, events);
       if (!next.accepted) {
@@ -126,7 +126,7 @@ void write_texts(Model& model, const std::vector<GenerateRequest>& requests, con
 void generate(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
               size_t at_once, const GenerateEvents& events) {
   require(at_once >= 1, "at_once is 0; expected 1 or more");
-  check_sampling(options.sampling());
+  check_sampling(options.sampling);
   const NoGrad none;
   const Scope scope("generate");
   long_region(executor(model.device()).threads(),

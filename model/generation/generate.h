@@ -23,11 +23,7 @@ struct Remembered {
 
 struct GenerateOptions {
   int64_t max_new_tokens = 500;
-  double temperature = 1;  ///< this and the next four as in SamplingOptions
-  int64_t top_k = 0;
-  double top_p = 1;
-  double min_p = 0;
-  double repetition_penalty = 1;
+  SamplingOptions sampling = {};
   uint64_t seed = 1;
   uint64_t sample = 0;          ///< number of the sample; each has its own stream of random numbers
   ContextOptions context = {};  ///< ids from its `vocab_size` on count as absent
@@ -38,8 +34,6 @@ struct GenerateOptions {
   std::shared_ptr<Remembered> remembered = nullptr;
   bool cuda_graph = true;                 ///< on a GPU, launch the kernels of a token as one CUDA graph
   std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn; not part of it
-
-  SamplingOptions sampling() const { return {repetition_penalty, temperature, top_k, top_p, min_p}; }
 };
 
 /// A new token, and the logits from which it was drawn.

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "kernels/contract/contract.h"
 #include "kernels/devices/devices.h"
 #include "kernels/softmax/abi.h"
@@ -36,14 +37,27 @@ size_t highest(const std::vector<double>& logits) {
   return at;
 }
 
-/// The number of tokens that top_p and min_p keep. `order`: the most likely ids, in descending order; `all`:
-/// the total probability to which top_p refers.
+bool keeps(const SamplingOptions& options, const NextToken& next) {
+  for (const SamplingMethod& method : sampling_methods)
+    if (method.keeps && !method.keeps(options, next)) return false;
+  return true;
+}
+
+bool cuts(const SamplingOptions& options) {
+  for (const SamplingMethod& method : sampling_methods)
+    if (method.keeps && method.key.get(options) != method.key.get({})) return true;
+  return false;
+}
+
+/// The number of tokens that may be drawn, at least one. `order`: the most likely ids, in descending order; `all`: the
+/// probability of what top_k keeps.
 size_t kept(const std::vector<double>& p, const std::vector<int32_t>& order, const SamplingOptions& options,
             double all) {
   size_t n = 0;
-  for (double sum = 0; n < order.size() && sum < options.top_p * all; ++n) {
+  const double most = p[static_cast<size_t>(order[0])];
+  for (double sum = 0; n < order.size(); ++n) {
     const double next = p[static_cast<size_t>(order[n])];
-    if (next < options.min_p * p[static_cast<size_t>(order[0])]) break;
+    if (!keeps(options, {static_cast<int64_t>(n), next, sum, most, all})) break;
     sum += next;
   }
   return std::max<size_t>(n, 1);
@@ -55,7 +69,7 @@ double sum_of(const std::vector<double>& p, const std::vector<int32_t>& ids) {
   return sum;
 }
 
-/// The tokens that top_k, top_p and min_p keep. Avoids sorting the whole vocabulary: tries a few of the most
+/// The tokens that may be drawn. Avoids sorting the whole vocabulary: tries a few of the most
 /// likely tokens first, then more.
 std::vector<int32_t> left_over(const std::vector<double>& p, const SamplingOptions& options) {
   const size_t most = options.top_k == 0 ? p.size() : std::min(p.size(), static_cast<size_t>(options.top_k));
@@ -70,15 +84,13 @@ std::vector<int32_t> left_over(const std::vector<double>& p, const SamplingOptio
 
 }  // namespace
 
-void check_sampling(const SamplingOptions& o) {
-  const auto within = [](const char* name, double value, bool ok, const char* expected) {
-    require(ok && std::isfinite(value), name, " = ", value, "; expected ", expected);
-  };
-  within("repetition_penalty", o.repetition_penalty, o.repetition_penalty > 0, "more than 0 (1: none)");
-  within("temperature", o.temperature, o.temperature >= 0, "0 or more");
-  require(o.top_k >= 0, "top_k = ", o.top_k, "; expected 0 (all) or more");
-  within("top_p", o.top_p, o.top_p > 0 && o.top_p <= 1, "more than 0, at most 1 (all)");
-  within("min_p", o.min_p, o.min_p >= 0 && o.min_p <= 1, "0 (all) to 1");
+std::string sampling_names(std::string_view separator) {
+  return list_text(sampling_methods, separator, [](const SamplingMethod& method) { return method.key.name; });
+}
+
+void check_sampling(const SamplingOptions& options) {
+  for (const auto& [key, usual, keeps] : sampling_methods)
+    require_allowed(key.name, key.domain, key.get(options));
 }
 
 std::vector<int32_t> likeliest(const std::vector<double>& values, size_t n) {
@@ -109,7 +121,7 @@ std::vector<double> sampling_distribution(std::span<const double> logits, const 
   if (options.temperature != 1)
     for (double& logit : p) logit = (logit - most) / options.temperature;
   run(cpu(), SoftmaxForward{DType::f64, 1, std::ssize(p), p.data(), p.data()});
-  if (options.top_k == 0 && options.top_p == 1 && options.min_p == 0) return p;
+  if (!cuts(options)) return p;
   const std::vector<int32_t> left = left_over(p, options);
   const double sum = sum_of(p, left);
   std::vector<double> rest(p.size(), 0.0);

@@ -3,27 +3,74 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
+
+#include "model/keys.h"
 
 namespace hewn {
 
-/// Which tokens may be drawn, and with which probabilities. Applied in this order.
+/// Which tokens may be drawn, and with which probabilities.
 struct SamplingOptions {
-  double repetition_penalty = 1;  ///< logits of tokens already in the text are divided by it if positive,
-                                  ///< otherwise multiplied (Keskar et al. 2019, "CTRL", section 4.1)
-  double temperature = 1;         ///< 0: always the most likely token (the lowest id among equals)
-  int64_t top_k = 0;              ///< keep only the k most likely tokens; 0: all
-  double top_p = 1;  ///< keep the smallest set of most likely tokens with total probability p (Holtzman
-                     ///< et al. 2020, "The Curious Case of Neural Text Degeneration", section 3.1)
-  double min_p = 0;  ///< keep tokens whose probability is at least this fraction of the most likely
-                     ///< token's (Nguyen et al. 2024, "Turning Up the Heat", section 3)
+  double repetition_penalty = 1;
+  double temperature = 1;
+  int64_t top_k = 0;
+  double top_p = 1;
+  double min_p = 0;
 };
+
+/// The next token to keep or to cut off, after the more likely ones.
+struct NextToken {
+  int64_t rank;   ///< number of tokens before it
+  double p;       ///< its probability
+  double before;  ///< the sum of those of the tokens before it
+  double most;    ///< that of the most likely token
+  double all;     ///< that of all tokens that top_k keeps
+};
+
+/// One way to change the distribution.
+struct SamplingMethod {
+  Key<SamplingOptions> key;
+  double usual;  ///< a value that shows its effect, for comparisons
+  /// Whether the candidate is kept; the first one that is not ends the tokens that may be drawn. Null: changes the logits.
+  bool (*keeps)(const SamplingOptions& options, const NextToken& next) = nullptr;
+};
+
+/// Every method, in the order in which they apply. The options of commands, their check, and `hewn sample --compare` read
+/// this table.
+inline constexpr SamplingMethod sampling_methods[] = {
+    // Keskar et al. 2019, "CTRL", section 4.1: logits of tokens in the text are divided by it if positive, else multiplied.
+    {key<&SamplingOptions::repetition_penalty>(
+         "repetition_penalty", Change::always, Reals{1e-3, 1e3},
+         "above 1 makes tokens that have already occurred less likely, below 1 more likely (1: no change)"),
+     1.2},
+    {key<&SamplingOptions::temperature>("temperature", Change::always, Reals{0, 1e3},
+                                        "divides the logits: below 1 sharpens the distribution, above 1 "
+                                        "flattens it; 0 always takes the most likely token"),
+     1},
+    {key<&SamplingOptions::top_k>("top_k", Change::always, Integers{0, 1 << 24},
+                                  "keep only the k most likely tokens (0: all)"),
+     10, [](const SamplingOptions& o, const NextToken& next) { return o.top_k == 0 || next.rank < o.top_k; }},
+    // Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration", section 3.1.
+    {key<&SamplingOptions::top_p>(
+         "top_p", Change::always, Reals{.least = 0, .most = 1, .least_excluded = true},
+         "keep the smallest set of most likely tokens whose probabilities sum to this (1: all)"),
+     0.9, [](const SamplingOptions& o, const NextToken& next) { return next.before < o.top_p * next.all; }},
+    // Nguyen et al. 2024, "Turning Up the Heat", section 3.
+    {key<&SamplingOptions::min_p>("min_p", Change::always, Reals{0, 1},
+                                  "keep tokens whose probability is at least this fraction of the most "
+                                  "likely token's (0: all)"),
+     0.1, [](const SamplingOptions& o, const NextToken& next) { return next.p >= o.min_p * next.most; }},
+};
+
+/// The names of all methods: "repetition_penalty temperature top_k", with another separator if given.
+std::string sampling_names(std::string_view separator = " ");
 
 /// Throws ErrorCode::usage for values outside their range.
 void check_sampling(const SamplingOptions& options);
 
-/// softmax(logits / temperature) over the tokens that may be drawn, computed in double; 0 for the others. Ties
-/// go to the lowest id. `seen` holds the tokens already in the text. Throws ErrorCode::numerical for NaN, and if the
+/// The probabilities of the tokens that may be drawn, computed in double; 0 for the others. Ties go to the lowest id; at
+/// temperature 0, the most likely token has probability 1. `seen` holds the tokens already in the text. Throws ErrorCode::numerical for NaN, and if the
 /// largest logit is infinite.
 std::vector<double> sampling_distribution(std::span<const double> logits, const SamplingOptions& options,
                                           std::span<const int32_t> seen = {});

@@ -13,7 +13,7 @@ std::string drawn_text(Model& model, const TextEncoder& texts, int64_t tokens, u
     std::vector<int32_t> ids;
     generate(model, texts.opening(),
              {.max_new_tokens = tokens,
-              .temperature = temperature,
+              .sampling = {.temperature = temperature},
               .seed = seed,
               .sample = document,
               .context = {.vocab_size = texts.tokenizer().vocab_size(), .begin = texts.begin()},

@@ -1,5 +1,7 @@
 #include "apps/run/text/methods.h"
 
+#include "apps/run/run_config.h"
+
 namespace hewn::cli {
 namespace {
 
@@ -15,32 +17,32 @@ BeamOptions beam_options(const Settings& settings, const GenerateOptions& plain)
 
 std::vector<DecodingMethod> decoding_methods(const Settings& settings, const TextEncoder& texts,
                                              const Ends& ends) {
+  const double temperature = settings.real("temperature");
   const GenerateOptions plain{.max_new_tokens = settings.integer("max_new_tokens"),
-                              .temperature = settings.real("temperature"),
+                              .sampling = {.temperature = temperature},
                               .seed = static_cast<uint64_t>(settings.integer("seed")),
                               .context = context_of(settings, texts),
                               .stop_tokens = ends.tokens};
   std::vector<DecodingMethod> all;
-  const auto add = [&](const char* name, const std::string& label, auto change) {
-    all.push_back({.name = name, .label = label, .options = plain});
-    change(all.back().options);
+  const auto add = [&](std::string_view name, const std::string& label, const SamplingOptions& sampling) {
+    all.push_back({.name = std::string(name), .label = label, .options = plain});
+    all.back().options.sampling = sampling;
   };
-  const auto key = [&](const char* name, double usual) {
-    return settings.given(name) ? settings.real(name) : usual;
-  };
-  const int64_t top_k = settings.given("top_k") ? settings.integer("top_k") : 10;
-  const double top_p = key("top_p", 0.9), min_p = key("min_p", 0.1), penalty = key("repetition_penalty", 1.2);
-  const std::string at = join(" at temperature=", plain.temperature);
-  add("greedy", "greedy", [](auto& o) { o.temperature = 0; });
+  add("greedy", "greedy", {.temperature = 0});
   const BeamOptions beam = beam_options(settings, plain);
   all.push_back({.name = "beam", .label = join("beam=", beam.beams), .beam = beam});
-  for (const double t : {0.5, 1.0, 1.5})
-    add("temperature", join("temperature=", t), [&](auto& o) { o.temperature = t; });
-  add("top_k", join("top_k=", top_k, at), [&](auto& o) { o.top_k = top_k; });
-  add("top_p", join("top_p=", top_p, at), [&](auto& o) { o.top_p = top_p; });
-  add("min_p", join("min_p=", min_p, at), [&](auto& o) { o.min_p = min_p; });
-  add("repetition_penalty", join("repetition_penalty=", penalty, at),
-      [&](auto& o) { o.repetition_penalty = penalty; });
+  for (const double t : {0.5, 1.0, 1.5}) add("temperature", join("temperature=", t), {.temperature = t});
+  // First the methods that cut the distribution, then those that change the logits.
+  for (const bool cuts : {true, false})
+    for (const auto& [key, usual, keeps] : sampling_methods) {
+      if (key.name == "temperature" || cuts != (keeps != nullptr)) continue;
+      KeyValue value = usual;
+      if (std::holds_alternative<Integers>(key.domain)) value = static_cast<int64_t>(usual);
+      if (settings.given(key.name)) value = value_of(settings, key.name, key.domain);
+      SamplingOptions sampling = plain.sampling;
+      key.set(sampling, value);
+      add(key.name, join(key.name, "=", text_of(value), " at temperature=", temperature), sampling);
+    }
   return all;
 }
 

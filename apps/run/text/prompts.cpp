@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "apps/run/input.h"
+#include "apps/run/run_config.h"
 #include "apps/run/text/shots.h"
 #include "core/error.h"
 #include "core/io/file.h"
@@ -117,13 +118,16 @@ ContextOptions context_of(const Settings& settings, const TextEncoder& texts) {
           .begin = texts.begin()};
 }
 
+SamplingOptions sampling_of(const Settings& settings) {
+  SamplingOptions options;
+  for (const auto& [key, usual, keeps] : sampling_methods)
+    key.set(options, value_of(settings, key.name, key.domain));
+  return options;
+}
+
 GenerateOptions generation(const Settings& settings, const TextEncoder& texts, const Ends& ends) {
   return {.max_new_tokens = settings.integer("max_new_tokens"),
-          .temperature = settings.real("temperature"),
-          .top_k = settings.integer("top_k"),
-          .top_p = settings.real("top_p"),
-          .min_p = settings.real("min_p"),
-          .repetition_penalty = settings.real("repetition_penalty"),
+          .sampling = sampling_of(settings),
           .seed = static_cast<uint64_t>(settings.integer("seed")),
           .context = context_of(settings, texts),
           .cuda_graph = settings.flag("cuda_graph"),

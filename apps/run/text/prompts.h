@@ -47,7 +47,9 @@ Ends ends_of(const Settings& settings, const TextEncoder& texts, const TalkEncod
 KvFormat kv_of(const Settings& settings);
 /// How texts are continued, with the tokens that the tokenizer has.
 ContextOptions context_of(const Settings& settings, const TextEncoder& texts);
-/// The sampling keys, with these ends.
+/// The values of the keys of all sampling methods.
+SamplingOptions sampling_of(const Settings& settings);
+/// How texts are generated, with these ends.
 GenerateOptions generation(const Settings& settings, const TextEncoder& texts, const Ends& ends);
 
 }  // namespace hewn::cli

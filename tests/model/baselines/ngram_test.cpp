@@ -241,7 +241,7 @@ TEST_CASE("ngram: a text that it has counted is what it generates") {
   for (int i = 0; i < 60; ++i) text.push_back(i % 6);
   const auto model = counted(3, 6, {text});
   std::vector<int32_t> tokens;
-  generate(*model, {0, 1}, {.max_new_tokens = 50, .temperature = 0},
+  generate(*model, {0, 1}, {.max_new_tokens = 50, .sampling = {.temperature = 0}},
            [&](int32_t t) { return tokens.push_back(t), true; });
   for (size_t i = 0; i < tokens.size(); ++i) CHECK(tokens[i] == static_cast<int32_t>((i + 2) % 6));
 }

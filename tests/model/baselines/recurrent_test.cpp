@@ -90,7 +90,7 @@ TEST_CASE("recurrent: a text generated with the state equals one that is recompu
         texts.emplace_back();
         generate(*model, {1, 2, 3},
                  {.max_new_tokens = 60,
-                  .temperature = temperature,
+                  .sampling = {.temperature = temperature},
                   .seed = test::run_seed(),
                   .context = {.cache = cache}},
                  [&](int32_t token) { return texts.back().push_back(token), true; });

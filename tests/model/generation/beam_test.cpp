@@ -101,7 +101,7 @@ TEST_CASE("beam search: log P is the model's, and rarely below that of the greed
     const std::vector<int32_t> prompt{static_cast<int32_t>(random.integer(0, 29)),
                                       static_cast<int32_t>(random.integer(0, 29))};
     std::vector<int32_t> greedy;
-    generate(*model, prompt, {.max_new_tokens = 12, .temperature = 0}, [&](int32_t token) {
+    generate(*model, prompt, {.max_new_tokens = 12, .sampling = {.temperature = 0}}, [&](int32_t token) {
       greedy.push_back(token);
       return true;
     });
@@ -131,7 +131,7 @@ TEST_CASE("beam search: texts of a trained model are more likely than greedy one
       std::vector<int32_t> prompt{*foreign.texts().begin()}, greedy;
       const std::vector<int32_t> text = foreign.tokenizer->encode(std::string(begin) + name);
       prompt.insert(prompt.end(), text.begin(), text.end());
-      generate(*model, prompt, {.max_new_tokens = 24, .temperature = 0}, [&](int32_t token) {
+      generate(*model, prompt, {.max_new_tokens = 24, .sampling = {.temperature = 0}}, [&](int32_t token) {
         greedy.push_back(token);
         return true;
       });

@@ -28,10 +28,11 @@ std::vector<double> decode(Executor& device, DType dtype, ProductTypes& products
   const auto model = make_model(config, device, dtype, 3);
   std::vector<double> logits;
   device.profile(&products);
-  generate(*model, {7, 1, 2}, {.max_new_tokens = 10, .temperature = 0}, [&](const Generated& g) {
-    logits.insert(logits.end(), g.logits.begin(), g.logits.end());
-    return true;
-  });
+  generate(*model, {7, 1, 2}, {.max_new_tokens = 10, .sampling = {.temperature = 0}},
+           [&](const Generated& g) {
+             logits.insert(logits.end(), g.logits.begin(), g.logits.end());
+             return true;
+           });
   device.profile(nullptr);
   return logits;
 }

@@ -56,8 +56,9 @@ TEST_CASE(
     for (int64_t n = random.integer(1, 30); n > 0; --n)
       prompt.push_back(static_cast<int32_t>(random.integer(0, 8)));
     for (const Slide slide : {Slide::half, Slide::one}) {
-      GenerateOptions options{.max_new_tokens = 60, .temperature = 0, .context = {.slide = slide}};
-      if (seed % 2 == 0) options.repetition_penalty = 1.3;
+      GenerateOptions options{
+          .max_new_tokens = 60, .sampling = {.temperature = 0}, .context = {.slide = slide}};
+      if (seed % 2 == 0) options.sampling.repetition_penalty = 1.3;
       const auto expected = text_of(*model, prompt, options);
       REQUIRE(expected.size() == 60);
       for (const DraftOptions& draft : {DraftOptions{.model = other.get()},
@@ -148,11 +149,8 @@ TEST_CASE("draft: drawn texts have the model's distribution") {
        {DraftOptions{.model = other.get(), .most = 3}, {.from_text = true, .most = 3}}) {
     std::map<std::vector<int32_t>, int> drawn;
     Counts counts;
-    GenerateOptions options{.max_new_tokens = 3,
-                            .temperature = sampling.temperature,
-                            .top_k = sampling.top_k,
-                            .seed = test::run_seed(),
-                            .draft = draft};
+    GenerateOptions options{
+        .max_new_tokens = 3, .sampling = sampling, .seed = test::run_seed(), .draft = draft};
     for (int i = 0; i < draws; ++i) {
       options.sample = static_cast<uint64_t>(i);
       ++drawn[text_of(*model, prompt, options, &counts)];

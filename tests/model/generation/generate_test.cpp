@@ -48,7 +48,8 @@ std::vector<int32_t> generated(Model& model, const std::vector<int32_t>& prompt,
 TEST_CASE("generate: the same with and without the cache, also past the end of the context") {
   const auto model = tiny_model();
   for (const double temperature : {0.0, 0.7, 1.5}) {
-    GenerateOptions options{.max_new_tokens = 30, .temperature = temperature, .seed = test::run_seed()};
+    GenerateOptions options{
+        .max_new_tokens = 30, .sampling = {.temperature = temperature}, .seed = test::run_seed()};
     const auto with = generated(*model, {1, 2, 3}, options);
     options.context.cache = false;
     CHECK(generated(*model, {1, 2, 3}, options) == with);
@@ -62,7 +63,8 @@ TEST_CASE("generate: ids beyond the requested vocabulary are never considered") 
   for (int64_t i = 7 * 16; i < head.value.numel(); ++i) static_cast<float*>(head.value.data())[i] *= 40;
   std::set<int32_t> all, some;
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    GenerateOptions options{.max_new_tokens = 20, .temperature = 2, .repetition_penalty = 1.1, .seed = seed};
+    GenerateOptions options{
+        .max_new_tokens = 20, .sampling = {.repetition_penalty = 1.1, .temperature = 2}, .seed = seed};
     for (const int32_t id : generated(*model, {1, 2, 9}, options)) all.insert(id);
     options.context.vocab_size = 7;
     for (const int32_t id : generated(*model, {1, 2, 9}, options)) some.insert(id);
@@ -90,10 +92,10 @@ TEST_CASE("generate: a full context continues from its newest half") {
   for (int round = 0; round < 20; ++round) {
     std::vector<int32_t> prompt;  // as long as the block
     for (int i = 0; i < 8; ++i) prompt.push_back(static_cast<int32_t>(random.integer(0, 10)));
-    const auto tokens = generated(*model, prompt, {.max_new_tokens = 2, .temperature = 0});
+    const auto tokens = generated(*model, prompt, {.max_new_tokens = 2, .sampling = {.temperature = 0}});
     std::vector<int32_t> half(prompt.begin() + 4, prompt.end());
     half.push_back(tokens[0]);
-    CHECK(generated(*model, half, {.max_new_tokens = 1, .temperature = 0})[0] == tokens[1]);
+    CHECK(generated(*model, half, {.max_new_tokens = 1, .sampling = {.temperature = 0}})[0] == tokens[1]);
   }
 }
 
@@ -193,8 +195,10 @@ TEST_CASE("generate: prompts of different lengths in a batch give the same texts
       requests.back().prompt.push_back(static_cast<int32_t>(random.integer(0, 10)));
   }
   for (const double temperature : {0.0, 1.0}) {
-    GenerateOptions options{
-        .max_new_tokens = 15, .temperature = temperature, .seed = test::run_seed(), .stop_tokens = {3}};
+    GenerateOptions options{.max_new_tokens = 15,
+                            .sampling = {.temperature = temperature},
+                            .seed = test::run_seed(),
+                            .stop_tokens = {3}};
     std::vector<std::vector<int32_t>> alone;
     std::vector<bool> alone_slid;
     for (const GenerateRequest& request : requests) {
@@ -233,7 +237,7 @@ TEST_CASE("generate: in a batch, a text's logits have the bits that they have al
   for (int i = 0; i < 20; ++i) requests.push_back({.prompt = {i % 7, (3 * i) % 5}});
   const auto logits_of = [&](size_t at_once) {
     std::vector<std::vector<double>> logits(requests.size());
-    generate(*model, requests, {.max_new_tokens = 3, .temperature = 0}, at_once,
+    generate(*model, requests, {.max_new_tokens = 3, .sampling = {.temperature = 0}}, at_once,
              {.token =
                   [&](size_t i, const Generated& g) {
                     logits[i].insert(logits[i].end(), g.logits.begin(), g.logits.end());
@@ -261,15 +265,7 @@ TEST_CASE("generate: tokens follow the model's distribution, whatever is truncat
     const uint64_t draws = test::sanitizers().empty() ? 4000 : 800;  // there each takes ten times as long
     std::vector<double> seen(expected.size());
     for (uint64_t n = 0; n < draws; ++n)
-      generate(*model, {4, 2},
-               {.max_new_tokens = 1,
-                .temperature = s.temperature,
-                .top_k = s.top_k,
-                .top_p = s.top_p,
-                .min_p = s.min_p,
-                .repetition_penalty = s.repetition_penalty,
-                .seed = test::run_seed(),
-                .sample = n},
+      generate(*model, {4, 2}, {.max_new_tokens = 1, .sampling = s, .seed = test::run_seed(), .sample = n},
                [&](int32_t token) { return ++seen[static_cast<size_t>(token)] > 0; });
     double chi_square = 0;
     const auto all = static_cast<double>(draws);
@@ -353,7 +349,7 @@ TEST_CASE("generate: what a text begins with is not computed again") {
   test::Random random("beginnings");
   std::vector<int32_t> common, longer;
   for (int i = 0; i < 200; ++i) common.push_back(static_cast<int32_t>(random.integer(0, 29)));
-  GenerateOptions options{.max_new_tokens = 10, .temperature = 0};
+  GenerateOptions options{.max_new_tokens = 10, .sampling = {.temperature = 0}};
   const auto flops_of = [&](const std::vector<int32_t>& prompt, std::vector<int32_t>& text) {
     Flops flops(cpu());
     text = generated(*model, prompt, options);
@@ -375,7 +371,7 @@ TEST_CASE("generate: what a text begins with is not computed again") {
   // Of several prompts, one at a time.
   Flops flops(cpu());
   size_t texts = 0;
-  generate(*model, {{common}, {common}, {longer}}, {.max_new_tokens = 10, .temperature = 0}, 1,
+  generate(*model, {{common}, {common}, {longer}}, {.max_new_tokens = 10, .sampling = {.temperature = 0}}, 1,
            {.token = [](size_t, const Generated&) { return true; }, .done = [&](size_t, bool) { ++texts; }});
   CHECK(texts == 3);
   CHECK(flops.all < 1.7 * whole);

@@ -175,7 +175,7 @@ TEST_CASE("stories260K: logits and greedy text are as published", "[llama2c]") {
     std::vector<int32_t> told = prompt;
     generate(*model, prompt,
              {.max_new_tokens = static_cast<int64_t>(tokens.size() - prompt.size()),
-              .temperature = 0,
+              .sampling = {.temperature = 0},
               .stop_tokens = foreign.texts().ends()},
              [&](int32_t id) { return told.push_back(id), true; });
     CHECK(told == tokens);

@@ -80,7 +80,7 @@ TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real che
     const auto wanted = run.at("text").get<std::string>();
     std::string produced = prompt;
     const auto count = static_cast<int64_t>(wanted.size() - prompt.size());
-    generate(*model, ids, {.max_new_tokens = count, .temperature = 0, .context = {.slide = Slide::one}},
+    generate(*model, ids, {.max_new_tokens = count, .sampling = {.temperature = 0}, .context = {.slide = Slide::one}},
              [&](int32_t token) { return produced += opened.tokenizer->piece(token), true; });
     CHECK(produced == wanted);
   }
