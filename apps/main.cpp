@@ -20,10 +20,28 @@
 namespace hewn::cli {
 
 // The rooms, in the order of the help. ROOM/commands.cpp defines ROOM_commands().
-#define HEWN_ROOMS(room)                                                                                     \
-  room(learn) room(trace) room(gradcheck) room(train) room(finetune) room(sweep) room(plan) room(data)       \
-      room(generate) room(evaluate) room(judge) room(report) room(verify) room(bench) room(ranks) room(info) \
-          room(convert) room(quantize) room(help)
+// clang-format off
+#define HEWN_ROOMS(room) \
+  room(learn) \
+  room(trace) \
+  room(gradcheck) \
+  room(train) \
+  room(finetune) \
+  room(sweep) \
+  room(plan) \
+  room(data) \
+  room(generate) \
+  room(evaluate) \
+  room(judge) \
+  room(report) \
+  room(verify) \
+  room(bench) \
+  room(ranks) \
+  room(info) \
+  room(convert) \
+  room(quantize) \
+  room(help)
+// clang-format on
 
 #define HEWN_DECLARE(name) Commands name##_commands();
 HEWN_ROOMS(HEWN_DECLARE)

@@ -27,11 +27,10 @@ constexpr ExportFormat export_table[] = {{"hf", exporting::write_huggingface},
                                          {"llama2c", exporting::write_llama2c},
                                          {"gguf", exporting::write_gguf}};
 
+bool is_gelu(MlpActivation act) { return act == Activation::gelu_tanh || act == Activation::gelu_erf; }
+
 /// Only the two GELUs are close enough to replace each other.
 void check_activation(const ModelConfig& config, const ExportOptions& options) {
-  const auto is_gelu = [](MlpActivation act) {
-    return act == Activation::gelu_tanh || act == Activation::gelu_erf;
-  };
   if (!options.act || *options.act == config.act) return;
   require(is_gelu(*options.act) && is_gelu(config.act), "act = ", name_of(*options.act),
           ", but the model has ", name_of(config.act), "; only gelu and gelu_erf can replace each other");
@@ -101,40 +100,51 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
 
 namespace exporting {
 
-void Unsayable::unless(bool right, const std::string& setting, const std::string& instead) {
-  if (!right) wrong_ += "\n  " + setting + "; expected " + instead;
+Family family_of(const ModelConfig& c, const char* format) {
+  require(c.arch == "gpt", format, " cannot express this model: arch = ", c.arch, "; expected gpt");
+  return c.pos == Positions::rotary ? Family::llama : Family::gpt2;
 }
 
-void Unsayable::check() const { require(wrong_.empty(), format_, " cannot express this model:", wrong_); }
+namespace {
 
-void unless_classifier(const ModelConfig& c, Unsayable& unsayable) {
-  unsayable.unless(!c.classifies(), "n_labels = " + std::to_string(c.n_labels),
-                   "a language model (hf and safetensors have classifiers)");
+// The configuration with the defaults of all keys that this model does not use, and of those that change precision or
+// training only.
+ModelConfig as_computed(const ModelConfig& given) {
+  const ModelConfig usual;
+  ModelConfig c = given.resolved();
+  if (c.pos != Positions::rotary) c.rope_theta = usual.rope_theta, c.rope_pairs = usual.rope_pairs;
+  if (c.pos != Positions::sinusoidal) c.pos_scale = usual.pos_scale;
+  if (!c.concatenates()) c.pos_combine = usual.pos_combine;
+  if (c.window >= c.block_size) c.window = 0;
+  c.residual_dtype = usual.residual_dtype;
+  return c;
 }
 
-Family family_of(const ModelConfig& c, Unsayable& unsayable) {
-  const Family family = c.pos == Positions::rotary ? Family::llama : Family::gpt2;
-  unsayable.unless(c.arch == "gpt", "arch = " + c.arch, "a transformer");
-  unsayable.unless(c.norm_place == NormPlace::pre, "norm_place = " + name_of(c.norm_place), "pre");
-  unsayable.unless(c.residual, "residual = false", "true");
-  if (family == Family::llama) {
-    unsayable.unless(c.norm == NormKind::rmsnorm, "norm = " + name_of(c.norm) + " with rotary positions",
-                     "rmsnorm");
-    unsayable.unless(c.act == MlpActivation::swiglu, "act = " + name_of(c.act) + " with rotary positions",
-                     "swiglu");
-  } else {
-    const std::string kind = name_of(c.pos);
-    unsayable.unless(c.pos == Positions::learned, "pos = " + kind,
-                     "learned, or rope for Llama's architecture");
-    unsayable.unless(!c.concatenates(), "pos_combine = concat", "add");
-    unsayable.unless(c.norm == NormKind::layernorm, "norm = " + name_of(c.norm) + " with pos = " + kind,
-                     "layernorm");
-    unsayable.unless(!c.act.gated, "act = " + name_of(c.act) + " with pos = " + kind, "gelu");
-    unsayable.unless(c.kv_heads() == c.n_head, "n_kv_head = " + std::to_string(c.kv_heads()), "n_head");
-    unsayable.unless(c.window == 0 || c.window >= c.block_size, "window = " + std::to_string(c.window),
-                     "none with pos = " + kind);
+bool same_number(const KeyValue& one, const KeyValue& other) {
+  const auto *x = std::get_if<double>(&one), *y = std::get_if<double>(&other);
+  return x && y ? static_cast<float>(*x) == static_cast<float>(*y) : one == other;
+}
+
+}  // namespace
+
+void require_same_model(const char* format, const ModelConfig& as, const std::function<ModelConfig()>& read) {
+  const ModelConfig ours = as_computed(as), theirs = [&] {
+    try {
+      return as_computed(read());
+    } catch (const Error& error) {
+      throw Error(ErrorCode::usage, join(format, " cannot express this model: ", error.what()));
+    }
+  }();
+  std::string wrong;
+  for (const auto& key : model_keys) {
+    const KeyValue value = key.get(ours), found = key.get(theirs);
+    if (key.change == Change::always || same_number(value, found)) continue;
+    wrong += join("\n  ", key.name, " = ", text_of(value), "; expected ", text_of(found));
+    if (key.name == "act" && is_gelu(ours.act) && is_gelu(theirs.act))
+      wrong += join(" (--act=", text_of(found), " writes that and measures the difference)");
   }
-  return family;
+  require(wrong.empty(), format, " cannot express this model:", wrong,
+          as.pos == Positions::rotary ? "\nWith pos = rope, it is a model of Llama's kind." : "");
 }
 
 ModelConfig recast_config(const ModelConfig& config, const ExportOptions& options, Family family,

@@ -1,6 +1,7 @@
 #pragma once
 // The formats of export.h, each in its own file, and what they share. Only these files use this header.
 
+#include <functional>
 #include <string>
 
 #include "model/weights/export.h"
@@ -17,25 +18,14 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
 /// The families that other programs know.
 enum class Family : uint8_t { gpt2, llama };
 
-/// Collects the settings of a model that a format cannot express.
-class Unsayable {
- public:
-  explicit Unsayable(std::string format) : format_(std::move(format)) {}
-  /// Notes a setting, "norm_place = post", and the format's value `instead`, unless the setting is `right`.
-  void unless(bool right, const std::string& setting, const std::string& instead);
-  /// Throws ErrorCode::usage with all notes.
-  void check() const;
+/// Llama if positions are rotary, otherwise GPT-2. Throws ErrorCode::usage, with the name of the format, if it is no
+/// transformer.
+Family family_of(const ModelConfig& config, const char* format);
 
- private:
-  std::string format_, wrong_;
-};
-
-/// Notes that a format has language models only, if the model is a classifier.
-void unless_classifier(const ModelConfig& config, Unsayable& unsayable);
-
-/// Llama if positions are rotary, otherwise GPT-2. Notes in `unsayable` every setting in which the model
-/// differs from its family.
-Family family_of(const ModelConfig& config, Unsayable& unsayable);
+/// Throws ErrorCode::usage, naming every key in which the model that `read` returns, the importer of the format from what is
+/// about to be written, differs from `as`. Keys that the model does not use do not count, nor do those that do not change
+/// what a finished model computes. Reals are compared as float, as formats store them.
+void require_same_model(const char* format, const ModelConfig& as, const std::function<ModelConfig()>& read);
 
 /// The configuration to write: the context cropped, biases everywhere or nowhere, rotary pairs as `pairs`,
 /// and no window if it covers the whole context.

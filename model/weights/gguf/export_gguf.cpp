@@ -6,6 +6,7 @@
 #include "model/json.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/export_tokenizer.h"
+#include "model/weights/gguf/gguf.h"
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/gguf/quantise.h"
 
@@ -68,18 +69,8 @@ void add_tokenizer(const ForeignModel& model, int64_t vocab_size, const std::str
 }  // namespace
 
 Exported write_gguf(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
-  Unsayable unsayable("llama.cpp");
-  unless_classifier(model.config, unsayable);
-  const Family family = family_of(model.config, unsayable);
+  const Family family = family_of(model.config, "llama.cpp");
   const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
-  if (family == Family::gpt2)
-    unsayable.unless(as.act == Activation::gelu_tanh || as.act.gated, "act = " + name_of(as.act),
-                     as.act == Activation::gelu_erf
-                         ? "gelu (--act=gelu writes that and measures the difference)"
-                         : "gelu");
-  else
-    unsayable.unless(as.window == 0, "window = " + std::to_string(as.window), "none");
-  unsayable.check();
   const Mixture& mixture =
       find_mixture(options.quantise ? options.quantise->mixture : name_of(options.dtype));
   Exported done{.files = {path}, .notes = {}};
@@ -87,6 +78,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   const auto device = make_cpu(threads > 0 ? threads : default_threads());
   Outgoing outgoing(model, as, gguf_naming(), *device);
   std::vector<TensorEntry> entries = outgoing.entries();
+  require_same_model("llama.cpp", as, [&] { return gguf_config({gguf_keys(as, family, 0), entries}); });
   const std::vector<ChosenFormat> none;
   std::vector<std::string> fallbacks =
       choose_formats(mixture, options.quantise ? options.quantise->choices : none, as, entries);

@@ -295,7 +295,12 @@ bool GgufFile::has_one_scale() const {
   return std::get<bool>(*value);
 }
 
-const TensorEntry* GgufFile::find(std::string_view name) const {
+GgufHead::GgufHead(const GgufKeys& keys, std::vector<TensorEntry> tensors)
+    : keys_(keys.begin(), keys.end()), entries_(std::move(tensors)) {
+  for (size_t i = 0; i < entries_.size(); ++i) index_.try_emplace(entries_[i].name, i);
+}
+
+const TensorEntry* GgufHead::tensor(std::string_view name) const {
   const auto found = index_.find(name);
   return found == index_.end() ? nullptr : &entries_[found->second];
 }
@@ -304,19 +309,19 @@ void GgufFile::each(const std::function<void(const TensorEntry&)>& use) const {
   for (const TensorEntry& entry : entries_) use(entry);
 }
 
-const GgufValue* GgufFile::find_key(std::string_view name) const {
+const GgufValue* GgufHead::find_key(std::string_view name) const {
   const auto found = keys_.find(name);
   return found == keys_.end() ? nullptr : &found->second;
 }
 
-std::string GgufFile::text(std::string_view key) const {
+std::string GgufHead::text(std::string_view key) const {
   const GgufValue* value = find_key(key);
   const auto* held = value ? std::get_if<std::string>(value) : nullptr;
-  if (held == nullptr) fail(ErrorCode::input, path(), ": the key ", key, " is missing or not a string");
+  if (held == nullptr) fail(ErrorCode::input, "the key ", key, " is missing or not a string");
   return *held;
 }
 
-int64_t GgufFile::integer(std::string_view key) const {
+int64_t GgufHead::integer(std::string_view key) const {
   if (const GgufValue* value = find_key(key)) {
     if (const auto* held = std::get_if<uint32_t>(value)) return *held;
     if (const auto* held = std::get_if<int32_t>(value)) return *held;
@@ -324,14 +329,14 @@ int64_t GgufFile::integer(std::string_view key) const {
     if (const auto* held = std::get_if<uint64_t>(value); held && *held <= uint64_t{INT64_MAX})
       return static_cast<int64_t>(*held);
   }
-  fail(ErrorCode::input, path(), ": the key ", key, " is missing or not an integer");
+  fail(ErrorCode::input, "the key ", key, " is missing or not an integer");
 }
 
-double GgufFile::real(std::string_view key) const {
+double GgufHead::real(std::string_view key) const {
   const GgufValue* value = find_key(key);
   if (value && std::holds_alternative<float>(*value)) return static_cast<double>(std::get<float>(*value));
   if (value && std::holds_alternative<double>(*value)) return std::get<double>(*value);
-  fail(ErrorCode::input, path(), ": the key ", key, " is missing or not a real number");
+  fail(ErrorCode::input, "the key ", key, " is missing or not a real number");
 }
 
 }  // namespace hewn

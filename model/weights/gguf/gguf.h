@@ -38,21 +38,17 @@ inline constexpr const char* own_texts_key = "hewn.texts";
 /// Keys in the order in which they are written.
 using GgufKeys = std::vector<std::pair<std::string, GgufValue>>;
 
-/// A memory-mapped GGUF file. Pointers live as long as this object.
-class GgufFile final : public NamedTensors {
+/// What precedes the data of a GGUF file: keys, and the names, types and shapes of the tensors.
+class GgufHead {
  public:
-  /// Checks everything but the values: counts and lengths against the available bytes, before memory is
-  /// allocated for them; duplicate names; types; and that the tensors follow each other from the start of the
-  /// data, each with the bytes that its shape and type require. Reads versions 2 and 3, which are equal in
-  /// this respect. Throws ErrorCode::input naming file and key or tensor.
-  explicit GgufFile(const std::string& path);
+  GgufHead() = default;
+  /// What a file with these keys and tensors would say.
+  GgufHead(const GgufKeys& keys, std::vector<TensorEntry> tensors);
 
   /// In file order; shapes outermost first.
   const std::vector<TensorEntry>& entries() const { return entries_; }
-  const std::string& path() const { return file_.path(); }
-
-  const TensorEntry* find(std::string_view name) const override;
-  void each(const std::function<void(const TensorEntry&)>& use) const override;
+  /// The tensor with this name, or null.
+  const TensorEntry* tensor(std::string_view name) const;
   /// The keys by name.
   const std::map<std::string, GgufValue, std::less<>>& keys() const { return keys_; }
   /// nullptr if there is no such key.
@@ -62,13 +58,29 @@ class GgufFile final : public NamedTensors {
   int64_t integer(std::string_view key) const;
   double real(std::string_view key) const;
 
+ protected:
+  std::map<std::string, GgufValue, std::less<>> keys_;
+  std::vector<TensorEntry> entries_;
+  std::map<std::string, size_t, std::less<>> index_;  // name -> place in entries_
+};
+
+/// A memory-mapped GGUF file. Pointers live as long as this object.
+class GgufFile final : public NamedTensors, public GgufHead {
+ public:
+  /// Checks everything but the values: counts and lengths against the available bytes, before memory is
+  /// allocated for them; duplicate names; types; and that the tensors follow each other from the start of the
+  /// data, each with the bytes that its shape and type require. Reads versions 2 and 3, which are equal in
+  /// this respect. Throws ErrorCode::input naming file and key or tensor.
+  explicit GgufFile(const std::string& path);
+
+  const std::string& path() const { return file_.path(); }
+  const TensorEntry* find(std::string_view name) const override { return tensor(name); }
+  void each(const std::function<void(const TensorEntry&)>& use) const override;
+
  private:
   bool has_one_scale() const;
 
   MappedFile file_;
-  std::map<std::string, GgufValue, std::less<>> keys_;
-  std::vector<TensorEntry> entries_;
-  std::map<std::string, size_t, std::less<>> index_;  // name -> place in entries_
 };
 
 /// Writes a GGUF file through `AtomicFile`, streaming values in the order of the tensors. The file appears

@@ -43,12 +43,23 @@ Origin gguf_origin(const Parameter& p, const ModelConfig& config) {
   return origin;
 }
 
-ModelConfig gguf_config(const GgufFile& file, bool llama) {
+/// Whether the model is of Llama's kind, not GPT-2's.
+bool is_of_llama(const GgufHead& file) {
+  const std::string arch = file.text("general.architecture");
+  if (arch != "gpt2" && arch != "llama")
+    fail(ErrorCode::input, "general.architecture is \"", arch, "\"; gpt2 and llama are supported");
+  return arch == "llama";
+}
+
+}  // namespace
+
+ModelConfig gguf_config(const GgufHead& file) {
+  const bool llama = is_of_llama(file);
   const std::string arch = llama ? "llama." : "gpt2.";
   const auto optional = [&](const std::string& key, int64_t otherwise) {
     return file.find_key(arch + key) ? file.integer(arch + key) : otherwise;
   };
-  const TensorEntry* embedding = file.find("token_embd.weight");
+  const TensorEntry* embedding = file.tensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2)
     fail(ErrorCode::input, "the tensor token_embd.weight is missing or not a matrix");
   ModelConfig c;
@@ -58,7 +69,7 @@ ModelConfig gguf_config(const GgufFile& file, bool llama) {
   c.n_head = file.integer(arch + "attention.head_count");
   c.n_embd = file.integer(arch + "embedding_length");
   c.mlp_width = optional("feed_forward_length", 0);
-  c.tie = file.find("output.weight") == nullptr;
+  c.tie = file.tensor("output.weight") == nullptr;
   if (!llama) {
     c.bias = true;
     c.norm_eps = file.real(arch + "attention.layer_norm_epsilon");
@@ -71,15 +82,13 @@ ModelConfig gguf_config(const GgufFile& file, bool llama) {
   c.rope_pairs = RotaryPairs::interleaved;
   c.rope_theta = file.find_key("llama.rope.freq_base") ? file.real("llama.rope.freq_base") : 10000.0;
   c.act = MlpActivation::swiglu;
-  c.bias = file.find("blk.0.attn_q.bias") != nullptr;
+  c.bias = file.tensor("blk.0.attn_q.bias") != nullptr;
   for (const char* key : {"llama.rope.scaling.type", "llama.expert_count"})
     if (file.find_key(key)) fail(ErrorCode::input, "the file has the key ", key, ", which is not supported");
   if (c.n_head > 0 && optional("rope.dimension_count", c.n_embd / c.n_head) != c.n_embd / c.n_head)
     fail(ErrorCode::input, "only a part of each head is rotated, which is not supported");
   return c;
 }
-
-}  // namespace
 
 bool looks_like_gguf(const std::filesystem::path& path) {
   if (!path_is_file(path)) return false;
@@ -91,11 +100,10 @@ bool looks_like_gguf(const std::filesystem::path& path) {
 ForeignModel open_gguf(const std::string& path) {
   auto file = std::make_unique<GgufFile>(path);
   const Doing context("reading ", path);
+  const ModelConfig config = gguf_config(*file);
   const std::string arch = file->text("general.architecture");
-  if (arch != "gpt2" && arch != "llama")
-    fail(ErrorCode::input, "general.architecture is \"", arch, "\"; gpt2 and llama are supported");
   ForeignModel model{.format = "GGUF, " + arch,
-                     .config = gguf_config(*file, arch == "llama"),
+                     .config = config,
                      .tensors = nullptr,
                      .naming = gguf_naming(),
                      .tokenizer = nullptr,

@@ -11,6 +11,11 @@ namespace hewn {
 /// Whether the file begins with GGUF.
 bool looks_like_gguf(const std::filesystem::path& path);
 
+class GgufHead;
+
+/// The model that a file describes. Throws ErrorCode::input.
+ModelConfig gguf_config(const GgufHead& file);
+
 /// Opens a GGUF model, with its tokenizer if that is of GPT-2's or Llama's kind. Throws ErrorCode::input
 /// naming the problem, also for architectures other than "gpt2" and "llama".
 ForeignModel open_gguf(const std::string& path);

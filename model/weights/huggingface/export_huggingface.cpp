@@ -10,6 +10,7 @@
 #include "model/json.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/export_tokenizer.h"
+#include "model/weights/huggingface/huggingface.h"
 #include "model/weights/huggingface/huggingface_names.h"
 #include "model/weights/safetensors/safetensors.h"
 
@@ -53,20 +54,21 @@ std::string architecture(const ModelConfig& c, const std::string& family, const 
 }
 
 Ordered transformers_gpt2(const ModelConfig& c) {
-  return {{"architectures", {architecture(c, "GPT2", "LMHeadModel")}},
-          {"model_type", "gpt2"},
-          {"vocab_size", c.vocab_size},
-          {"n_positions", c.block_size},
-          {"n_ctx", c.block_size},
-          {"n_embd", c.n_embd},
-          {"n_layer", c.n_layer},
-          {"n_head", c.n_head},
-          {"n_inner", c.mlp_size()},
-          {"activation_function", row_of(c.act.curve).huggingface},
-          {"layer_norm_epsilon", c.norm_eps},
-          {"embd_pdrop", c.dropout},
-          {"resid_pdrop", c.dropout},
-          {"attn_pdrop", c.attention_dropout()}};
+  return {
+      {"architectures", {architecture(c, "GPT2", "LMHeadModel")}},
+      {"model_type", "gpt2"},
+      {"vocab_size", c.vocab_size},
+      {"n_positions", c.block_size},
+      {"n_ctx", c.block_size},
+      {"n_embd", c.n_embd},
+      {"n_layer", c.n_layer},
+      {"n_head", c.n_head},
+      {"n_inner", c.mlp_size()},
+      {"activation_function", row_of(c.act.curve).huggingface ? row_of(c.act.curve).huggingface : "gelu_new"},
+      {"layer_norm_epsilon", c.norm_eps},
+      {"embd_pdrop", c.dropout},
+      {"resid_pdrop", c.dropout},
+      {"attn_pdrop", c.attention_dropout()}};
 }
 
 Ordered transformers_llama(const ModelConfig& c) {
@@ -81,7 +83,7 @@ Ordered transformers_llama(const ModelConfig& c) {
                  {"num_attention_heads", c.n_head},
                  {"num_key_value_heads", c.kv_heads()},
                  {"head_dim", c.head_size()},
-                 {"hidden_act", row_of(c.act.curve).huggingface},
+                 {"hidden_act", row_of(MlpActivation::swiglu.curve).huggingface},
                  {"rms_norm_eps", c.norm_eps},
                  {"attention_dropout", c.attention_dropout()},
                  // transformers 5 reads rope_parameters, earlier versions rope_theta
@@ -152,21 +154,16 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
 }  // namespace
 
 Exported write_huggingface(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
-  Unsayable unsayable("transformers");
-  const Family family = family_of(model.config, unsayable);
+  const Family family = family_of(model.config, "transformers");
   const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::half);
-  if (family == Family::llama)
-    unsayable.unless(!(as.bias && as.window > 0), "bias = true with window = " + std::to_string(as.window),
-                     "false (Mistral)");
-  unsayable.unless(as.position == LabelPosition::last, "position = " + name_of(as.position), "last");
-  unsayable.unless(row_of(as.act.curve).huggingface, "act = " + name_of(as.act), "gelu");
-  unsayable.check();
-  Exported done;
-  NewDirectory directory(path);
   Ordered config =
       transformers_config(as, family, options.dtype, model.tokenizer ? model.texts().form() : TextForm());
   if (as.classifies()) add_labels(model, config);
-  write_file_atomically(directory.file("config.json"), exact_json_text(config, 2) + "\n");
+  const std::string text = exact_json_text(config, 2) + "\n";
+  require_same_model("transformers", as, [&] { return huggingface_config(text); });
+  Exported done;
+  NewDirectory directory(path);
+  write_file_atomically(directory.file("config.json"), text);
   Outgoing outgoing(model, as, family == Family::gpt2 ? gpt2_naming() : llama_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
   for (TensorEntry& entry : entries) entry.dtype = options.dtype;

@@ -8,6 +8,7 @@
 #include "model/tokenizer/sentencepiece.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/gguf/gguf_model.h"
+#include "model/weights/llama2c/llama2c.h"
 
 namespace hewn::exporting {
 namespace {
@@ -32,21 +33,6 @@ std::vector<float> llama2c_turns(const ModelConfig& c) {
   return turns;
 }
 
-void require_llama2c(const ModelConfig& c, const ExportOptions& options, Family family,
-                     Unsayable& unsayable) {
-  unsayable.unless(family == Family::llama, "pos = " + name_of(c.pos), "rope");
-  if (family == Family::llama) {
-    // Both are constants in run.c.
-    unsayable.unless(c.rope_theta == 10000, "rope_theta = " + std::to_string(c.rope_theta), "10000");
-    unsayable.unless(c.norm_eps == 1e-5, join("norm_eps = ", c.norm_eps), "1e-5");
-    unsayable.unless(!c.bias, "bias = true", "false");
-    unsayable.unless(c.window == 0, "window = " + std::to_string(c.window), "none");
-  }
-  unsayable.check();
-  require(options.dtype == DType::f32, "dtype = ", name_of(options.dtype),
-          "; version 0 of llama2.c's format supports f32 only");
-}
-
 /// Writes the vocabulary that `run.c -z` reads, next to the model, under the name that `open_llama2c` looks
 /// for. Returns a note with the reason if there is none, else "".
 std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_size,
@@ -69,21 +55,23 @@ std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_si
 }  // namespace
 
 Exported write_llama2c(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
-  Unsayable unsayable("llama2.c");
-  unless_classifier(model.config, unsayable);
-  const Family family = family_of(model.config, unsayable);
-  const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
-  require_llama2c(as, options, family, unsayable);
-  Outgoing outgoing(model, as, gguf_naming());
-  AtomicFile file(path);
-  const auto put = [&](std::span<const float> values) {
-    file.append(values.data(), values.size() * sizeof(float));
-  };
+  const ModelConfig as =
+      recast_config(model.config, options, family_of(model.config, "llama2.c"), RotaryPairs::interleaved);
   const auto number = [](int64_t n) { return static_cast<int32_t>(n); };
   const int32_t header[] = {number(as.n_embd),     number(as.mlp_size()),
                             number(as.n_layer),    number(as.n_head),
                             number(as.kv_heads()), number(as.tie ? as.vocab_size : -as.vocab_size),
                             number(as.block_size)};
+  require_same_model("llama2.c", as, [&] {
+    return llama2c_config({reinterpret_cast<const char*>(header), sizeof header});
+  });
+  require(options.dtype == DType::f32, "dtype = ", name_of(options.dtype),
+          "; version 0 of llama2.c's format supports f32 only");
+  Outgoing outgoing(model, as, gguf_naming());
+  AtomicFile file(path);
+  const auto put = [&](std::span<const float> values) {
+    file.append(values.data(), values.size() * sizeof(float));
+  };
   file.append(header, sizeof header);
   put(outgoing.values("token_embd.weight"));
   for (const char* kind : llama2c_layers)

@@ -155,6 +155,8 @@ void find_llama2c_tokenizer(const fs::path& model, ForeignModel& opened) {
 
 bool looks_like_llama2c(const fs::path& path) { return path.extension() == ".bin" && path_is_file(path); }
 
+ModelConfig llama2c_config(std::string_view header) { return read_llama2c_header(header).config; }
+
 ForeignModel open_llama2c(const std::string& path) {
   const Doing context("opening ", path);
   const auto file = std::make_shared<const MappedFile>(path);

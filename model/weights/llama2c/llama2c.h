@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "model/weights/foreign.h"
 
@@ -12,6 +13,9 @@ namespace hewn {
 
 /// Whether the file's name ends in .bin; `open_llama2c` checks the content.
 bool looks_like_llama2c(const std::filesystem::path& path);
+
+/// The model that the header of such a file describes. Throws ErrorCode::input.
+ModelConfig llama2c_config(std::string_view header);
 
 /// Opens such a file, with the tokenizer.bin or tokN.bin next to it, where N is the vocabulary size. The
 /// file's size must be exactly as its header implies. Throws ErrorCode::input.
