@@ -31,7 +31,7 @@ fi
 mkdir -p "$build"
 log=$build/pack.log programs=(hewn test_gpu test_train)
 # shellcheck disable=SC2054  # commas for the linker
-options=(-DHEWN_TESTS=ON -DHEWN_EMULATOR=ON -DHEWN_EXAMPLES=OFF -DCMAKE_DISABLE_FIND_PACKAGE_CURL=ON
+options=(-DHEWN_TESTS=ON -DHEWN_EMULATOR=ON -DHEWN_EXAMPLES=OFF
          # The static OpenMP runtime comes first, so that nothing needs the shared one, which -fopenmp adds.
          -DCMAKE_CXX_STANDARD_LIBRARIES="$(${CXX:-g++} -print-file-name=libgomp.a)")
 link=-Wl,--as-needed

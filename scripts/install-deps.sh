@@ -6,8 +6,8 @@
 # (scripts/coverage.sh); arm: to test on aarch64; wheel: to make and install Python wheels.
 set -euo pipefail
 
-packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev libjs-chart.js libcurl4-openssl-dev"
-packages_test="catch2 fish zsh"
+packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev libjs-chart.js"
+packages_test="catch2 fish zsh libcurl4"
 packages_several="ccache"
 packages_mpi="libopenmpi-dev openmpi-bin"
 packages_full="clang libomp-dev libclang-rt-14-dev"

@@ -46,8 +46,6 @@ cp -r "$work/env/share/hewn/configs" "$work/tree"
 HEWN_PROGRAM=$hewn HEWN_MAX_ITERS=100 "$work/tree/scripts/quickstart.sh" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 # What such a build lacks.
 refuses "build Hewn with MPI" train --dataset=tales --ranks=2 --gradient_accumulation_steps=2 --out_dir="$work/ranks"
-echo '[{"instruction": "a", "input": "", "output": "b", "response": "c"}]' >"$work/responses.json"
-refuses "it has no libcurl" judge "$work/responses.json" --url=http://127.0.0.1:1 --model=m
 echo "$wheel, installed with pip, runs the commands of quickstart.sh"
 [ ${#aarch64[@]} = 0 ] || exit 0
 

@@ -1,10 +1,5 @@
 #include "apps/judge/endpoint.h"
 
-#include "core/error.h"
-
-#ifdef HEWN_WITH_CURL
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -14,7 +9,9 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "apps/judge/curl.h"
 #include "core/base/clock.h"
+#include "core/error.h"
 
 namespace hewn::cli {
 namespace {
@@ -24,7 +21,7 @@ constexpr double longest_pause = 60;  // seconds
 
 // The answer to one request.
 struct HttpAnswer {
-  CURLcode code = CURLE_OK;
+  int code = curl::ok;
   std::string error;  // of libcurl
   long status = 0;    // of HTTP
   std::string body;
@@ -41,44 +38,43 @@ size_t take_body(char* bytes, size_t size, size_t n, void* user) {
   return size * n;
 }
 
-int stop_transfer(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return stop_signal() != 0; }
+int stop_transfer(void*, int64_t, int64_t, int64_t, int64_t) { return stop_signal() != 0; }
 
 HttpAnswer post(const std::string& url, const std::string& body, const AskOptions& options) {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::unique_ptr<CURL, void (*)(CURL*)> curl(started == CURLE_OK ? curl_easy_init() : nullptr,
-                                                    curl_easy_cleanup);
-  if (!curl) fail(ErrorCode::failed, "libcurl cannot be started");
-  const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(
-      curl_slist_append(nullptr, "Content-Type: application/json"), curl_slist_free_all);
+  const curl::Library& lib = curl::library();
+  const std::unique_ptr<void, curl::EasyCleanup> handle(lib.easy_init(), lib.easy_cleanup);
+  if (!handle) fail(ErrorCode::failed, "libcurl cannot be started");
+  const std::unique_ptr<void, curl::SlistFreeAll> headers(
+      lib.slist_append(nullptr, "Content-Type: application/json"), lib.slist_free_all);
   HttpAnswer answer;
-  char error[CURL_ERROR_SIZE] = "";
-  CURL* const c = curl.get();
-  curl_easy_setopt(c, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.c_str());
-  curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout * 1e3));
-  curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(options.timeout, 30.0) * 1e3));
-  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
-  curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
-  curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, stop_transfer);
-  curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(c, CURLOPT_ERRORBUFFER, error);
+  char error[curl::error_size] = "";
+  const auto set = [&](int option, auto value) { lib.easy_setopt(handle.get(), option, value); };
+  set(curl::url, url.c_str());
+  set(curl::protocols_str, "http,https");
+  set(curl::follow_location, 0L);
+  set(curl::no_signal, 1L);
+  set(curl::http_header, headers.get());
+  set(curl::post_field_size_large, static_cast<int64_t>(body.size()));
+  set(curl::post_fields, body.c_str());
+  set(curl::timeout_ms, static_cast<long>(options.timeout * 1e3));
+  set(curl::connect_timeout_ms, static_cast<long>(std::min(options.timeout, 30.0) * 1e3));
+  set(curl::write_function, take_body);
+  set(curl::write_data, &answer);
+  set(curl::xferinfo_function, stop_transfer);
+  set(curl::no_progress, 0L);
+  set(curl::error_buffer, static_cast<char*>(error));
   if (!options.api_key.empty()) {
-    curl_easy_setopt(c, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    curl_easy_setopt(c, CURLOPT_XOAUTH2_BEARER, options.api_key.c_str());
+    set(curl::http_auth, curl::auth_bearer);
+    set(curl::xoauth2_bearer, options.api_key.c_str());
   }
-  answer.code = curl_easy_perform(c);
-  answer.error = *error ? error : curl_easy_strerror(answer.code);
-  curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &answer.status);
-  curl_off_t wait = 0;
-  if (curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK)
+  answer.code = lib.easy_perform(handle.get());
+  answer.error = *error ? error : lib.easy_strerror(answer.code);
+  lib.easy_getinfo(handle.get(), curl::response_code, &answer.status);
+  int64_t wait = 0;
+  if (lib.easy_getinfo(handle.get(), curl::retry_after, &wait) == curl::ok)
     answer.retry_after = static_cast<double>(wait);
   const char* redirect = nullptr;
-  if (curl_easy_getinfo(c, CURLINFO_REDIRECT_URL, &redirect) == CURLE_OK && redirect)
+  if (lib.easy_getinfo(handle.get(), curl::redirect_url, &redirect) == curl::ok && redirect)
     answer.redirect = redirect;
   return answer;
 }
@@ -98,12 +94,12 @@ struct Attempt {
 
 Attempt attempt_of(const ChatEndpoint& endpoint, const HttpAnswer& answer, const AskOptions& options) {
   if (answer.too_large) return {std::nullopt, "its answer is larger than 1 MiB", true};
-  if (answer.code == CURLE_OPERATION_TIMEDOUT)
+  if (answer.code == curl::operation_timed_out)
     return {std::nullopt, join("it did not answer within ", fixed(options.timeout, 1), " seconds")};
-  if (answer.code == CURLE_UNSUPPORTED_PROTOCOL || answer.code == CURLE_URL_MALFORMAT ||
-      answer.code == CURLE_PEER_FAILED_VERIFICATION)
+  if (answer.code == curl::unsupported_protocol || answer.code == curl::url_malformat ||
+      answer.code == curl::peer_failed_verification)
     return {std::nullopt, answer.error, true};
-  if (answer.code != CURLE_OK) return {std::nullopt, answer.error};
+  if (answer.code != curl::ok) return {std::nullopt, answer.error};
   if (answer.status / 100 == 3)
     return {std::nullopt,
             join("it redirects to ", shown_url(answer.redirect), "; give that address if it is right"), true};
@@ -124,7 +120,7 @@ Attempt attempt_of(const ChatEndpoint& endpoint, const HttpAnswer& answer, const
 
 }  // namespace
 
-void require_http() {}
+void require_http() { curl::library(); }
 
 std::string ask(const ChatEndpoint& endpoint, const std::string& model, const std::string& message,
                 const AskOptions& options) {
@@ -147,23 +143,3 @@ std::string ask(const ChatEndpoint& endpoint, const std::string& model, const st
 }
 
 }  // namespace hewn::cli
-
-#else
-
-namespace hewn::cli {
-
-void require_http() {
-  fail(ErrorCode::failed,
-       "this build of hewn cannot send requests, since it has no libcurl; build hewn where libcurl is "
-       "installed "
-       "(Debian: libcurl4-openssl-dev), or judge with a local run: --run=RUN");
-}
-
-std::string ask(const ChatEndpoint&, const std::string&, const std::string&, const AskOptions&) {
-  require_http();
-  return "";
-}
-
-}  // namespace hewn::cli
-
-#endif

@@ -7,7 +7,7 @@
 
 namespace hewn::cli {
 
-/// Throws ErrorCode::failed unless this build contains libcurl, which sends the requests.
+/// Throws ErrorCode::failed unless libcurl, which sends the requests, can be loaded.
 void require_http();
 
 struct AskOptions {

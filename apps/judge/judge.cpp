@@ -155,8 +155,7 @@ Judge likelihood_judge(const Settings& settings) {
 }  // namespace
 
 int run_judge(const Settings& settings) {
-  require(settings.arguments.size() == 1,
-          "give one file of responses, as written by hewn finetune instruct");
+  require(settings.arguments.size() == 1, "give one file of responses, as written by hewn finetune instruct");
   const bool local = settings.has("run");
   require(local != settings.has("url"),
           "give a judge: --url=URL with --model=NAME for a chat endpoint, or --run=RUN for a local run");
