@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
     return true;
   };
   const TextEncoder texts = data.texts();
-  generate(*model, texts.opening(), {.max_new_tokens = 300, .sampling = {.temperature = 0.8}, .stop_tokens = texts.ends()},
-           write);
+  generate(*model, texts.opening(),
+           {.max_new_tokens = 300, .sampling = {.temperature = 0.8}, .stop_tokens = texts.ends()}, write);
   std::cout << std::endl;
 }

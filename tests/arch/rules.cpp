@@ -19,7 +19,7 @@ const std::vector<std::string> layers{"core", "kernels", "model", "train", "apps
 const std::vector<std::string> ground{"apps/cli", "apps/page", "apps/run"};
 const std::map<std::string, std::set<std::string>> open_doors{
     {"apps/bench", {"apps/ranks"}},
-    {"apps/checks", {"apps/bench"}},
+    {"apps/checks", {"apps/bench", "apps/judge"}},
     {"apps/evaluate", {"apps/finetune"}},
     {"apps/finetune", {"apps/train"}},
     {"apps/info", {"apps/bench"}},
