@@ -2,19 +2,20 @@
 # Builds Hewn and runs its tests; installs missing packages first (scripts/install-deps.sh).
 #   scripts/test.sh           checks the build that quickstart.sh makes, for this processor's instruction set: under
 #                             10 minutes on 2 cores. One in four of the longest tests, with another seed others
-#   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled), and
-#                             one of these, in turn by the number of commits: address + undefined sanitizers over the
-#                             libraries or over the commands (this processor's kernels); the GPU check and the patches
-#                             of the exercises; clang; aarch64; CUDA and packages; thread sanitizer. On a slow machine,
-#                             where the rest has taken those 45 minutes already, it is left out
+#   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled),
+#                             clang's check of the syntax, and one of these, in turn by the number of commits: address
+#                             + undefined sanitizers over the libraries or over the commands (this processor's kernels);
+#                             the GPU check and the patches of the exercises; clang; aarch64; CUDA and packages; thread
+#                             sanitizer. On a slow machine, where the rest has taken those 45 minutes already, it is
+#                             left out. With PARTs, only these
 #   scripts/test.sh --full    checks a release: everything, with every long test
-#   scripts/test.sh PART...   only these: house gcc gpu-script clang address address-libraries address-commands thread
-#                             aarch64 cuda patches package aarch64-package bare
+#   scripts/test.sh PART...   only these: house syntax gcc gpu-script clang address address-libraries address-commands
+#                             thread aarch64 cuda patches package aarch64-package bare
 # The last line is a summary: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-usage() { echo "usage: scripts/test.sh [--ci | --full | PART...]" >&2; exit 2; }
+usage() { echo "usage: scripts/test.sh [--ci [PART...] | --full | PART...]" >&2; exit 2; }
 
 # The parts that --ci runs only this time. In a shallow clone, which lacks the number of commits, the hash determines them.
 turn() {
@@ -27,7 +28,7 @@ turn() {
   echo "${parts[number % ${#parts[@]}]}"
 }
 
-all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package aarch64-package bare)
+all_parts=(house syntax gcc gpu-script clang address thread aarch64 cuda patches package aarch64-package bare)
 rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all isas=all
 case "${1:-}" in
   "") parts=(gcc) one_in=4 isas=native ;;
@@ -35,13 +36,14 @@ case "${1:-}" in
   --ci)
     # A commit has the same random inputs and the same samples whenever it is checked.
     export HEWN_TEST_SEED=${HEWN_TEST_SEED:-$((16#0$(git rev-parse --short=7 HEAD 2>/dev/null | cut -c1-7)))}
-    parts=(house gcc) rest=($(turn)) long=HEWN_SLOW=1 one_in=3 asan_isas=native
+    parts=(house syntax gcc) rest=($(turn)) long=HEWN_SLOW=1 one_in=3 asan_isas=native
+    if [ $# -gt 1 ]; then parts=("${@:2}") rest=(); fi
     ;;
-  *)
-    parts=("$@") long=HEWN_SLOW=1
-    for part in "$@"; do [[ " ${all_parts[*]} address-libraries address-commands " = *" $part "* ]] || usage; done
-    ;;
+  *) parts=("$@") long=HEWN_SLOW=1 ;;
 esac
+for part in "${parts[@]}"; do
+  [[ " ${all_parts[*]} address-libraries address-commands " = *" $part "* ]] || usage
+done
 
 jobs=$(nproc)
 # Lets clones in different directories share ccache's results, if it is installed.
@@ -110,6 +112,27 @@ sampled() { echo "HEWN_TEST_SAMPLE=$(($1 * one_in))"; }
 part_gcc() {
   configure_and_build "gcc release" release -DHEWN_CUDA=OFF -DHEWN_EMULATOR=ON &&
     run_tests "gcc release" build "$long" "$(sampled 1)"
+}
+
+# Everything that clang would reject or warn of, without compiling it.
+part_syntax() {
+  local start=$SECONDS log=$work/syntax.log build=$work/syntax commands=$work/commands count
+  if ! cmake --preset clang -B "$build" -G Ninja -DHEWN_TESTS=ON -DHEWN_EXAMPLES=ON -DHEWN_WERROR=ON -DHEWN_ISAS=native \
+    -DHEWN_CUDA=OFF -DHEWN_EMULATOR=ON -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >"$log" 2>&1; then
+    tail -n 40 "$log"
+    fail "clang is not configured"
+    return
+  fi
+  sed -n 's/^ *"command": "\(.*\)",\{0,1\}$/\1/p' "$build/compile_commands.json" |
+    sed -E 's/\\"/"/g; s/\\\\/\\/g; s/ -o [^ ]+\.o / -fsyntax-only /' | grep -v '/commit\.cpp$' >"$commands"
+  count=$(wc -l <"$commands")
+  if ! (cd "$build" && tr '\n' '\0' <"$commands" | xargs -0 -P "$jobs" -n 1 bash -c) >"$log" 2>&1 || [ "$count" -lt 50 ]; then
+    head -n 60 "$log"
+    fail "clang's syntax check"
+    return
+  fi
+  echo "== clang, syntax: $count units in $((SECONDS - start)) s"
+  passed=$((passed + 1))
 }
 
 part_clang() {
@@ -305,7 +328,7 @@ part_bare() { script scripts/bare-machine.sh; }
 sets=(build test)
 [ ${#parts[@]} -gt 1 ] && sets+=(several)
 [[ " ${parts[*]} " = *" gcc "* ]] && [ $# -gt 0 ] && sets+=(mpi)
-[[ " ${parts[*]} ${rest[*]} " =~ \ (clang|address|thread) ]] && sets+=(full)
+[[ " ${parts[*]} ${rest[*]} " =~ \ (clang|syntax|address|thread) ]] && sets+=(full)
 scripts/install-deps.sh "${sets[@]}" || exit 1
 
 for part in "${parts[@]}"; do "part_$part"; done
