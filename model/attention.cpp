@@ -1,6 +1,7 @@
 #include "model/attention.h"
 
 #include "kernels/copy/op.h"
+#include "model/weight.h"
 
 namespace hewn {
 
@@ -89,7 +90,7 @@ Tensor SelfAttention::per_head(const Tensor& input, const ForwardOptions& option
   const auto project_head = [&](int64_t head) {  // q, k or v of one head: [B, 1, T, D]
     const Tensor weight = contiguous(slice(c_attn_.weight->value, 1, head * D, D));
     const Tensor bias = c_attn_.bias ? contiguous(slice(c_attn_.bias->value, 0, head * D, D)) : Tensor();
-    LowRank change = c_attn_.low_rank(options.step_state);
+    LowRank change = low_rank_of(*c_attn_.weight, options.step_state);
     change.a_bf16 = change.b_bf16 = {};  // this form computes in the type of the parameters
     if (change.defined()) change.b = contiguous(slice(change.b, 1, head * D, D));
     return reshape(linear(x, weight, bias, {.low_rank = change}), {B, 1, T, D});

@@ -3,10 +3,12 @@
 // by configuration, its variants, such as Llama (Touvron et al., "LLaMA: open and efficient foundation
 // language models", 2023). Read gpt.cpp from top to bottom: MLP, block, model.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/attention.h"
+#include "model/head.h"
 #include "model/layers.h"
 #include "model/model.h"
 #include "model/positions.h"
@@ -45,9 +47,6 @@ class Block {
   Mlp mlp_;
 };
 
-/// The name of a classifier's head, as in Hugging Face's files.
-inline constexpr const char* score_name = "score.weight";
-
 class Gpt final : public Model {
  public:
   /// Declares the parameters; `make_model` allocates them.
@@ -70,26 +69,15 @@ class Gpt final : public Model {
   Tensor embed(const Tensor& tokens, const ForwardOptions& options);
   /// Everything but the head: tokens [B, T] -> [B, T, C].
   Tensor trunk(const Tensor& tokens, const ForwardOptions& options);
-  /// What a classifier's head reads at each position: x [B, T, C] -> [B, T, C].
-  Tensor pooled(const Tensor& x);
-  bool pools() const { return config().classifies() && config().position == LabelPosition::mean; }
-  /// What the head reads to predict targets, by rows: tokens and targets [B, T] -> [B T, C].
-  Tensor rows_for_head(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options);
-  /// Logits: x [..., C] -> [..., V].
-  Tensor times_head(const Tensor& x) const;
-  /// The losses of rows x [N, C] with targets [N], for a head in blocks: [N], 0 where the target is ignored.
-  Tensor losses_in_blocks(const Tensor& x, const Tensor& targets);
-  /// The head's weights: a classifier's [n_labels, C], else [V, C]; with `tie` those of the token embeddings.
-  Parameter& head() const { return *(score_ ? score_ : lm_head_ ? lm_head_ : wte_); }
+  /// The blocks' result as the head reads it, normalised with norm_place = pre: x [B, T, C] -> [B, T, C].
+  Tensor norm_of(const Tensor& x) const;
 
   TensorTypes types_;
-  Parameter* wte_;                // token embeddings, [V, C]; [V, C / 2] where positions are concatenated
-  PositionTable wpe_;             // [block_size, C], or C / 2
-  std::vector<Block> blocks_;     // n_layer
-  NormLayer ln_f_;                // exists only with norm_place = pre
-  Parameter* lm_head_ = nullptr;  // null: tied, or a classifier
-  Parameter* score_ = nullptr;    // the head of a classifier
-  Tensor means_;  // [block_size, block_size], once needed: row t has 1 / (t + 1) up to column t
+  Parameter* wte_;             // token embeddings, [V, C]; [V, C / 2] where positions are concatenated
+  PositionTable wpe_;          // [block_size, C], or C / 2
+  std::vector<Block> blocks_;  // n_layer
+  NormLayer ln_f_;             // exists only with norm_place = pre
+  std::optional<Head> head_;   // declared last
 };
 
 /// FLOPs per training token in matrix products, as counted for model FLOPs utilisation (Chowdhery et al.,

@@ -4,13 +4,13 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "kernels/activation/op.h"
 #include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/dropout/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/layernorm/op.h"
 #include "kernels/rmsnorm/op.h"
+#include "model/weight.h"
 
 namespace hewn {
 
@@ -38,68 +38,27 @@ LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_
   weight->only_multiplied = true;
 }
 
-LowRank LinearLayer::low_rank(const Tensor& step_state) const {
-  if (!weight->adapter) return {};
-  const Adapter& adapter = *weight->adapter;
-  return {.a = adapter.a->value,
-          .b = adapter.b->value,
-          .a_bf16 = bf16_of(*adapter.a),
-          .b_bf16 = bf16_of(*adapter.b),
-          .scale = adapter.scale,
-          .dropout = adapter.dropout,
-          .site = adapter.site,
-          .step_state = step_state};
-}
-
-namespace {
-
-Tensor in_blocks(const Tensor& x, const BlockMatrix& w, const Tensor& bias, const Tensor& residual) {
-  const Tensor y = linear_in_blocks(x, w, bias);
-  return residual.defined() ? add(residual, y) : y;
-}
-
-/// The input of a product.
-const Tensor& values_in(const Tensor& x) { return x; }
-const Tensor& values_in(const Activated& x) { return x.value; }
-
-template <class X>
-Tensor apply(const LinearLayer& layer, const X& x, DType result, const Tensor& step_state,
-             const Tensor& residual) {
-  const Scope scope(layer.part);
-  const Tensor bias = layer.bias ? layer.bias->value : Tensor();
-  if (layer.weight->inputs) layer.weight->inputs->add(values_in(x));
-  if (layer.weight->blocks) return in_blocks(values_in(x), *layer.weight->blocks, bias, residual);
-  return linear(x, layer.weight->value, bias,
-                {.residual = residual,
-                 .weight_bf16 = bf16_of(*layer.weight),
-                 .bf16_result = result == DType::bf16,
-                 .low_rank = layer.low_rank(step_state)});
-}
-
-}  // namespace
-
 Tensor LinearLayer::operator()(const Tensor& x, DType result, const Tensor& step_state,
                                const Tensor& residual) const {
-  return apply(*this, x, result, step_state, residual);
+  const Scope scope(part);
+  count_inputs(*weight, x);
+  return times(x, *weight, bias_value(), {.residual = residual, .bf16_result = result == DType::bf16},
+               step_state);
 }
 
 Tensor LinearLayer::operator()(const Activated& x, DType result, const Tensor& step_state,
                                const Tensor& residual) const {
-  return apply(*this, x, result, step_state, residual);
+  const Scope scope(part);
+  count_inputs(*weight, x.value);
+  return times(x, *weight, bias_value(), {.residual = residual, .bf16_result = result == DType::bf16},
+               step_state);
 }
 
 Activated LinearLayer::activated(const Tensor& x, Activation f, DType result,
                                  const Tensor& step_state) const {
   const Scope scope(part);
-  if (weight->inputs) weight->inputs->add(x);
-  if (weight->blocks) {
-    const Tensor z = linear_in_blocks(x, *weight->blocks, bias ? bias->value : Tensor());
-    return {.kind = f, .z = {}, .value = activation(f, z)};
-  }
-  return linear_activated(x, weight->value, bias ? bias->value : Tensor(), f,
-                          {.weight_bf16 = bf16_of(*weight),
-                           .bf16_result = result == DType::bf16,
-                           .low_rank = low_rank(step_state)});
+  count_inputs(*weight, x);
+  return times_activated(x, *weight, bias_value(), f, {.bf16_result = result == DType::bf16}, step_state);
 }
 
 NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)

@@ -47,8 +47,7 @@ struct LinearLayer {
                     const Tensor& residual = {}) const;
   /// z = x W + b and f(z), bf16 if `result` is.
   Activated activated(const Tensor& x, Activation f, DType result, const Tensor& step_state) const;
-  /// The weight's adapter as `linear` takes it; undefined if there is none.
-  LowRank low_rank(const Tensor& step_state) const;
+  Tensor bias_value() const { return bias ? bias->value : Tensor(); }
 };
 
 /// Layernorm or RMSnorm over the last dimension.

@@ -22,6 +22,10 @@ void Model::check_tokens(const Tensor& tokens, const ForwardOptions& options) co
           before + tokens.dim(1), " tokens; expected 1 to block_size = ", config_.block_size);
 }
 
+void Model::require_same_shape(const Tensor& tokens, const Tensor& targets) {
+  require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
+}
+
 std::unique_ptr<Cache> Model::make_cache(int64_t batch, int64_t capacity, KvFormat kv) const {
   require(kv == KvFormat::f32 || caches_keys(), "kv = ", name_of(kv), ": arch = ", config_.arch,
           " keeps no keys and values; leave it out");

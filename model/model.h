@@ -73,6 +73,8 @@ class Model : NotCopied {
  protected:
   /// Throws usage unless tokens are i32 [B, T] with T >= 1, and T plus the cached length <= block_size.
   void check_tokens(const Tensor& tokens, const ForwardOptions& options) const;
+  /// Throws usage unless there is a target for each token.
+  static void require_same_shape(const Tensor& tokens, const Tensor& targets);
 
  private:
   virtual std::unique_ptr<Cache> new_cache(int64_t batch, int64_t capacity, KvFormat kv) const;

@@ -7,7 +7,6 @@
 #include "core/recompute.h"
 #include "kernels/copy/op.h"
 #include "kernels/embedding/op.h"
-#include "kernels/linear_cross_entropy/op.h"
 
 // Shapes: B sequences of T tokens, C = n_embd. Time comes first, [T, B, C], so that the inputs of a step are contiguous,
 // and all products that do not depend on the step before are one for all steps.
@@ -68,9 +67,7 @@ Recurrent::Recurrent(const ModelConfig& config)
          parameters().add(name + ".recurrent.weight", {C, sums}, Init::normal(deviation)),
          DropoutLayer(layer + 1 < config.n_layer ? config.dropout : 0, DropoutPlace::layer_output, layer)});
   }
-  if (!config.tie)
-    lm_head_ = parameters().add("lm_head.weight", {config.vocab_size, C}, Init::normal(deviation));
-  head().only_multiplied = !config.tie;
+  head_.emplace(parameters(), config, wte_, deviation);
 }
 
 Tensor Recurrent::cell(const Tensor& u, const Tensor& weight, RecurrentState* state) const {
@@ -130,32 +127,20 @@ Tensor Recurrent::trunk(const Tensor& tokens, const ForwardOptions& options) {
 
 // The mean over targets does not depend on their order.
 Tensor Recurrent::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
-  require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
-  const Tensor x = trunk(tokens, options);
-  const Scope scope("head");
-  return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head().value, Tensor(),
-                              time_first(targets).viewed({targets.numel()}),
-                              {.weight_bf16 = bf16_of(head())});
+  require_same_shape(tokens, targets);
+  return head_->loss(trunk(tokens, options), time_first(targets));
 }
 
 Tensor Recurrent::target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
-  require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
-  const Tensor x = trunk(tokens, options);
-  const Scope scope("head");
-  const Tensor losses = linear_cross_entropy_rows(reshape(x, {x.rows(), x.cols()}), head().value, Tensor(),
-                                                  time_first(targets).viewed({targets.numel()}),
-                                                  {.weight_bf16 = bf16_of(head())});
+  require_same_shape(tokens, targets);
+  const Tensor losses = head_->target_losses(trunk(tokens, options), time_first(targets));
   return contiguous(transpose(reshape(losses, {targets.dim(1), targets.dim(0)}), 0, 1));
 }
 
 Tensor Recurrent::logits(const Tensor& tokens, const ForwardOptions& options) {
-  Tensor x = trunk(tokens, options);
-  const Scope scope("head");
-  const int64_t B = tokens.dim(0), C = config().n_embd;
-  int64_t T = tokens.dim(1);
-  if (options.last_only && T > 1) x = slice(x, 0, std::exchange(T, 1) - 1, 1);
-  x = reshape(contiguous(transpose(x, 0, 1)), {B, T, C});
-  return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
+  Tensor x = trunk(tokens, options);  // [T, B, C]
+  if (options.last_only && x.dim(0) > 1) x = slice(x, 0, x.dim(0) - 1, 1);
+  return head_->logits(contiguous(transpose(x, 0, 1)));
 }
 
 std::unique_ptr<Cache> Recurrent::new_cache(int64_t batch, int64_t capacity, KvFormat) const {

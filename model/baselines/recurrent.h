@@ -1,11 +1,13 @@
 #pragma once
 // Recurrent networks: models that read a text token by token and keep what they need of it in a vector of fixed size.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/recurrent/op.h"
 #include "model/cache.h"
+#include "model/head.h"
 #include "model/layers.h"
 #include "model/model.h"
 
@@ -49,12 +51,11 @@ class Recurrent final : public Model {
   Tensor apply(size_t number, const Tensor& x, const ForwardOptions& options) const;
   Tensor cached(int64_t layer, const Tensor& u, const Tensor& weight, const ForwardOptions& options) const;
   Tensor cell(const Tensor& u, const Tensor& weight, RecurrentState* state = nullptr) const;
-  Parameter& head() const { return *(lm_head_ ? lm_head_ : wte_); }
 
   bool lstm_;
   Parameter* wte_;  // [V, C]
   std::vector<Layer> layers_;
-  Parameter* lm_head_ = nullptr;  // [V, C]; null: tied
+  std::optional<Head> head_;  // declared last
 };
 
 }  // namespace hewn
