@@ -52,9 +52,13 @@ std::string examples(const Command& command, size_t most) {
   return out;
 }
 
+// Paragraphs, with an empty line after each but the items of a list.
 std::string paragraphs(const std::vector<std::string>& all, size_t most) {
   std::string out;
-  for (size_t i = 0; i < std::min(most, all.size()); ++i) out += wrap(all[i], page_width(), 0) + "\n\n";
+  most = std::min(most, all.size());
+  const auto is_item = [&](size_t i) { return i < most && all[i].starts_with("* "); };
+  for (size_t i = 0; i < most; ++i)
+    out += wrap(all[i], page_width(), is_item(i) ? 2 : 0) + (is_item(i) && is_item(i + 1) ? "\n" : "\n\n");
   return out;
 }
 

@@ -30,6 +30,18 @@ std::string troff_examples(const Command& command) {
   return out + ".EE\n";
 }
 
+// The description, with other separators between paragraphs and between the items of a list. Requests of troff are not
+// escaped.
+std::string about_text(const HelpPage& page, std::string_view paragraph, std::string_view item) {
+  const bool is_troff = paragraph.starts_with("\n.");
+  std::string out;
+  for (const std::string& text : page.about) {
+    if (!out.empty()) out += text.starts_with("* ") ? item : paragraph;
+    out += is_troff ? troff(text) : text;
+  }
+  return out;
+}
+
 // An option and the commands that take it.
 struct Taken {
   Option option;
@@ -103,7 +115,7 @@ std::string man_page() {
       "In names a dash equals an underscore, and \\-\\-no\\-KEY is \\-\\-KEY=false.\n.SH COMMANDS\n");
   for (const Command& command : commands())
     out += join(".SS ", troff(synopsis(command)), "\n",
-                troff(list_text(help_page(command.name).about, "\n.PP\n")), "\n", troff_examples(command));
+                about_text(help_page(command.name), "\n.PP\n", "\n.br\n"), "\n", troff_examples(command));
   out += ".SH OPTIONS\n";
   for (const TakenSection& section : all_sections()) {
     out += join(".SS ", troff(section.title), "\n");
@@ -140,7 +152,7 @@ std::string markdown_reference() {
   for (const Command& command : commands()) {
     const HelpPage& page = help_page(command.name);
     out += join("\n### hewn ", command.name, "\n\n`", synopsis(command), "`\n\n",
-                list_text(page.about, "\n\n"), "\n\n```\n", list_text(page.examples, "\n"), "\n```\n");
+                about_text(page, "\n\n", "\n"), "\n\n```\n", list_text(page.examples, "\n"), "\n```\n");
   }
   out += "\n## Keys\n";
   for (const TakenSection& section : all_sections())

@@ -63,9 +63,9 @@ HelpPage parsed(std::string_view text) {
     } else if (!page.entries.empty()) {
       add_words(page.entries.back().text, line.substr(std::min(line.find_first_not_of(' '), line.size())));
     } else {
-      if (new_paragraph) page.about.emplace_back();
+      if (new_paragraph || line.starts_with("* ")) page.about.emplace_back();
       new_paragraph = false;
-      add_words(page.about.back(), line);
+      add_words(page.about.back(), line.substr(std::min(line.find_first_not_of(' '), line.size())));
     }
   }
   for (HelpPage::Entry& entry : page.entries) entry = entry_of(entry.text, entry.section);

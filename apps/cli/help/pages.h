@@ -8,6 +8,8 @@
 //
 //   Further paragraphs, for `--help=all` and the manual.
 //
+//   * An item of a list.
+//
 //   ## Examples
 //
 //   ```
@@ -30,7 +32,7 @@ struct HelpPage {
     std::string section, name, initial, text;
   };
   std::string summary;                ///< one line, without a full stop
-  std::vector<std::string> about;     ///< paragraphs
+  std::vector<std::string> about;     ///< paragraphs, and items of lists, which begin with "* "
   std::vector<std::string> examples;  ///< lines of "command  # what it does"
   std::vector<Entry> entries;
 
