@@ -8,7 +8,7 @@
 #include "kernels/paged_attention/abi.h"
 #include "model/config.h"
 #include "model/parameters.h"
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 
 namespace hewn {
 

@@ -11,6 +11,7 @@
 #include "apps/run/whole_run.h"
 #include "core/error.h"
 #include "core/io/path.h"
+#include "model/config_json.h"
 #include "model/json.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/run_directory.h"

@@ -15,6 +15,7 @@
 #include "core/io/path.h"
 #include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
+#include "model/config_json.h"
 #include "model/json.h"
 #include "model/weights/gguf/gguf.h"
 #include "model/weights/gguf/gguf_model.h"

@@ -6,6 +6,7 @@
 #include "apps/run/text/prompts.h"
 #include "core/error.h"
 #include "core/tape.h"
+#include "model/generation/context.h"
 #include "train/trainer.h"
 
 namespace hewn::cli {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 
 namespace hewn {
 

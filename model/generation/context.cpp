@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "model/kv_cache.h"
-#include "model/texts/texts.h"
 
 namespace hewn {
 namespace {
@@ -164,6 +163,12 @@ void Context::select(const std::vector<int64_t>& sequences) {
   for (const int64_t b : sequences) chosen.push_back(tokens_[static_cast<size_t>(b)]);
   tokens_ = std::move(chosen);
   if (cache_) cache_->select(sequences);
+}
+
+void keep_newest(std::vector<int32_t>& tokens, int64_t kept, const std::optional<int32_t>& begin) {
+  if (std::ssize(tokens) <= kept) return;
+  const int64_t front = kept > 1 && tokens[0] == begin ? 1 : 0;
+  tokens.erase(tokens.begin() + front, tokens.end() - (kept - front));
 }
 
 }  // namespace hewn

@@ -96,4 +96,7 @@ class Context {
   bool slid_ = false;
 };
 
+/// Drops all but the newest `kept` tokens of a text. If it begins with `begin`, that remains at its front, as one of them.
+void keep_newest(std::vector<int32_t>& tokens, int64_t kept, const std::optional<int32_t>& begin);
+
 }  // namespace hewn

@@ -152,12 +152,6 @@ TextForm text_form_from_json(std::string_view text, int32_t vocab_size) {
   }
 }
 
-void keep_newest(std::vector<int32_t>& tokens, int64_t kept, const std::optional<int32_t>& begin) {
-  if (std::ssize(tokens) <= kept) return;
-  const int64_t front = kept > 1 && tokens[0] == begin ? 1 : 0;
-  tokens.erase(tokens.begin() + front, tokens.end() - (kept - front));
-}
-
 std::vector<int32_t> TextEncoder::opening() const {
   if (form_.begin) return {*form_.begin};
   try {

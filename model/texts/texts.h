@@ -65,9 +65,6 @@ bool says_more(const TextForm& form);
 std::string to_json(const TextForm& form);
 TextForm text_form_from_json(std::string_view json, int32_t vocab_size);
 
-/// Drops all but the newest `kept` tokens of a text. If it begins with `begin`, that remains at its front, as one of them.
-void keep_newest(std::vector<int32_t>& tokens, int64_t kept, const std::optional<int32_t>& begin);
-
 /// Converts texts to the tokens that a model reads, in the form of its texts. The tokenizer must outlive it. Functions
 /// that encode throw ErrorCode::input for text that the tokenizer cannot express.
 class TextEncoder {

@@ -1,4 +1,5 @@
 #include "model/weights/export.h"
+#include "model/config_json.h"
 
 #include <algorithm>
 #include <cmath>

@@ -6,7 +6,7 @@
 
 #include "core/device.h"
 #include "core/io/limits.h"
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 
 namespace hewn {
 

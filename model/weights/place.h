@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/model.h"
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 
 namespace hewn {
 

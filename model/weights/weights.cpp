@@ -1,4 +1,5 @@
 #include "model/weights/weights.h"
+#include "model/config_json.h"
 
 #include <cstring>
 #include <set>

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/io/checksum.h"
 #include "core/io/manifest.h"
+#include "model/config_json.h"
 #include "model/config.h"
 #include "model/texts/texts.h"
 #include "tests/fuzz/target.h"

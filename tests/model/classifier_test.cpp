@@ -4,6 +4,7 @@
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"
+#include "model/config_json.h"
 #include "model/gpt.h"
 #include "model/weights/outgoing.h"
 #include "tests/model/weights/exportable.h"

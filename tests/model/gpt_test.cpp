@@ -1,3 +1,4 @@
+#include "model/config_json.h"
 #include "model/gpt.h"
 
 #include <cmath>

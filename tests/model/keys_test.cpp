@@ -1,4 +1,5 @@
 // The tables of keys: what each promises of its member.
+#include "model/config_json.h"
 #include "model/keys.h"
 
 #include <cmath>

@@ -8,6 +8,7 @@
 
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/matmul/gpu/gpu_plan.h"
+#include "model/config_json.h"
 #include "model/generation/context.h"
 #include "model/gpt.h"
 #include "tests/train/tiny.h"

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "model/generation/context.h"
 #include "train/scores/texts/words.h"
 
 namespace hewn {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/tape.h"
+#include "model/generation/context.h"
 #include "kernels/contract/contract.h"
 
 namespace hewn {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/io/checksum.h"
 #include "kernels/gpu/runtime/runtime.h"
+#include "model/config_json.h"
 #include "model/json.h"
 #include "train/ranks/agreement.h"
 #include "train/ranks/comparison.h"

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "core/io/file.h"
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 
 namespace hewn {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/io/file.h"
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 
 namespace hewn {
 

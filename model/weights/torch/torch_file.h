@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "core/io/file.h"
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 #include "model/weights/torch/pickle.h"
 
 namespace hewn {

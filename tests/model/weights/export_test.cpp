@@ -1,6 +1,7 @@
 // Models written for other programs: opened again they are the same, to the bit where the format allows it.
 // scripts/peers/check_export.py asks the programs themselves.
 
+#include "model/config_json.h"
 #include "model/weights/export.h"
 
 #include <fcntl.h>

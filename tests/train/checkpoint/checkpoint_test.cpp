@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/io/manifest.h"
+#include "model/config_json.h"
 #include "model/weights/weights.h"
 #include "tests/train/checkpoint/made.h"
 #include "train/checkpoint/find_checkpoint.h"

@@ -1,5 +1,6 @@
 // Models as transformers keeps them: parity with a float64 reference, and what is refused.
 
+#include "model/config_json.h"
 #include "model/weights/huggingface/huggingface.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "model/weights/named_tensors.h"
+#include "model/named_tensors.h"
 
 #include "core/error.h"
 

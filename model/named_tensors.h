@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/dtype.h"
-#include "model/weights/blocks.h"
+#include "kernels/qmatmul/blocks.h"
 
 namespace hewn {
 
