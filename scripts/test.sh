@@ -102,6 +102,11 @@ run_tests() {
   # By reason, with the number of tests.
   grep -hs '^skipped: .*; test: ' "$dir"/Testing/Temporary/LastTest.log | sort -u | sed 's/; test: .*//' | uniq -c |
     sort -rn | sed -E 's/^ *([0-9]+) (.*)/\2: \1 tests/; s/: 1 tests$/: 1 test/'
+  # Tests that compare with reference values must find them: tests/fixtures is part of the source.
+  local oracles
+  oracles=$(grep -hs '^skipped: .*\(fixture\|oracle\).*; test: ' "$dir"/Testing/Temporary/LastTest.log | sort -u | wc -l)
+  echo "== $name: oracle tests skipped: $oracles"
+  [ "$oracles" = 0 ] || fail "$name: $oracles oracle tests were skipped"
   echo "== $name: $p passed, $f failed, $s skipped in $((SECONDS - start)) s"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }

@@ -1,5 +1,6 @@
 #include "tests/support/env.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -33,14 +34,27 @@ std::filesystem::path hewn_program() {
   return given;
 }
 
-std::optional<std::filesystem::path> shared(std::string_view relative) {
+std::filesystem::path shared_root() {
   const std::string given = environment("HEWN_SHARED");
-  const std::filesystem::path root = given.empty() ? (source_dir() / ".." / "shared").string() : given;
-  const std::filesystem::path path = root / relative;
-  if (std::filesystem::exists(path)) return path;
-  const std::filesystem::path& missing = std::filesystem::exists(root) ? path : root;
-  skip(missing.string() + " is not there (HEWN_SHARED names the directory of shared test data)");
-  return std::nullopt;
+  return given.empty() ? source_dir() / ".." / "shared" : std::filesystem::path(given);
+}
+
+std::string documentation() {
+  std::vector<std::filesystem::path> pages;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(source_dir() / "docs"))
+    if (entry.path().extension() == ".md") pages.push_back(entry.path());
+  std::sort(pages.begin(), pages.end());
+  std::string text;
+  for (const std::filesystem::path& page : pages) text += read_file(page);
+  return text;
+}
+
+std::vector<std::filesystem::path> oracles(std::string_view relative) {
+  std::vector<std::filesystem::path> found{source_dir() / "tests/fixtures" / relative};
+  if (!std::filesystem::exists(found[0])) throw std::runtime_error("no " + found[0].string());
+  if (const auto second = shared_root() / "fixtures" / relative; std::filesystem::exists(second))
+    found.push_back(second);
+  return found;
 }
 
 void skip(std::string_view why) {

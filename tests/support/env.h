@@ -19,10 +19,14 @@ std::filesystem::path hewn_program();
 std::string compiler();
 std::string sanitizers();
 
-/// The shared test data: HEWN_SHARED, else `../shared` beside the source tree, then `relative`.
-/// When it is not there, the running test is reported as skipped and nullopt returned:
-/// `const auto dir = shared("fixtures/ops"); if (!dir) return;`.
-std::optional<std::filesystem::path> shared(std::string_view relative);
+/// Directories (or files) of reference values: that of tests/fixtures, which scripts/fixtures/make.py writes, and a second,
+/// independent set, `shared("fixtures/" + relative)`, where there is one.
+std::vector<std::filesystem::path> oracles(std::string_view relative);
+
+/// The directory of the shared test data, which may be absent: HEWN_SHARED, else `../shared` beside the source tree.
+std::filesystem::path shared_root();
+/// The prose of the documentation: a real text of some 400,000 characters.
+std::string documentation();
 
 /// Says on stderr why the running test was skipped, for scripts/test.sh to count by reason; a test without a single
 /// assertion after this is counted as skipped, not as passed.

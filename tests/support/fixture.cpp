@@ -78,51 +78,61 @@ Tensor Fixture::tensor(Device& device, const std::string& name, DType dtype) con
   }
 }
 
-std::optional<OpFixture> op_fixture(std::string_view op) {
-  const auto folder = shared("fixtures/ops");
-  if (!folder) return std::nullopt;
-  const auto index = nlohmann::json::parse(read_file(*folder / "index.json"));
-  const auto& entry = index.at("ops").at(std::string(op));
-  OpFixture fixture{Fixture(*folder / entry.at("file").get<std::string>()), {}};
-  for (const auto& c : entry.at("cases")) {
-    OpFixture::Case& added = fixture.cases.emplace_back();
-    added.name = c.at("case").get<std::string>();
-    for (const auto& [key, value] : c.items())
-      if (value.is_number()) added.parameters[key] = value.get<double>();
+std::vector<OpFixture> op_fixtures(std::string_view op) {
+  std::vector<OpFixture> all;
+  for (const std::filesystem::path& folder : oracles("ops")) {
+    const auto index = nlohmann::json::parse(read_file(folder / "index.json"));
+    const auto& entry = index.at("ops").at(std::string(op));
+    OpFixture& fixture =
+        all.emplace_back(OpFixture{Fixture(folder / entry.at("file").get<std::string>()), {}});
+    for (const auto& c : entry.at("cases")) {
+      OpFixture::Case& added = fixture.cases.emplace_back();
+      added.name = c.at("case").get<std::string>();
+      for (const auto& [key, value] : c.items())
+        if (value.is_number()) added.parameters[key] = value.get<double>();
+    }
   }
-  return fixture;
+  return all;
 }
 
-void check_op_fixture(
-    Device& device, std::string_view op, const std::vector<std::string>& inputs,
-    const std::function<Tensor(const std::vector<Tensor>& inputs, const OpFixture::Case&)>& compute) {
-  const auto fixture = op_fixture(op);
-  if (!fixture) return;
-  for (const OpFixture::Case& c : fixture->cases)
-    for (const DType dtype : {DType::f32, DType::f64}) {
-      const double tolerance = dtype == DType::f32 ? 1e-5 : 1e-7;
-      std::vector<Tensor> tensors;
-      for (const std::string& input : inputs) {
-        const std::string name = c.name + "." + input;
-        Tensor& t = tensors.emplace_back();
-        if (!fixture->tensors.has(name)) continue;
-        const bool floating = fixture->tensors.has(c.name + ".grad_" + input);
-        t = fixture->tensors.tensor(device, name, floating ? dtype : DType::i32);
-        if (floating) require_grad(t);
-      }
-      INFO(op << " " << c.name << " " << name_of(dtype));
-      Tape tape;
-      const Tensor y = compute(tensors, c);
-      if (!y.defined()) continue;
-      CHECK(close_by_norm(y.doubles(), fixture->tensors.values(c.name + ".out"), tolerance));
-      tape.backward(y, fixture->tensors.tensor(device, c.name + ".grad_out", dtype));
-      for (size_t i = 0; i < inputs.size(); ++i) {
-        if (!tensors[i].requires_grad()) continue;
-        INFO("gradient of " << inputs[i]);
-        CHECK(close_by_norm(grad_of(tensors[i]).doubles(),
-                            fixture->tensors.values(c.name + ".grad_" + inputs[i]), tolerance));
-      }
-    }
+namespace {
+
+using Compute = std::function<Tensor(const std::vector<Tensor>& inputs, const OpFixture::Case&)>;
+
+void check_case(Device& device, std::string_view op, const std::vector<std::string>& inputs,
+                const Compute& compute, const Fixture& from, const OpFixture::Case& c, DType dtype) {
+  const double tolerance = dtype == DType::f32 ? 1e-5 : 1e-7;
+  std::vector<Tensor> tensors;
+  for (const std::string& input : inputs) {
+    const std::string name = c.name + "." + input;
+    Tensor& t = tensors.emplace_back();
+    if (!from.has(name)) continue;
+    const bool floating = from.has(c.name + ".grad_" + input);
+    t = from.tensor(device, name, floating ? dtype : DType::i32);
+    if (floating) require_grad(t);
+  }
+  INFO(op << " " << c.name << " " << name_of(dtype));
+  Tape tape;
+  const Tensor y = compute(tensors, c);
+  if (!y.defined()) return;
+  CHECK(close_by_norm(y.doubles(), from.values(c.name + ".out"), tolerance));
+  tape.backward(y, from.tensor(device, c.name + ".grad_out", dtype));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!tensors[i].requires_grad()) continue;
+    INFO("gradient of " << inputs[i]);
+    CHECK(
+        close_by_norm(grad_of(tensors[i]).doubles(), from.values(c.name + ".grad_" + inputs[i]), tolerance));
+  }
+}
+
+}  // namespace
+
+void check_op_fixture(Device& device, std::string_view op, const std::vector<std::string>& inputs,
+                      const Compute& compute) {
+  for (const OpFixture& fixture : op_fixtures(op))
+    for (const OpFixture::Case& c : fixture.cases)
+      for (const DType dtype : {DType::f32, DType::f64})
+        check_case(device, op, inputs, compute, fixture.tensors, c, dtype);
 }
 
 }  // namespace hewn::test

@@ -1,11 +1,10 @@
 #pragma once
-// The reference values of ../shared/fixtures: safetensors files read the simple way (they are trusted; the
+// Reference values (`oracles`): safetensors files read the simple way (they are trusted; the
 // reader that checks every bound is model/weights).
 
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,8 +45,8 @@ struct OpFixture {
   std::vector<Case> cases;
 };
 
-/// Reports the running test as skipped and returns nullopt where the fixtures are not there.
-std::optional<OpFixture> op_fixture(std::string_view op);
+/// Those of every oracle.
+std::vector<OpFixture> op_fixtures(std::string_view op);
 
 /// Checks an op against all cases of its fixture, in f32 and f64: "out", and "grad_NAME" for each of the
 /// named floating inputs, to 1e-5 by norm in f32 and, since the fixtures are stored in f32, 1e-7 in f64. An

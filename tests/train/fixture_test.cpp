@@ -1,4 +1,4 @@
-// Parity with float64 references: ../shared/fixtures/gpt2-tiny, sizes from its own files.
+// Parity with float64 references: gpt2-tiny of all oracles, sizes from their own files.
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -90,14 +90,20 @@ std::vector<double> train(Model& model, const Gpt2Fixture& f, std::vector<double
   return losses;
 }
 
+std::vector<std::pair<std::filesystem::path, AttentionForm>> directories_and_forms() {
+  std::vector<std::pair<std::filesystem::path, AttentionForm>> all;
+  for (const auto& directory : test::oracles("gpt2-tiny"))
+    for (const auto form : {AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused})
+      all.emplace_back(directory, form);
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("gpt2-tiny in float64") {
-  const auto directory = test::shared("fixtures/gpt2-tiny");
-  if (!directory) return;
-  const Gpt2Fixture f(*directory);
-  for (const auto form : {AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused}) {
-    INFO(name_of(form));
+  for (const auto& [directory, form] : directories_and_forms()) {
+    INFO(directory.string() << ", " << name_of(form));
+    const Gpt2Fixture f(directory);
     const auto model = f.model(DType::f64, form);
     CHECK(std::abs(loss_of(*model, f.batch("targets")) - f.expected.at("loss").get<double>()) < 1e-12);
     CHECK(std::abs(loss_of(*model, f.batch("targets_masked")) - f.expected.at("loss_masked").get<double>()) <
@@ -115,11 +121,9 @@ TEST_CASE("gpt2-tiny in float64") {
 }
 
 TEST_CASE("gpt2-tiny in float32") {
-  const auto directory = test::shared("fixtures/gpt2-tiny");
-  if (!directory) return;
-  const Gpt2Fixture f(*directory);
-  for (const auto form : {AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused}) {
-    INFO(name_of(form));
+  for (const auto& [directory, form] : directories_and_forms()) {
+    INFO(directory.string() << ", " << name_of(form));
+    const Gpt2Fixture f(directory);
     const auto model = f.model(DType::f32, form);
     check_gradients(*model, f, 1e-5);
     std::vector<double> norms;

@@ -179,9 +179,7 @@ TEST_CASE("variants: a random one, and sinusoids, come close to the default's lo
 }
 
 TEST_CASE("variants: every one comes close to the default's loss", "[slow][variants]") {
-  const auto shakespeare = test::shared("data/tinyshakespeare.txt");
-  if (!shakespeare) return;
-  const Characters text(test::read_file(*shakespeare));
+  const Characters text(test::documentation());
   TrainConfig config = small(text);
   config.model.n_embd = 64;
   config.batch_size = 12;

@@ -82,27 +82,26 @@ TEST_CASE("activation: fused equals composed, values and gradients") {
 }
 
 TEST_CASE("activation: fixtures") {
-  for (const Activation kind : smooth) {
-    const char* const name = row_of(kind).name;
-    const Op op = op_of(kind);
-    const auto fixture = test::op_fixture(name);
-    if (!fixture) return;
-    for (const auto& c : fixture->cases)
-      for (const DType t : {DType::f32, DType::f64}) {
-        INFO(name << " " << c.name << " " << name_of(t));
-        const auto& [tensors, cases] = *fixture;
-        const auto [y, dx] = forward_backward(op, tensors.tensor(cpu(), c.name + ".x", t),
-                                              tensors.tensor(cpu(), c.name + ".grad_out", t));
-        const double tolerance = t == DType::f32 ? 1e-5 : 1e-6;
-        CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), tolerance));
-        CHECK(test::close_by_norm(dx.doubles(), tensors.values(c.name + ".grad_x"), tolerance));
-      }
-    // A single element far in the tail: compares its digits, i.e. the relative error.
-    const auto [y, dx] = forward_backward(op, fixture->tensors.tensor(cpu(), "c0.x", DType::f32),
-                                          fixture->tensors.tensor(cpu(), "c0.grad_out", DType::f32));
-    CHECK(test::close_rel(y.doubles(), fixture->tensors.values("c0.out"), 1e-5));
-    CHECK(test::close_rel(dx.doubles(), fixture->tensors.values("c0.grad_x"), 1e-5));
-  }
+  for (const Activation kind : smooth)
+    for (const auto& [tensors, cases] : test::op_fixtures(row_of(kind).name)) {
+      const Op op = op_of(kind);
+      const auto at = [&, &from = tensors](const std::string& name, DType t) {
+        return forward_backward(op, from.tensor(cpu(), name + ".x", t),
+                                from.tensor(cpu(), name + ".grad_out", t));
+      };
+      for (const auto& c : cases)
+        for (const DType t : {DType::f32, DType::f64}) {
+          INFO(row_of(kind).name << " " << c.name << " " << name_of(t));
+          const auto [y, dx] = at(c.name, t);
+          const double tolerance = t == DType::f32 ? 1e-5 : 1e-6;
+          CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), tolerance));
+          CHECK(test::close_by_norm(dx.doubles(), tensors.values(c.name + ".grad_x"), tolerance));
+        }
+      // A single element far in the tail: compares its digits, i.e. the relative error.
+      const auto [y, dx] = at("c0", DType::f32);
+      CHECK(test::close_rel(y.doubles(), tensors.values("c0.out"), 1e-5));
+      CHECK(test::close_rel(dx.doubles(), tensors.values("c0.grad_x"), 1e-5));
+    }
 }
 
 TEST_CASE("activation: accurate far in the tails, no overflow beyond them") {

@@ -62,21 +62,20 @@ TEST_CASE("embedding: fused equals composed, values and gradients") {
 }
 
 TEST_CASE("embedding: fixtures") {
-  const auto fixture = test::op_fixture("embedding");
-  if (!fixture) return;
-  const auto& [tensors, cases] = *fixture;
-  for (const auto& c : cases)
-    for (const DType t : {DType::f32, DType::f64})
-      for (const DType id_type : {DType::i64, DType::i32}) {
-        INFO(c.name << " " << name_of(t) << " " << name_of(id_type));
-        Tensor weight = tensors.tensor(cpu(), c.name + ".weight", t);
-        require_grad(weight);
-        Tape tape;
-        const Tensor y = embedding(weight, tensors.tensor(cpu(), c.name + ".ids", id_type));
-        tape.backward(y, tensors.tensor(cpu(), c.name + ".grad_out", t));
-        CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), 0));
-        CHECK(test::close_by_norm(grad_of(weight).doubles(), tensors.values(c.name + ".grad_weight"), 1e-6));
-      }
+  for (const auto& [tensors, cases] : test::op_fixtures("embedding"))
+    for (const auto& c : cases)
+      for (const DType t : {DType::f32, DType::f64})
+        for (const DType id_type : {DType::i64, DType::i32}) {
+          INFO(c.name << " " << name_of(t) << " " << name_of(id_type));
+          Tensor weight = tensors.tensor(cpu(), c.name + ".weight", t);
+          require_grad(weight);
+          Tape tape;
+          const Tensor y = embedding(weight, tensors.tensor(cpu(), c.name + ".ids", id_type));
+          tape.backward(y, tensors.tensor(cpu(), c.name + ".grad_out", t));
+          CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), 0));
+          CHECK(
+              test::close_by_norm(grad_of(weight).doubles(), tensors.values(c.name + ".grad_weight"), 1e-6));
+        }
 }
 
 TEST_CASE("embedding: ids outside the table are reported") {

@@ -42,23 +42,21 @@ TEST_CASE("matmul: gradient where the batch broadcasts") {
 }
 
 TEST_CASE("matmul: fixtures") {
-  const auto fixture = test::op_fixture("matmul");
-  if (!fixture) return;
-  const auto& [tensors, cases] = *fixture;
-  for (const auto& c : cases) {
-    for (const DType t : {DType::f32, DType::f64}) {
-      INFO(c.name << " " << name_of(t));
-      Tensor a = tensors.tensor(cpu(), c.name + ".a", t), b = tensors.tensor(cpu(), c.name + ".b", t);
-      require_grad(a), require_grad(b);
-      Tape tape;
-      const Tensor y = matmul(a, b, c.parameters.at("trans_a") != 0, c.parameters.at("trans_b") != 0);
-      tape.backward(y, tensors.tensor(cpu(), c.name + ".grad_out", t));
-      const double tolerance = t == DType::f32 ? 1e-5 : 1e-6;
-      CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), tolerance));
-      CHECK(test::close_by_norm(grad_of(a).doubles(), tensors.values(c.name + ".grad_a"), tolerance));
-      CHECK(test::close_by_norm(grad_of(b).doubles(), tensors.values(c.name + ".grad_b"), tolerance));
+  for (const auto& [tensors, cases] : test::op_fixtures("matmul"))
+    for (const auto& c : cases) {
+      for (const DType t : {DType::f32, DType::f64}) {
+        INFO(c.name << " " << name_of(t));
+        Tensor a = tensors.tensor(cpu(), c.name + ".a", t), b = tensors.tensor(cpu(), c.name + ".b", t);
+        require_grad(a), require_grad(b);
+        Tape tape;
+        const Tensor y = matmul(a, b, c.parameters.at("trans_a") != 0, c.parameters.at("trans_b") != 0);
+        tape.backward(y, tensors.tensor(cpu(), c.name + ".grad_out", t));
+        const double tolerance = t == DType::f32 ? 1e-5 : 1e-6;
+        CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), tolerance));
+        CHECK(test::close_by_norm(grad_of(a).doubles(), tensors.values(c.name + ".grad_a"), tolerance));
+        CHECK(test::close_by_norm(grad_of(b).doubles(), tensors.values(c.name + ".grad_b"), tolerance));
+      }
     }
-  }
 }
 
 TEST_CASE("matmul: slices of a packed tensor are multiplied without a copy") {

@@ -10,6 +10,7 @@
 #include "tests/support/close.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"
+#include "tests/support/stories.h"
 
 namespace hewn {
 namespace {
@@ -118,36 +119,35 @@ TEST_CASE("beam search: log P is the model's, and rarely below that of the greed
 
 TEST_CASE("beam search: texts of a trained model are more likely than greedy ones", "[beam]") {
   if (test::left_out()) return;
-  const auto file = test::shared("models/stories260K/stories260K.bin");
-  if (!file) return;
-  const ForeignModel foreign = open_foreign(file->string());
-  const auto model = load_foreign(foreign, cpu());
-  int prompts = 0, not_worse = 0, better = 0;
-  double gain = 0;
-  for (const char* name : {"Tim", "Lily", "the dog", "a little bird", "Mom", "the old man", "Sam", "a cat",
-                           "the big bear", "Anna"})
-    for (const char* begin : {"Once upon a time, ", "One day, ", "In the park, ", "It was a sunny day and ",
-                              "They all laughed, but "}) {
-      std::vector<int32_t> prompt{*foreign.texts().begin()}, greedy;
-      const std::vector<int32_t> text = foreign.tokenizer->encode(std::string(begin) + name);
-      prompt.insert(prompt.end(), text.begin(), text.end());
-      generate(*model, prompt, {.max_new_tokens = 24, .sampling = {.temperature = 0}}, [&](int32_t token) {
-        greedy.push_back(token);
-        return true;
-      });
-      const BeamText best = beam_search(*model, prompt, {.beams = 5, .max_new_tokens = 24})[0];
-      REQUIRE(best.tokens.size() == greedy.size());
-      const double more = best.log_probability - log_probability(*model, prompt, greedy);
-      ++prompts;
-      not_worse += more >= -1e-6;
-      better += more > 1e-6;
-      gain += more;
-    }
-  INFO(not_worse << " not worse, " << better << " better of " << prompts << ", by " << gain / prompts
-                 << " on average");
-  CHECK(prompts == 50);
-  CHECK(not_worse >= 45);
-  CHECK(gain > 0);
+  for (const test::Stories& stories : test::stories()) {
+    const ForeignModel foreign = open_foreign(stories.model.string());
+    const auto model = load_foreign(foreign, cpu());
+    int prompts = 0, not_worse = 0;
+    double gain = 0;
+    for (const char* name : {"Tim", "Lily", "the dog", "a little bird", "Mom", "the old man", "Sam", "a cat",
+                             "the big bear", "Anna"})
+      for (const char* begin : {"Once upon a time, ", "One day, ", "In the park, ", "It was a sunny day and ",
+                                "They all laughed, but "}) {
+        std::vector<int32_t> prompt{*foreign.texts().begin()}, greedy;
+        const std::vector<int32_t> text = foreign.tokenizer->encode(std::string(begin) + name);
+        prompt.insert(prompt.end(), text.begin(), text.end());
+        generate(*model, prompt, {.max_new_tokens = 24, .sampling = {.temperature = 0}}, [&](int32_t token) {
+          greedy.push_back(token);
+          return true;
+        });
+        const BeamText best = beam_search(*model, prompt, {.beams = 5, .max_new_tokens = 24})[0];
+        REQUIRE(best.tokens.size() == greedy.size());
+        const double more = best.log_probability - log_probability(*model, prompt, greedy);
+        ++prompts;
+        not_worse += more >= -1e-6;
+        gain += more;
+      }
+    INFO(stories.model << ": " << not_worse << " not worse of " << prompts << ", by " << gain / prompts
+                       << " on average");
+    CHECK(prompts == 50);
+    CHECK(not_worse >= 45);
+    CHECK(gain > 0);
+  }
 }
 
 TEST_CASE("beam search: the same with and without the cache, also past the end of the context", "[beam]") {

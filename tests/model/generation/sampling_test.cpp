@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/env.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -82,6 +84,24 @@ TEST_CASE("sampling distribution: each method and all combined equal a naive imp
     INFO("round " << round << ", V = " << V);
     CHECK(
         test::close_abs(sampling_distribution(logits, o, seen), naive_distribution(logits, o, seen), 1e-12));
+  }
+}
+
+TEST_CASE("sampling distribution: as the processors of transformers make it", "[sampling]") {
+  using nlohmann::json;
+  for (const json& c : json::parse(test::read_file(test::source_dir() / "tests/fixtures/sampling.json"))) {
+    INFO(c.dump());
+    SamplingOptions options;
+    for (const auto& [key, usual, keeps] : sampling_methods)
+      if (c.at("options").contains(std::string(key.name))) {
+        const json& value = c["options"][std::string(key.name)];
+        key.set(options, value.is_number_integer() && std::holds_alternative<Integers>(key.domain)
+                             ? KeyValue(value.get<int64_t>())
+                             : KeyValue(value.get<double>()));
+      }
+    CHECK(test::close_abs(sampling_distribution(c.at("logits").get<std::vector<double>>(), options,
+                                                c.at("seen").get<std::vector<int32_t>>()),
+                          c.at("probabilities").get<std::vector<double>>(), 1e-12));
   }
 }
 

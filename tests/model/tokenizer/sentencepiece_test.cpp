@@ -14,6 +14,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/growth.h"
 #include "tests/support/random.h"
+#include "tests/support/stories.h"
 
 using namespace hewn;
 using nlohmann::json;
@@ -200,20 +201,18 @@ TEST_CASE("special tokens in a text, and the space after them, are encoded as by
   CHECK(n == 8);
 }
 
-TEST_CASE("stories260K's tokenizer encodes its prompts") {
-  const auto file = test::shared("models/stories260K/tok512.bin");
-  if (!file) return;
-  const auto tokenizer = load_tokenizer(file->string());
-  CHECK(tokenizer->vocab_size() == 512);
-  const auto again = tokenizer_from_json(tokenizer->to_json());
-  for (const char* name : {"once.json", "ball.json"}) {
-    const json expected =
-        json::parse(test::read_file(file->parent_path() / "../../fixtures/stories260k" / name));
-    Ids ids{1};
-    for (const int32_t id : tokenizer->encode(expected.at("prompt").get<std::string>())) ids.push_back(id);
-    CHECK(ids == expected.at("prompt_tokens").get<Ids>());
-    const Ids told = expected.at("tokens").get<Ids>();
-    CHECK(again->decode(std::span(told).subspan(1)) == expected.at("text").get<std::string>());
+TEST_CASE("llama2.c's vocabularies encode prompts and decode texts as sentencepiece does") {
+  for (const test::Stories& stories : test::stories()) {
+    const auto tokenizer = load_tokenizer(stories.tokens.string());
+    const auto again = tokenizer_from_json(tokenizer->to_json());
+    for (const json& expected : stories.all()) {
+      INFO(expected.at("prompt"));
+      Ids ids{1};
+      for (const int32_t id : tokenizer->encode(expected.at("prompt").get<std::string>())) ids.push_back(id);
+      CHECK(ids == expected.at("prompt_tokens").get<Ids>());
+      const Ids told = expected.at("tokens").get<Ids>();
+      CHECK(again->decode(std::span(told).subspan(1)) == expected.at("text").get<std::string>());
+    }
   }
 }
 

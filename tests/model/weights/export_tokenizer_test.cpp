@@ -17,6 +17,7 @@
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
 #include "tests/support/random.h"
+#include "tests/support/stories.h"
 
 namespace hewn {
 namespace {
@@ -210,10 +211,8 @@ TEST_CASE("byte pairs are exported with a model", "[export]") {
 }
 
 TEST_CASE("Llama's tokenizer is exported with a model", "[export]") {
-  const auto file = test::shared("models/stories260K/tok512.bin");
-  if (!file) return;
-  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
-  const Exportable e(with(llama_like(), [](auto& c) { c.vocab_size = 512; }), tokenizer);
+  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(test::stories()[0].tokens.string());
+  const Exportable e(with(llama_like(), [](auto& c) { c.vocab_size = 384; }), tokenizer);
   export_model(e.own, "hf", e.path("hf"));
   const std::string written = test::read_file(e.path("hf/tokenizer.json"));
   CHECK_FALSE(json::parse(written).contains("hewn"));  // tokenizers would refuse the file
@@ -222,11 +221,9 @@ TEST_CASE("Llama's tokenizer is exported with a model", "[export]") {
 }
 
 TEST_CASE("Llama's tokenizer is exported in GGUF and next to llama2.c's model", "[export]") {
-  const auto file = test::shared("models/stories260K/tok512.bin");
-  if (!file) return;
-  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
+  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(test::stories()[0].tokens.string());
   const std::string text = "Once upon a time, \u00e9 was  a\nletter.";
-  for (const int64_t vocab_size : {512, 520}) {
+  for (const int64_t vocab_size : {384, 392}) {
     const Exportable e(with(llama_like(), [&](auto& c) { c.vocab_size = vocab_size; }), tokenizer);
     export_model(e.own, "gguf", e.path("gguf"));
     const GgufFile gguf(e.path("gguf"));
@@ -244,7 +241,7 @@ TEST_CASE("Llama's tokenizer is exported in GGUF and next to llama2.c's model", 
     const Exported done = export_model(e.own, "llama2c", e.path("model.bin"));
     const std::string beside = e.path("tok" + std::to_string(vocab_size) + ".bin");
     CHECK(done.files == std::vector<std::string>{e.path("model.bin"), beside});
-    if (vocab_size == 512) CHECK(test::read_file(beside) == test::read_file(*file));
+    if (vocab_size == 384) CHECK(test::read_file(beside) == test::read_file(test::stories()[0].tokens));
     const ForeignModel reopened = open_foreign(e.path("model.bin"));
     REQUIRE(reopened.tokenizer);
     CHECK(reopened.tokenizer->vocab_size() == vocab_size);

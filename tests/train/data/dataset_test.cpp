@@ -65,10 +65,11 @@ TEST_CASE("a text file becomes characters, with the last tenth for validation", 
   CHECK(open_dataset({.dataset = path, .tokenizer = "byte"}).vocab_size == 256);
 }
 
-TEST_CASE("Tiny Shakespeare splits as in nanoGPT", "[data]") {
-  const auto path = test::shared("data/tinyshakespeare.txt");
-  if (!path) return;
-  const Dataset data = open_dataset({.dataset = path->string()});
+TEST_CASE("a text of Tiny Shakespeare's size splits as in nanoGPT", "[data]") {
+  const TempDir dir;
+  std::string text(1115394, ' ');
+  for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(' ' + i % 65);
+  const Dataset data = open_dataset({.dataset = write_text(dir, "text.txt", text)});
   CHECK(data.train_tokens() == 1003854);
   CHECK(data.val_tokens() == 111540);
   CHECK(data.vocab_size == 65);

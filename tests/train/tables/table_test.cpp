@@ -205,14 +205,20 @@ TEST_CASE("table: an unknown column lists those that there are") {
   CHECK(named.column("3") == 2);
 }
 
-TEST_CASE("table: the SMS collection has its 5574 messages") {
-  const auto path = test::shared("data/sms-spam/SMSSpamCollection.tsv");
-  if (!path) return;
-  const Table t = open_table(path->string());
-  CHECK(t.rows() == 5574);
+// Quotes in the middle of texts, entities, and bytes that look like columns of other formats.
+TEST_CASE("table: messages as in the SMS collection, without a header and with quotes of their own") {
+  const Table t =
+      table("ham\tI said \"no\", ok? &lt;#&gt;\nspam\tWIN, now; call 0800\nham\tHer \"name\n", {});
+  CHECK(t.rows() == 3);
   CHECK(!t.has_header());
+  CHECK(t.text(1, 0) == "spam");
+  CHECK(t.text(2, 1) == "Her \"name");
+  const auto real = test::shared_root() / "data/sms-spam/SMSSpamCollection.tsv";
+  if (!exists(real)) return;
+  const Table all = open_table(real.string());
+  CHECK(all.rows() == 5574);
   int64_t spam = 0;
-  for (int64_t row = 0; row < t.rows(); ++row) spam += t.text(row, 0) == "spam";
+  for (int64_t row = 0; row < all.rows(); ++row) spam += all.text(row, 0) == "spam";
   CHECK(spam == 747);
 }
 

@@ -1,7 +1,7 @@
 // Models as transformers keeps them: parity with a float64 reference, and what is refused.
 
-#include "model/config_json.h"
 #include "model/weights/huggingface/huggingface.h"
+#include "model/config_json.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -89,19 +89,15 @@ struct Gpt2Directory {
   }
 };
 
-}  // namespace
-
-TEST_CASE("llama-tiny: logits, loss and gradients", "[huggingface]") {
-  const auto directory = test::shared("fixtures/llama-tiny");
-  if (!directory) return;
-  const Fixture inputs(*directory / "inputs.safetensors"), expected(*directory / "expected.safetensors");
-  const json reference = json::parse(test::read_file(*directory / "expected.json"));
+void check_llama(const std::filesystem::path& directory) {
+  const Fixture inputs(directory / "inputs.safetensors"), expected(directory / "expected.safetensors");
+  const json reference = json::parse(test::read_file(directory / "expected.json"));
   const Tensor tokens = inputs.tensor(cpu(), "tokens", DType::i32),
                targets = inputs.tensor(cpu(), "targets", DType::i32);
   for (const DType dtype : {DType::f64, DType::f32}) {
     INFO(name_of(dtype));
     const double tolerance = dtype == DType::f64 ? 1e-6 : 1e-5;  // the reference is stored in float32
-    const auto model = open_at(*directory, dtype, 0, true);
+    const auto model = open_at(directory, dtype, 0, true);
     Tape tape;
     const Tensor loss = model->loss(tokens, targets);
     CHECK(std::abs(loss.item() - reference.at("loss").get<double>()) <= (dtype == DType::f64 ? 1e-12 : 1e-5));
@@ -115,14 +111,20 @@ TEST_CASE("llama-tiny: logits, loss and gradients", "[huggingface]") {
   }
 }
 
+}  // namespace
+
+TEST_CASE("llama-tiny: logits, loss and gradients", "[huggingface]") {
+  for (const auto& directory : test::oracles("llama-tiny")) check_llama(directory);
+}
+
 TEST_CASE("gpt2-tiny opens as a directory of transformers", "[huggingface]") {
-  const auto directory = test::shared("fixtures/gpt2-tiny");
-  if (!directory) return;
-  const Fixture inputs(*directory / "inputs.safetensors"), expected(*directory / "expected.safetensors");
-  const auto model = open_at(*directory, DType::f64);
-  const NoGrad none;
-  const Tensor logits = model->logits(inputs.tensor(cpu(), "tokens", DType::i32));
-  CHECK(test::close_by_norm(logits.doubles(), expected.values("logits"), 1e-6));
+  for (const auto& directory : test::oracles("gpt2-tiny")) {
+    const Fixture inputs(directory / "inputs.safetensors"), expected(directory / "expected.safetensors");
+    const auto model = open_at(directory, DType::f64);
+    const NoGrad none;
+    const Tensor logits = model->logits(inputs.tensor(cpu(), "tokens", DType::i32));
+    CHECK(test::close_by_norm(logits.doubles(), expected.values("logits"), 1e-6));
+  }
 }
 
 // Models of scripts/peers/make_models.py, too large to be kept.

@@ -15,6 +15,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/fixture.h"
 #include "tests/support/random.h"
+#include "tests/support/stories.h"
 
 namespace hewn {
 namespace {
@@ -154,32 +155,31 @@ TEST_CASE("damaged files of llama2.c are refused for any header", "[llama2c]") {
   CHECK(test::fails(ErrorCode::input, {"version 2", "quantised"}, [&] { open_text(dir, other); }));
 }
 
-TEST_CASE("stories260K: logits and greedy text are as published", "[llama2c]") {
-  const auto file = test::shared("models/stories260K/stories260K.bin");
-  const auto fixtures = test::shared("fixtures/stories260k");
-  if (!file || !fixtures) return;
-  const ForeignModel foreign = open_foreign(file->string());
-  REQUIRE(foreign.tokenizer);
-  const NoGrad none;
-  const auto model = load_foreign(foreign, cpu()), exact = load_foreign(foreign, cpu(), DType::f64);
-  for (const json& spec : json::parse(test::read_file(*fixtures / "prompts.json"))) {
-    const auto name = spec.at("name").get<std::string>();
-    INFO(name);
-    const json expected = json::parse(test::read_file(*fixtures / (name + ".json")));
-    const test::Fixture logits(*fixtures / (name + ".logits.safetensors"));
-    const auto prompt = expected.at("prompt_tokens").get<std::vector<int32_t>>(),
-               tokens = expected.at("tokens").get<std::vector<int32_t>>();
-    const Tensor input = Tensor::from(cpu(), prompt, {1, static_cast<int64_t>(prompt.size())});
-    CHECK(test::close_by_norm(exact->logits(input).doubles(), logits.values("logits"), 1e-6));
-    CHECK(test::close_by_norm(model->logits(input).doubles(), logits.values("logits"), 1e-5));
-    std::vector<int32_t> told = prompt;
-    generate(*model, prompt,
-             {.max_new_tokens = static_cast<int64_t>(tokens.size() - prompt.size()),
-              .sampling = {.temperature = 0},
-              .stop_tokens = foreign.texts().ends()},
-             [&](int32_t id) { return told.push_back(id), true; });
-    CHECK(told == tokens);
-    CHECK(foreign.tokenizer->decode(std::span(told).subspan(1)) == expected.at("text").get<std::string>());
+TEST_CASE("stories: logits and greedy texts are those of other programs", "[llama2c]") {
+  for (const test::Stories& stories : test::stories()) {
+    INFO(stories.model.string());
+    const ForeignModel foreign = open_foreign(stories.model.string());
+    REQUIRE(foreign.tokenizer);
+    const NoGrad none;
+    const auto model = load_foreign(foreign, cpu()), exact = load_foreign(foreign, cpu(), DType::f64);
+    for (const json& expected : stories.all()) {
+      const auto name = expected.at("name").get<std::string>();
+      INFO(name);
+      const test::Fixture logits(stories.results / (name + ".logits.safetensors"));
+      const auto prompt = expected.at("prompt_tokens").get<std::vector<int32_t>>(),
+                 tokens = expected.at("tokens").get<std::vector<int32_t>>();
+      const Tensor input = Tensor::from(cpu(), prompt, {1, static_cast<int64_t>(prompt.size())});
+      CHECK(test::close_by_norm(exact->logits(input).doubles(), logits.values("logits"), 1e-6));
+      CHECK(test::close_by_norm(model->logits(input).doubles(), logits.values("logits"), 1e-5));
+      std::vector<int32_t> told = prompt;
+      generate(*model, prompt,
+               {.max_new_tokens = static_cast<int64_t>(tokens.size() - prompt.size()),
+                .sampling = {.temperature = 0},
+                .stop_tokens = foreign.texts().ends()},
+               [&](int32_t id) { return told.push_back(id), true; });
+      CHECK(told == tokens);
+      CHECK(foreign.tokenizer->decode(std::span(told).subspan(1)) == expected.at("text").get<std::string>());
+    }
   }
 }
 

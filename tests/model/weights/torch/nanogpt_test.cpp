@@ -59,18 +59,30 @@ TEST_CASE("a checkpoint may be named .pth, and without meta.pkl beside it has no
                     [&] { open_foreign((dir / "folder.pt").string()); }));
 }
 
-TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real checkpoint", "[nanogpt]") {
-  if (test::left_out()) return;
-  const auto directory = test::shared("models/nanogpt-char");
-  const auto text = test::shared("data/tinyshakespeare.txt");
-  if (!directory || !text) return;
-  const json expected = json::parse(test::read_file(*directory / "expected.json"));
-  const ForeignModel opened = open_foreign((*directory / "ckpt.pt").string());
+namespace {
+
+// The mean loss of a text in windows that do not overlap.
+double loss_of_text(Model& model, const std::vector<int32_t>& ids) {
+  const auto T = static_cast<size_t>(model.config().block_size), windows = (ids.size() - 1) / T;
+  double sum = 0;
+  for (size_t first = 0; first < windows; first += 64) {
+    const size_t n = std::min<size_t>(64, windows - first);
+    const auto rows = [&](size_t shift) {
+      const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first * T + shift);
+      return tokens_of({begin, begin + static_cast<std::ptrdiff_t>(n * T)}, static_cast<int64_t>(n));
+    };
+    sum += model.loss(rows(0), rows(1)).item() * static_cast<double>(n);
+  }
+  return sum / static_cast<double>(windows);
+}
+
+void check_checkpoint(const std::filesystem::path& directory, const json& expected, const std::string& text,
+                      double loss, double tolerance) {
+  const ForeignModel opened = open_foreign((directory / "ckpt.pt").string());
   CHECK(opened.config.n_embd == expected.at("model_args").at("n_embd"));
   REQUIRE(opened.tokenizer);
   const auto model = load_foreign(opened, cpu());
   const NoGrad none;
-
   for (const json& run : expected.at("greedy")) {
     const std::string prompt = run.at("prompt");
     INFO(prompt);
@@ -80,27 +92,27 @@ TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real che
     const auto wanted = run.at("text").get<std::string>();
     std::string produced = prompt;
     const auto count = static_cast<int64_t>(wanted.size() - prompt.size());
-    generate(*model, ids, {.max_new_tokens = count, .sampling = {.temperature = 0}, .context = {.slide = Slide::one}},
+    generate(*model, ids,
+             {.max_new_tokens = count, .sampling = {.temperature = 0}, .context = {.slide = Slide::one}},
              [&](int32_t token) { return produced += opened.tokenizer->piece(token), true; });
     CHECK(produced == wanted);
   }
+  CHECK(std::abs(loss_of_text(*model, opened.tokenizer->encode(text)) - loss) <= tolerance);
+}
 
-  // The last tenth of the text in windows that do not overlap, as the reference was measured.
-  const std::string all = test::read_file(*text);
-  const auto ids = opened.tokenizer->encode(all.substr(all.size() * 9 / 10));
-  const auto T = static_cast<size_t>(model->config().block_size), windows = (ids.size() - 1) / T;
-  double sum = 0;
-  for (size_t first = 0; first < windows; first += 64) {
-    const size_t n = std::min<size_t>(64, windows - first);
-    const auto rows = [&](size_t shift) {
-      const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first * T + shift);
-      return tokens_of({begin, begin + static_cast<std::ptrdiff_t>(n * T)}, static_cast<int64_t>(n));
-    };
-    sum += model->loss(rows(0), rows(1)).item() * static_cast<double>(n);
-  }
-  // Given to four places.
-  CHECK(std::abs(sum / static_cast<double>(windows) -
-                 expected.at("val_loss_full_split_non_overlapping_64").get<double>()) <= 6e-5);
+}  // namespace
+
+TEST_CASE("nanoGPT's checkpoints: logits, greedy texts and loss are those of the original", "[nanogpt]") {
+  const std::filesystem::path own = test::source_dir() / "tests/fixtures/nanogpt-tiny";
+  const json expected = json::parse(test::read_file(own / "expected.json"));
+  check_checkpoint(own, expected, expected.at("text"), expected.at("loss"), 1e-5);
+  const std::filesystem::path other = test::shared_root() / "models/nanogpt-char";
+  if (test::left_out() || !exists(other)) return;
+  const json real = json::parse(test::read_file(other / "expected.json"));
+  // The last tenth of the text; the loss is given to four places.
+  const std::string all = test::read_file(test::shared_root() / "data/tinyshakespeare.txt");
+  check_checkpoint(other, real, all.substr(all.size() * 9 / 10),
+                   real.at("val_loss_full_split_non_overlapping_64"), 6e-5);
 }
 
 TEST_CASE("settings that nanoGPT has not, or that fit no model, are refused by name", "[nanogpt]") {
