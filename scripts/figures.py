@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Repeats the measurements of docs/performance.md and docs/kernels.md and writes them between the pages' markers.
+"""Repeats the measurements of docs/performance/ and writes them, and the rungs of docs/kernels.md, between the pages' markers.
 
     scripts/figures.py                      # everything; an hour and a half, mostly for the peers
     scripts/figures.py kernels ladders      # only these blocks
@@ -7,7 +7,8 @@
     SHAKESPEARE=tinyshakespeare.txt scripts/figures.py losses                    # with the text of that name
 
 Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, idle,
-losses, size. The block `idle` runs two busy loops for half of its time. Run nothing else meanwhile.
+losses, size. The block `idle` runs two busy loops for half of its time. Run nothing else meanwhile. At the end,
+scripts/ratios.py summarises the tables in docs/performance.md.
 """
 
 import json
@@ -19,8 +20,10 @@ import subprocess
 import sys
 import tempfile
 
+import ratios
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "docs/performance.md", ROOT / "docs/kernels.md"]
+PAGES = [*sorted((ROOT / "docs/performance").glob("*.md")), ROOT / "docs/kernels.md"]
 HEWN = "build/apps/hewn"
 PEERS = os.environ.get("PEERS", "build/peers/bin/python")
 SHAKESPEARE = os.environ.get("SHAKESPEARE", "tinyshakespeare.txt")
@@ -213,6 +216,7 @@ def main():
     for name in names:
         print(name, file=sys.stderr)
         write_block(name, BLOCKS[name](), PAGES)
+    ratios.write()
 
 
 if __name__ == "__main__":
