@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Repeats the measurements of docs/performance/ and writes them, and the rungs of docs/kernels.md, between the pages' markers.
+"""Repeats the measurements of docs/performance/, and writes them between the pages' markers; also the rungs of kernels.md.
 
     scripts/figures.py                      # everything; an hour and a half, mostly for the peers
     scripts/figures.py kernels ladders      # only these blocks
@@ -60,7 +60,7 @@ def measured_rows(results, *columns):
         "rung": lambda r: r["rung"], "cache": lambda r: r["cache"],
         "spread %": lambda r: f"{r['spread_percent']:.0f}", "best ms": lambda r: significant(r["best_ms"]),
         "median ms": lambda r: significant(r["median_ms"]), "GFLOP/s": lambda r: significant(r["gflops"]),
-        "GB/s": lambda r: significant(r["gbps"]), "% of the roof": lambda r: f"{r['roof_percent']:.0f}",
+        "GB/s": lambda r: significant(r["gbps"]), "% of the roofline": lambda r: f"{r['roof_percent']:.0f}",
     }
     return table(columns, [[cells[c](r) for c in columns] for r in results])
 
@@ -73,7 +73,7 @@ def kernels():
     for op, shape in shapes:
         results += bench("kernels", f"--op={op}", f"--shape={shape}", "--threads=1,2", "--repeat=20")
     return measured_rows(results, "op", "shape", "threads", "cache", "best ms", "median ms", "spread %",
-                         "GFLOP/s", "GB/s", "% of the roof")
+                         "GFLOP/s", "GB/s", "% of the roofline")
 
 
 def ladders():
@@ -88,7 +88,7 @@ def ladders():
         rows.setdefault((r["op"], r["shape"], r["rung"]), {})[r["threads"]] = r
     cells = lambda by: [significant(by[1]["best_ms"]), significant(by[2]["best_ms"]), significant(by[1]["gflops"]),
                         significant(by[1]["gbps"]), f"{by[1]['roof_percent']:.0f}"]
-    return table(["op", "shape", "rung", "ms, 1 thread", "2 threads", "GFLOP/s", "GB/s", "% of the roof"],
+    return table(["op", "shape", "rung", "ms, 1 thread", "2 threads", "GFLOP/s", "GB/s", "% of the roofline"],
                  [[*key, *cells(by)] for key, by in rows.items()])
 
 
@@ -135,7 +135,7 @@ def sampling():
         for r in bench("sample", *args, "--threads=2"):
             rows.append([name, r["shape"], significant(r["tokens_per_s"]), significant(r["ms_per_token"]),
                          f"{r['roof_percent']:.0f}"])
-    return table(["model", "shape", "tokens/s", "ms per token", "% of the roof"], rows)
+    return table(["model", "shape", "tokens/s", "ms per token", "% of the roofline"], rows)
 
 
 def beside(busy_loops, measure):

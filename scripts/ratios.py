@@ -21,7 +21,7 @@ TRAINING, FINETUNING, WRITING, PRODUCTS = ("training.md", "finetuning.md", "writ
 
 
 class Row(NamedTuple):
-    """One comparison: what was measured, the page that has it, Hewn's figure, the fastest program's, and their ratio."""
+    """One comparison: its subject, the page that has it, Hewn's figure, the fastest program's, and their ratio."""
     what: str
     page: str
     ours: str
@@ -74,7 +74,8 @@ def token(what, form, part, start="| format | MB |"):
 
 def products(what, start):
     """Of geometric means over all products of many rows with 2 threads; of several libraries, each time the best."""
-    rows = [row for row in table_after(PRODUCTS, start) if row["threads"] == "2" and not row["M x N x K"].startswith("1x")]
+    rows = [row for row in table_after(PRODUCTS, start)
+            if row["threads"] == "2" and not row["M x N x K"].startswith("1x")]
     peers = [name for name in rows[0] if name not in ("M x N x K", "threads", "hewn GFLOP/s", "hewn / best")]
     best = "the best of four libraries" if len(peers) > 1 else "oneDNN"
     return compared(what, PRODUCTS,
@@ -84,7 +85,8 @@ def products(what, start):
 
 
 def tokenizer(what, start, unit):
-    lines = re.findall(r"  (\S.*?)  +([\d.]+) .*\n", after(WRITING, start).split("best of 4:\n")[1].split("Learning")[0])
+    block = after(WRITING, start).split("best of 4:\n")[1].split("Learning")[0]
+    lines = re.findall(r"  (\S.*?)  +([\d.]+) .*\n", block)
     return compared(what, WRITING, {name: float(figure) for name, figure in lines}, unit, more_is_better=unit == "MB/s")
 
 
@@ -116,7 +118,8 @@ def summary():
             token("a token, bf16, AVX2 only", "bf16", "a token", avx2),
         ],
         "Reading text": [
-            column("classifying messages with GPT-2 124M", "| program | rows/s, best", "program", "rows/s, best", "rows/s"),
+            column("classifying messages with GPT-2 124M", "| program | rows/s, best", "program", "rows/s, best",
+                   "rows/s"),
             column("multiple-choice questions with GPT-2 124M", "| program | scoring, s", "program", "scoring, s", "s"),
             tokenizer("encoding with GPT-2's vocabulary, 1 thread", "Encoding 10.0 MB", "MB/s"),
             tokenizer("learning 32000 merges", "Learning 32000 merges", "s"),
@@ -134,7 +137,8 @@ def table(groups):
     lines = ["| what | Hewn | the fastest beside it | times as fast |", "| --- | --- | --- | --- |"]
     for group, rows in groups.items():
         lines.append(f"| **{group}** | | | |")
-        lines += [f"| [{row.what}](performance/{row.page}) | {row.ours} | {row.theirs} | {row.ratio:.2f} |" for row in rows]
+        lines += [f"| [{row.what}](performance/{row.page}) | {row.ours} | {row.theirs} | {row.ratio:.2f} |"
+                  for row in rows]
     return "\n".join(lines)
 
 
@@ -171,18 +175,20 @@ def picture(groups):
         x, kind = f"{at(tick):.1f}", "one" if tick == 1 else "grid"
         grid += [f'<line class="{kind}" x1="{x}" x2="{x}" y1="12" y2="{bottom}"/>',
                  f'<text class="muted" x="{x}" y="{bottom + 16}" text-anchor="middle">{tick}</text>']
-    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 50} {bottom + 44}" role="img">',
+    box = f"0 0 {left + width + 50} {bottom + 44}"
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img">',
                       "<title>How many times as fast Hewn is as the fastest program beside it</title>",
                       f"<style>{STYLE}</style>", *grid, *body,
-                      f'<text class="muted" x="{left}" y="{bottom + 36}">times as fast as the fastest program beside it '
-                      "(logarithmic)</text>", "</svg>", ""])
+                      f'<text class="muted" x="{left}" y="{bottom + 36}">times as fast as the fastest program '
+                      "beside it (logarithmic)</text>", "</svg>", ""])
 
 
 def write(check=False):
     """Writes what the tables say, or only returns whether it is written."""
     groups = summary()
     marked = re.compile("(<!-- begin summary -->\n).*?(<!-- end summary -->)", re.DOTALL)
-    wanted = {PAGE: marked.sub(lambda m: m[1] + table(groups) + "\n" + m[2], PAGE.read_text()), PICTURE: picture(groups)}
+    page = marked.sub(lambda m: m[1] + table(groups) + "\n" + m[2], PAGE.read_text())
+    wanted = {PAGE: page, PICTURE: picture(groups)}
     if not check:
         for path, text in wanted.items():
             path.write_text(text)
