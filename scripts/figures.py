@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Repeats the measurements of docs/performance.md and docs/kernels.md and writes them between the pages' markers.
+"""Repeats the measurements of docs/performance/, and writes them between the pages' markers; also the rungs of kernels.md.
 
     scripts/figures.py                      # everything; an hour and a half, mostly for the peers
     scripts/figures.py kernels ladders      # only these blocks
@@ -7,7 +7,8 @@
     SHAKESPEARE=tinyshakespeare.txt scripts/figures.py losses                    # with the text of that name
 
 Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, idle,
-losses, size. The block `idle` runs two busy loops for half of its time. Run nothing else meanwhile.
+losses, size. The block `idle` runs two busy loops for half of its time. Run nothing else meanwhile. At the end,
+scripts/ratios.py summarises the tables in docs/performance.md.
 """
 
 import json
@@ -19,8 +20,10 @@ import subprocess
 import sys
 import tempfile
 
+import ratios
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "docs/performance.md", ROOT / "docs/kernels.md"]
+PAGES = [*sorted((ROOT / "docs/performance").glob("*.md")), ROOT / "docs/kernels.md"]
 HEWN = "build/apps/hewn"
 PEERS = os.environ.get("PEERS", "build/peers/bin/python")
 SHAKESPEARE = os.environ.get("SHAKESPEARE", "tinyshakespeare.txt")
@@ -57,7 +60,7 @@ def measured_rows(results, *columns):
         "rung": lambda r: r["rung"], "cache": lambda r: r["cache"],
         "spread %": lambda r: f"{r['spread_percent']:.0f}", "best ms": lambda r: significant(r["best_ms"]),
         "median ms": lambda r: significant(r["median_ms"]), "GFLOP/s": lambda r: significant(r["gflops"]),
-        "GB/s": lambda r: significant(r["gbps"]), "% of the roof": lambda r: f"{r['roof_percent']:.0f}",
+        "GB/s": lambda r: significant(r["gbps"]), "% of the roofline": lambda r: f"{r['roof_percent']:.0f}",
     }
     return table(columns, [[cells[c](r) for c in columns] for r in results])
 
@@ -70,7 +73,7 @@ def kernels():
     for op, shape in shapes:
         results += bench("kernels", f"--op={op}", f"--shape={shape}", "--threads=1,2", "--repeat=20")
     return measured_rows(results, "op", "shape", "threads", "cache", "best ms", "median ms", "spread %",
-                         "GFLOP/s", "GB/s", "% of the roof")
+                         "GFLOP/s", "GB/s", "% of the roofline")
 
 
 def ladders():
@@ -85,7 +88,7 @@ def ladders():
         rows.setdefault((r["op"], r["shape"], r["rung"]), {})[r["threads"]] = r
     cells = lambda by: [significant(by[1]["best_ms"]), significant(by[2]["best_ms"]), significant(by[1]["gflops"]),
                         significant(by[1]["gbps"]), f"{by[1]['roof_percent']:.0f}"]
-    return table(["op", "shape", "rung", "ms, 1 thread", "2 threads", "GFLOP/s", "GB/s", "% of the roof"],
+    return table(["op", "shape", "rung", "ms, 1 thread", "2 threads", "GFLOP/s", "GB/s", "% of the roofline"],
                  [[*key, *cells(by)] for key, by in rows.items()])
 
 
@@ -132,7 +135,7 @@ def sampling():
         for r in bench("sample", *args, "--threads=2"):
             rows.append([name, r["shape"], significant(r["tokens_per_s"]), significant(r["ms_per_token"]),
                          f"{r['roof_percent']:.0f}"])
-    return table(["model", "shape", "tokens/s", "ms per token", "% of the roof"], rows)
+    return table(["model", "shape", "tokens/s", "ms per token", "% of the roofline"], rows)
 
 
 def beside(busy_loops, measure):
@@ -213,6 +216,7 @@ def main():
     for name in names:
         print(name, file=sys.stderr)
         write_block(name, BLOCKS[name](), PAGES)
+    ratios.write()
 
 
 if __name__ == "__main__":

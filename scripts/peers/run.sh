@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all comparisons with peers for the tables of docs/performance.md: sets up the environment, then times
+# Runs all comparisons with peers for the tables of docs/performance/: sets up the environment, then times
 # matrix products, attention and training steps in alternation with Hewn's. Takes half an hour on a quiet machine.
 #   [ONEDNN=DIR] [BLIS=DIR] [LLMC=DIR] scripts/peers/run.sh [DIR]       (default: build/peers)
 # Needs a built `hewn` in build/.

@@ -124,8 +124,8 @@ TEST_CASE("docs: README.md quotes the example") {
 }
 
 // The best times and the memory of a step: of Hewn and of PyTorch, eager or compiled, whichever is faster.
-TEST_CASE("docs: README.md states the figures of performance.md") {
-  const std::string measured = read_file(source_dir() / "docs/performance.md"),
+TEST_CASE("docs: README.md states the figures of performance/training.md") {
+  const std::string measured = read_file(source_dir() / "docs/performance/training.md"),
                     readme = page("README.md").prose;
   struct Row {
     const char *in_readme, *in_table;
@@ -154,6 +154,13 @@ TEST_CASE("docs: README.md states the figures of performance.md") {
       next += 2;
     }
   }
+}
+
+TEST_CASE("docs: performance.md and its picture say what the tables of performance/ say") {
+  const auto result = run_program({(source_dir() / "scripts/ratios.py").string(), "--check"});
+  if (result.exit_code == 127) return skip("python3 is not installed");
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
 }
 
 TEST_CASE("docs: backprop.md quotes what the example prints") {

@@ -50,7 +50,7 @@ Page page(const std::string& path) { return page(path, read_file(source_dir() / 
 
 std::vector<std::string> pages() {
   std::vector<std::string> all{"README.md", "CONTRIBUTING.md"};
-  for (const std::string folder : {"docs/", "docs/course/"})
+  for (const std::string folder : {"docs/", "docs/course/", "docs/internals/", "docs/performance/"})
     for (const auto& entry : fs::directory_iterator(source_dir() / folder))
       if (entry.path().extension() == ".md") all.push_back(folder + entry.path().filename().string());
   std::sort(all.begin(), all.end());

@@ -169,7 +169,7 @@ def main():
         rows.append(row(kind, file, f"prompt of {args.prompt}", prompt, ""))
         rows.append(row(kind, file, "a token", text, f"{roof:.0f}"))
     print(f"GPT-2 {args.shape}, {args.threads} threads, best of {args.rounds} rounds in turn\n")
-    print(markdown(["format", "MB", "what", "hewn, ms", "peers, ms", "times as fast", "% of the roof"], rows))
+    print(markdown(["format", "MB", "what", "hewn, ms", "peers, ms", "times as fast", "% of the roofline"], rows))
 
 
 if __name__ == "__main__":
