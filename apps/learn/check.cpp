@@ -34,6 +34,7 @@ namespace {
 
 constexpr double silent_seconds = 10;  // of processor time, of a call that sends no message
 constexpr size_t most_lesson_bytes = 1 << 20;
+constexpr const char* lesson_library = "lesson.so";
 constexpr int wrong_status = static_cast<int>(ErrorCode::numerical);
 
 std::string without_blanks(std::string_view text) {
@@ -78,23 +79,24 @@ class Check {
   Check(const Chapter& chapter, const LessonJudge& judge, const CheckOptions& options)
       : chapter_(chapter), judge_(judge), options_(options) {}
 
-  int run(const std::string& library) {
+  /// The lesson is the library in this directory, in which it was compiled.
+  int run(const std::string& directory) {
     const Ended ended =
-        run_apart([&](const Sender& send) { return judged(library, send); },
+        run_apart([&](const Sender& send) { return judged(directory, send); },
                   [&](char kind, const std::string& text) { hear(kind, text); }, silent_seconds);
     return report(ended);
   }
 
  private:
   // In the other process.
-  int judged(const std::string& file, const Sender& send) const {
-    const SharedLibrary library(file);
+  int judged(const std::string& directory, const Sender& send) const {
+    const SharedLibrary library(directory + lesson_library);
     if (!library.loaded()) {
       send('t', join("wrong: the lesson cannot be loaded: ", library.problem(), "\n"));
       return wrong_status;
     }
     int64_t cases = 0;
-    const std::vector<WrongAnswer> known = wrong_answers(chapter_);
+    const KnownAnswers known = [&] { return compile_wrong_answers(chapter_, judge_.build(), directory); };
     const Verdict verdict = judge_.judge(library, known, [&](const std::string& name) {
       send('c', name);
       ++cases;
@@ -164,16 +166,17 @@ int check_once(const Chapter& chapter, const LessonJudge& judge, const CheckOpti
     print("untouched: ", path, " is as it was laid out; write your lines where its comment says so\n");
     return wrong_status;
   }
-  const TemporaryDirectory directory("learn");
-  const std::string copy = directory.path("lesson.cpp"), library = directory.path("lesson.so");
+  const TemporaryDirectory temporary("learn");
+  const std::string directory = temporary.path(""), copy = directory + "lesson.cpp";
   write_file_atomically(copy, source);
-  const Compiled compiled = compile_lesson(copy, judge.build(), directory.path("include"), library);
+  const Compiled compiled =
+      compile_lesson(copy, judge.build(), directory + "include", directory + lesson_library);
   if (stop_signal() != 0) return stop_status();
   if (!compiled.right) {
     print(compiled.text);
     return wrong_status;
   }
-  return Check(chapter, judge, options).run(library);
+  return Check(chapter, judge, options).run(directory);
 }
 
 /// What changes when a file is saved, also by renaming another one.

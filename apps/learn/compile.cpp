@@ -9,8 +9,10 @@
 
 #include "apps/cli/options.h"
 #include "apps/cli/settings.h"
-#include "apps/learn/course.h"
+#include "apps/cli/system/shared_library.h"
+#include "apps/learn/judge/wrong_answers.h"
 #include "apps/learn/process.h"
+#include "apps/learn/progress.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
@@ -19,7 +21,7 @@ namespace hewn::cli::learn {
 namespace {
 
 constexpr double compiler_seconds = 60;
-constexpr size_t most_compiler_bytes = 1 << 22;
+constexpr size_t most_compiler_bytes = 1 << 22, most_library_bytes = 1 << 24;
 
 bool is_program(const std::string& name) {
   if (name.find('/') != name.npos) return ::access(name.c_str(), X_OK) == 0;
@@ -94,12 +96,23 @@ std::string first_error(const std::string& output, const std::string& source, co
   return "";
 }
 
+/// Where the compiled wrong answers of a chapter are kept. All that the library depends on is part of its name.
+std::string kept_library(const Chapter& chapter, const Build& build, const std::string& code) {
+  std::string made_of = code;
+  for (const std::string& header : build.headers) made_of += course_file(header);
+  for (const auto& words : {compiler(), build.options}) made_of += list_text(words, " ");
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);  // -march=native
+  return join(lessons_directory, "/", chapter.file(".wrong-"), to_hex(checksum(made_of + host)), ".so");
+}
+
 }  // namespace
 
 Compiled compile_lesson(const std::string& source, const Build& build, const std::string& directory,
                         const std::string& library) {
   for (const std::string& header : build.headers) {
     const fs::path path = fs::path(directory) / header;
+    if (path_exists(path)) continue;
     make_directories(path.parent_path());
     write_file_atomically(path.string(), course_file(header));
   }
@@ -116,6 +129,28 @@ Compiled compile_lesson(const std::string& source, const Build& build, const std
   const std::string said = read_small_file(output, most_compiler_bytes),
                     error = first_error(said, source, build);
   return {false, error.empty() ? join("compile error:\n", said) : error};
+}
+
+std::vector<WrongAnswer> compile_wrong_answers(const Chapter& chapter, Build build,
+                                               const std::string& directory) {
+  const std::vector<WrongSource> sources =
+      wrong_sources(course_file(chapter.file("wrong.txt")), course_file(chapter.file("solution.cpp")));
+  const std::string code = in_one_file(sources), made = directory + "wrong.so";
+  build.options.emplace_back("-O0");  // they run on small cases, once
+  const std::string kept = kept_library(chapter, build, code);
+  SharedLibrary library(kept);
+  if (!library.loaded()) try {
+      write_file_atomically(directory + "wrong.cpp", code);
+      if (!compile_lesson(directory + "wrong.cpp", build, directory + "include", made).right) return {};
+      library = SharedLibrary(made);
+      write_file_atomically(kept, read_small_file(made, most_library_bytes));
+    } catch (const Error&) {  // a full disk, for example
+    }
+  std::vector<WrongAnswer> answers;
+  for (size_t i = 0; i < sources.size(); ++i)
+    if (const auto entry = library.symbol<const void* (*)()>(join("hewn_wrong_", i).c_str()))
+      answers.push_back({sources[i].hint, entry()});
+  return answers;
 }
 
 }  // namespace hewn::cli::learn

@@ -1,9 +1,10 @@
 #pragma once
-// Compiles a lesson to a library.
+// Compiles lessons, and the wrong answers that they are compared with, to libraries.
 
 #include <string>
+#include <vector>
 
-#include "apps/learn/judge/lesson_judge.h"
+#include "apps/learn/course.h"
 
 namespace hewn::cli::learn {
 
@@ -17,5 +18,11 @@ struct Compiled {
 /// it writes into `directory`, to the file `library`. Throws ErrorCode::failed if there is no compiler.
 Compiled compile_lesson(const std::string& source, const Build& build, const std::string& directory,
                         const std::string& library);
+
+/// Compiles the wrong answers of a chapter in `directory`, as `compile_lesson` does, and loads them. The library is kept
+/// beside the lesson and only loaded the next time. Returns nothing if they cannot be compiled: the verdict then lacks a
+/// hint.
+std::vector<WrongAnswer> compile_wrong_answers(const Chapter& chapter, Build build,
+                                               const std::string& directory);
 
 }  // namespace hewn::cli::learn

@@ -6,7 +6,6 @@
 
 #include "apps/cli/options.h"
 #include "apps/cli/settings.h"
-#include "apps/learn/compiled_answers.h"
 #include "core/error.h"
 
 // Created by CMake from docs/course and the headers of lessons: of each file its name with a zero byte, the number of its bytes, and
@@ -67,23 +66,6 @@ const Chapter* find_chapter(int64_t number) {
   for (const Chapter& chapter : chapters())
     if (chapter.number() == number) return &chapter;
   return nullptr;
-}
-
-// The hint of a wrong answer is the comment that it begins with.
-std::vector<WrongAnswer> wrong_answers(const Chapter& chapter) {
-  const std::string folder = chapter.file("wrong/");
-  std::vector<WrongAnswer> answers;
-  for (const CompiledAnswer& compiled : compiled_answers()) {
-    const std::string path = compiled.path;
-    if (!path.starts_with(folder)) continue;
-    std::string hint;
-    for (const std::string& line : split(course_file(path), '\n')) {
-      if (!line.starts_with("// ")) break;
-      hint += (hint.empty() ? "" : " ") + line.substr(3);
-    }
-    answers.push_back({path.substr(folder.size(), path.size() - folder.size() - 4), hint, compiled.entry()});
-  }
-  return answers;
 }
 
 std::vector<std::string> hints(const Chapter& chapter) {

@@ -38,8 +38,6 @@ const Chapter* find_chapter(int64_t number);
 std::string_view course_file(std::string_view path);
 bool has_course_file(std::string_view path);
 
-/// The known wrong answers of a chapter: its files wrong/NAME.cpp, whose first lines, as comments, are the hints.
-std::vector<WrongAnswer> wrong_answers(const Chapter& chapter);
 /// Its three hints, from hints.md: the items of a numbered list.
 std::vector<std::string> hints(const Chapter& chapter);
 

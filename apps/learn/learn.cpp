@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "apps/cli/format.h"
+#include "apps/cli/options.h"
+#include "apps/cli/settings.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"

@@ -30,6 +30,13 @@ namespace {
 constexpr int status_cannot_start = 127;
 constexpr rlim_t most_file_bytes = rlim_t{1} << 30, most_memory_bytes = rlim_t{1} << 31;
 
+/// Whether this process is one that `run_apart` has started: programs that it starts stay in its group, and end with it.
+bool is_apart = false;
+
+void set_group(pid_t pid) {
+  if (!is_apart) ::setpgid(pid, pid);
+}
+
 /// In the new process: as the shell would start it, without a core file, and ended with its parent.
 void settle_in(pid_t parent) {
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
@@ -69,7 +76,7 @@ Ended how_it_ended(int status) {
 /// Kills a process if it still runs, with the programs that it has started.
 class Running : NotCopied {
  public:
-  explicit Running(pid_t pid) : pid_(pid) { ::setpgid(pid, pid); }
+  explicit Running(pid_t pid) : pid_(pid) { set_group(pid); }
   ~Running() {
     if (pid_ > 0) end();
   }
@@ -176,7 +183,7 @@ pid_t start(const std::function<void()>& in_child) {
   const pid_t parent = ::getpid(), pid = ::fork();
   if (pid < 0) fail(ErrorCode::failed, "cannot start a process: ", std::strerror(errno));
   if (pid == 0) {
-    ::setpgid(0, 0);
+    set_group(0);
     settle_in(parent);
     in_child();
     ::_exit(status_cannot_start);
@@ -191,6 +198,7 @@ Ended run_apart(const std::function<int(const Sender&)>& work,
   Pipe pipe, output;
   ::fcntl(output.ends[0], F_SETFL, O_NONBLOCK);
   const pid_t pid = start([&] {
+    is_apart = true;
     redirect_output(output.ends[1]);
     const Sender send = [&](char kind, const std::string& text) {
       const std::string message = kind + text + '\0';

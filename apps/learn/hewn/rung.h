@@ -58,16 +58,14 @@ using hewn::vf;
 using hewn::W;
 using hewn::lesson::Product;
 
-#ifdef HEWN_LESSON_ENTRY  // a wrong answer, compiled into the program
-#define HEWN_RUNG_ENTRY const void* HEWN_LESSON_ENTRY
-#else
-#define HEWN_RUNG_ENTRY const hewn::RungPlugin* hewn_rung
+#ifndef HEWN_LESSON_ENTRY
+#define HEWN_LESSON_ENTRY hewn_rung
 #endif
 
 /// Begins the function of a rung: RUNG(multiply, (const Launch& launch, const Product& m)) { ... }
 #define RUNG(name, parameters)                                                                               \
   static void name parameters;                                                                               \
-  extern "C" HEWN_RUNG_ENTRY() {                                                                             \
+  extern "C" const hewn::RungPlugin* HEWN_LESSON_ENTRY() {                                                   \
     static constexpr auto rung =                                                                             \
         hewn::rung_plugin<hewn::Matmul, hewn::lesson::run<name>, hewn::lesson::plain_only>("matmul", #name); \
     return &rung;                                                                                            \

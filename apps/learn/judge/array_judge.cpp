@@ -31,7 +31,7 @@ std::string advice(const std::string& error) {
 
 Build ArrayJudge::build() const { return {{"hewn/lesson.h"}, {"-std=c++17", "-O2", "-Wl,-z,defs"}, advice}; }
 
-Verdict ArrayJudge::judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
+Verdict ArrayJudge::judge(const SharedLibrary& lesson, const KnownAnswers& known,
                           const std::function<void(const std::string& name)>& mark) const {
   const lesson::Entry* const entry = entry_of(lesson);
   if (!entry)

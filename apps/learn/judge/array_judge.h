@@ -10,7 +10,7 @@ class ArrayJudge final : public LessonJudge {
   explicit ArrayJudge(const Exercise& exercise) : exercise_(exercise) {}
   Build build() const override;
   std::string when_endless() const override { return exercise_.when_endless; }
-  Verdict judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
+  Verdict judge(const SharedLibrary& lesson, const KnownAnswers& known,
                 const std::function<void(const std::string& name)>& mark) const override;
   void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const override;
   bool rewards_with_model() const override { return exercise_.in_training != nullptr; }

@@ -82,7 +82,7 @@ std::string element_text(const Parameter& parameter, const Matrix& m, size_t i) 
 
 class Judge {
  public:
-  Judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
+  Judge(const Exercise& exercise, const lesson::Entry& entry, const KnownAnswers& known,
         const std::function<void(const std::string&)>& mark)
       : exercise_(exercise), lesson_(entry, exercise), known_(known), mark_(mark), cases_(exercise.cases()) {
     for (size_t i = 0; i < exercise.parameters.size(); ++i)
@@ -209,7 +209,7 @@ class Judge {
 
   std::string hint_for(const Found& found) const {
     const Tried& tried = tried_[found.tried];
-    for (const WrongAnswer& answer : known_) {
+    for (const WrongAnswer& answer : known_()) {
       mark_(tried.of->name);
       if (gives(answer, found.out)) return answer.hint;
     }
@@ -252,7 +252,7 @@ class Judge {
     const std::string where = join("in the case \"", c.name, "\"\n  ", remark.text, "\n");
     if (remark.kind.empty()) return join("wrong, ", where);
     std::string hint;
-    for (const WrongAnswer& answer : known_) {
+    for (const WrongAnswer& answer : known_()) {
       mark_(c.name);
       const Remark its = remark_on(answer, c);
       if (its.kind != remark.kind || (!hint.empty() && its.text != remark.text)) continue;
@@ -301,7 +301,7 @@ class Judge {
 
   const Exercise& exercise_;
   Lesson lesson_;
-  std::span<const WrongAnswer> known_;
+  const KnownAnswers& known_;
   const std::function<void(const std::string&)>& mark_;
   std::vector<LessonCase> cases_;
   std::vector<size_t> outs_;  // indices of the parameters that are Outs
@@ -310,7 +310,7 @@ class Judge {
 
 }  // namespace
 
-Verdict judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
+Verdict judge(const Exercise& exercise, const lesson::Entry& entry, const KnownAnswers& known,
               const std::function<void(const std::string&)>& mark) {
   try {
     return Judge(exercise, entry, known, mark).verdict();

@@ -3,20 +3,21 @@
 // results, and finds out what a wrong result looks like.
 
 #include <functional>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "apps/learn/hewn/lesson.h"
 #include "apps/learn/judge/exercise.h"
 
 namespace hewn::cli::learn {
 
-/// A wrong answer that students give, compiled into the program, and the hint for whoever gives it.
+/// A compiled wrong answer that students give, and the hint for whoever gives it.
 struct WrongAnswer {
-  std::string name;  ///< "transposed"
   std::string hint;
   const void* entry = nullptr;  ///< what a lesson of its kind exports: of arrays, a lesson::Entry
 };
+/// Returns the wrong answers of an exercise. Only called for a lesson that is wrong, as it may have to compile them.
+using KnownAnswers = std::function<std::vector<WrongAnswer>()>;
 
 struct Verdict {
   bool right = false;
@@ -26,7 +27,7 @@ struct Verdict {
 
 /// Calls the function on all cases. `mark` is called with the name of each before, and again before each known wrong
 /// answer that the function is compared with. Run it in a process of its own: the function may crash or never return.
-Verdict judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
+Verdict judge(const Exercise& exercise, const lesson::Entry& entry, const KnownAnswers& known,
               const std::function<void(const std::string& name)>& mark);
 
 }  // namespace hewn::cli::learn

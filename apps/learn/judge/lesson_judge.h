@@ -3,7 +3,6 @@
 // with another kind of lesson names its judge in the table of chapters.
 
 #include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -33,7 +32,7 @@ class LessonJudge {
   // In a process of its own, since a lesson may crash or never return:
 
   /// Judges a compiled lesson, with `mark` as in judge.h.
-  virtual Verdict judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
+  virtual Verdict judge(const SharedLibrary& lesson, const KnownAnswers& known,
                         const std::function<void(const std::string& name)>& mark) const = 0;
   /// What a right answer is rewarded with, such as a model that trains with it: sends lines of text ('t'). `out_dir` is
   /// where a run is kept; "": nowhere. Does nothing if there is no reward.

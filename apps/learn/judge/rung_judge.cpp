@@ -162,10 +162,10 @@ Cases judged_cases(const RungExercise& exercise, const RungPlugin& rung,
 }
 
 /// The hint of the known answer whose first fault is in the same case and of the same kind; "" if none is.
-std::string hint_for(const RungExercise& exercise, std::span<const WrongAnswer> known, const Fault& fault,
+std::string hint_for(const RungExercise& exercise, const KnownAnswers& known, const Fault& fault,
                      size_t in_case, const std::function<void()>& before_each) {
   Cases cases;
-  for (const WrongAnswer& answer : known) {
+  for (const WrongAnswer& answer : known()) {
     before_each();
     const RungPlugin& rung = *static_cast<const RungPlugin*>(answer.entry);
     if (cases.empty()) cases = judged_cases(exercise, rung, in_case + 1);
@@ -226,7 +226,7 @@ Build RungJudge::build() const {
           rung_advice};
 }
 
-Verdict RungJudge::judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
+Verdict RungJudge::judge(const SharedLibrary& lesson, const KnownAnswers& known,
                          const std::function<void(const std::string& name)>& mark) const {
   const RungPlugin* const rung = rung_of(lesson);
   if (!rung) return {false, "wrong: the file has no function that begins with RUNG(...)\n"};

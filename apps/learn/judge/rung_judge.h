@@ -41,7 +41,7 @@ class RungJudge final : public LessonJudge {
   explicit RungJudge(RungExercise exercise) : exercise_(std::move(exercise)) {}
   Build build() const override;
   std::string when_endless() const override { return exercise_.when_endless; }
-  Verdict judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
+  Verdict judge(const SharedLibrary& lesson, const KnownAnswers& known,
                 const std::function<void(const std::string& name)>& mark) const override;
   /// Times the rung and its rivals, and says which of them it has passed.
   void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const override;

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "apps/cli/format.h"
-#include "apps/train/training.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/drawn_text.h"
 #include "apps/run/train_setup.h"
+#include "apps/train/training.h"
 #include "core/base/clock.h"
 #include "core/error.h"
 #include "kernels/contract/unfold.h"

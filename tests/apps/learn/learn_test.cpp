@@ -7,11 +7,15 @@
 #include <regex>
 #include <thread>
 
+#include "apps/learn/judge/wrong_answers.h"
 #include "kernels/contract/compiled.h"
 #include "tests/apps/learn/desk.h"
 
 namespace hewn::test {
 namespace {
+
+using cli::learn::wrong_sources;
+using cli::learn::WrongSource;
 
 /// The folders of all chapters with an exercise: "01-chain-rule".
 std::vector<std::string> exercises() {
@@ -26,18 +30,20 @@ std::vector<std::string> exercises() {
 bool trains(const std::string& name) {
   std::string file = name;
   std::replace(file.begin(), file.end(), '-', '_');
-  return contains(read_file(source_dir() / ("apps/learn/exercises/" + file + ".cpp")),
-                  ".in_training");
+  return contains(read_file(source_dir() / ("apps/learn/exercises/" + file + ".cpp")), ".in_training");
 }
 
-/// The hint of a wrong answer: its first comment.
-std::string hint_of(const std::string& source) {
-  std::string hint;
-  for (const std::string& line : lines_of(source)) {
-    if (!line.starts_with("// ")) break;
-    hint += (hint.empty() ? "" : " ") + line.substr(3);
-  }
-  return hint;
+/// The wrong answers of an exercise; every edit must fit the solution.
+std::vector<WrongSource> wrong_answers_of(const std::string& name) {
+  return wrong_sources(read_file(course() / name / "wrong.txt"), read_file(course() / name / "solution.cpp"));
+}
+
+/// The compiled wrong answers that are kept beside a lesson.
+std::vector<fs::path> kept_libraries(const Desk& desk, const std::string& name) {
+  std::vector<fs::path> kept;
+  for (const auto& entry : fs::directory_iterator(desk / ("lessons/" + name)))
+    if (entry.path().extension() == ".so") kept.push_back(entry.path());
+  return kept;
 }
 
 /// The lesson of chapter 1 with these lines in it.
@@ -79,19 +85,43 @@ TEST_CASE("learn: the solution of every exercise is right") {
 
 TEST_CASE("learn: every wrong answer gets its own hint") {
   const Desk desk;
-  for (const std::string& name : exercises())
-    for (const auto& entry : fs::directory_iterator(course() / name / "wrong")) {
+  for (const std::string& name : exercises()) {
+    size_t checked = 0;
+    for (const WrongSource& answer : wrong_answers_of(name)) {
       if (!in_sample()) continue;
-      const std::string source = read_file(entry.path());
-      INFO(entry.path().string());
-      const ProcessResult r = desk.check(name, source);
+      INFO(name << ": " << answer.name);
+      const ProcessResult r = desk.check(name, answer.source);
       INFO(r.out << r.err);
       CHECK(r.exit_code == 5);
       CHECK(r.out.starts_with("wrong: "));
-      REQUIRE(!hint_of(source).empty());
-      CHECK(contains(r.out, "  " + hint_of(source) + "\n"));
+      REQUIRE(!answer.hint.empty());
+      CHECK(contains(r.out, "  " + answer.hint + "\n"));
+      ++checked;
     }
+    if (checked > 0) CHECK(kept_libraries(desk, name).size() == 1);
+  }
   CHECK(!fs::exists(desk / "lessons/progress.json"));
+  CHECK(desk.temporary_files_are_gone());
+}
+
+TEST_CASE(
+    "learn: wrong answers are compiled only for a wrong answer, and again if their library is damaged") {
+  const Desk desk;
+  const WrongSource wrong = wrong_answers_of(first_lesson).at(0);
+  const auto is_hinted = [&] {
+    return contains(desk.check(first_lesson, wrong.source).out, "\n  " + wrong.hint + "\n");
+  };
+  CHECK(desk.check(first_lesson, read_file(course() / first_lesson / "solution.cpp")).exit_code == 0);
+  CHECK(kept_libraries(desk, first_lesson).empty());
+  CHECK(is_hinted());
+  const fs::path kept = kept_libraries(desk, first_lesson).at(0);
+  const std::string bytes = read_file(kept);
+  write_file(kept, "damaged");
+  CHECK(is_hinted());
+  CHECK(read_file(kept).size() == bytes.size());
+  fs::remove(kept);
+  fs::create_directory(kept);  // cannot be replaced
+  CHECK(is_hinted());
 }
 
 TEST_CASE("learn: mistakes that nobody has listed are fitted") {

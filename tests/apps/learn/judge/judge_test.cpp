@@ -110,12 +110,18 @@ void wrong_when_empty(Ids pick, int n, double rate, Array g, Out w, Out y, Out c
 void other_parameters(Array pick, Out y) { y.set(0, pick(0)); }
 
 template <auto f>
-std::string verdict_of(std::span<const WrongAnswer> known = {}) {
+std::string verdict_of(const std::vector<WrongAnswer>& wrong = {}) {
   std::string marks;
+  bool compared = false;
+  const KnownAnswers known = [&] {
+    compared = true;
+    return wrong;
+  };
   const Verdict verdict =
       judge(exercise, entry_of<f>(), known, [&](const std::string& name) { marks += name + ","; });
   CHECK(verdict.right == verdict.text.empty());
   if (verdict.right) CHECK(marks == "2 rows,1 rows,0 rows,");
+  if (verdict.right) CHECK(!compared);  // nothing is compiled for a right answer
   return verdict.text;
 }
 
@@ -194,8 +200,8 @@ TEST_CASE("judge: parameters of all kinds") {
 }
 
 TEST_CASE("judge: hints of known wrong answers, and of outputs that are replaced") {
-  const WrongAnswer known[] = {{"upwards", "that way is up", &entry_of<upwards>()},
-                               {"too_late", "too late", &entry_of<too_late>()}};
+  const std::vector<WrongAnswer> known = {{"that way is up", &entry_of<upwards>()},
+                                          {"too late", &entry_of<too_late>()}};
   CHECK(contains(verdict_of<too_late>(known), "\n  too late\n"));
   CHECK(contains(verdict_of<upwards>(known), "\n  that way is up\n"));
   CHECK(contains(verdict_of<set_count>(known), "count already held something, which your function replaced"));

@@ -1,0 +1,27 @@
+#pragma once
+// Wrong answers that students give, written as edits of the solution: docs/course/NN-name/wrong.txt.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hewn::cli::learn {
+
+/// A wrong answer before it is compiled.
+struct WrongSource {
+  std::string name;  ///< "transposed"
+  std::string hint;
+  std::string source;  ///< the edited solution
+};
+
+/// Applies the edits to the solution. For each wrong answer they hold "# NAME", the lines of its hint, and its edits:
+/// consecutive lines of the solution, each after a "-", then the lines in their place, each after a "+". A line "-..."
+/// stands for all lines up to the first that is equal to the next one. Throws ErrorCode::failed, with the name, if the
+/// lines of an edit do not occur exactly once, or if a wrong answer has no edit.
+std::vector<WrongSource> wrong_sources(std::string_view edits, std::string_view solution);
+
+/// All of them as one C++ file, in which the entry of answer i is the function "hewn_wrong_i" (see WrongAnswer).
+std::string in_one_file(std::span<const WrongSource> answers);
+
+}  // namespace hewn::cli::learn
