@@ -163,7 +163,8 @@ int check_once(const Chapter& chapter, const LessonJudge& judge, const CheckOpti
     fail(ErrorCode::input, "there is no ", path, "; `hewn learn start ", chapter.number(), "` writes it");
   const std::string source = read_small_file(path, most_lesson_bytes);
   if (without_blanks(source) == without_blanks(course_file(chapter.file("lesson.cpp")))) {
-    print("untouched: ", path, " is as it was laid out; write your lines where its comment says so\n");
+    print("untouched: ", path,
+          " is still as `hewn learn start` wrote it; write your lines where its comment says\n");
     return wrong_status;
   }
   const TemporaryDirectory temporary("learn");
@@ -179,7 +180,7 @@ int check_once(const Chapter& chapter, const LessonJudge& judge, const CheckOpti
   return Check(chapter, judge, options).run(directory);
 }
 
-/// What changes when a file is saved, also by renaming another one.
+/// The part of a file's state that changes when it is saved, also by renaming another file.
 struct FileState {
   ino_t inode = 0;
   off_t size = 0;

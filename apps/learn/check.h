@@ -1,5 +1,5 @@
 #pragma once
-// `hewn learn check`: judges what a student has written.
+// `hewn learn check`: judges the file of a student.
 
 #include <string>
 #include <vector>

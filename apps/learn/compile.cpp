@@ -83,7 +83,7 @@ std::string first_error(const std::string& output, const std::string& source, co
     const size_t at = lines[i].find("error: ");
     if (at == lines[i].npos) continue;
     const std::string what = lines[i].substr(at + 7);
-    // An error inside of the header comes from a line of the lesson, which the compiler names before or after it.
+    // An error inside the header comes from a line of the lesson, which the compiler names before or after it.
     std::optional<Place> place = place_in(lines[i], source);
     for (size_t away = 1; !place && away < lines.size(); ++away) {
       if (i + away < lines.size()) place = place_in(lines[i + away], source);

@@ -8,7 +8,7 @@
 
 namespace hewn::cli::learn {
 
-/// What became of it.
+/// The outcome of a compilation.
 struct Compiled {
   bool right = false;
   std::string text = {};  ///< the first error, with its line, for the student

@@ -8,8 +8,8 @@
 #include "apps/cli/settings.h"
 #include "core/error.h"
 
-// Created by CMake from docs/course and the headers of lessons: of each file its name with a zero byte, the number of its bytes, and
-// these; see apps/CMakeLists.txt.
+// Created by CMake from docs/course and the headers of lessons (apps/CMakeLists.txt): for each file its name with a zero
+// byte, its size, and its bytes.
 extern "C" const char hewn_course[], hewn_course_end[];
 
 namespace hewn::cli::learn {

@@ -15,7 +15,7 @@ namespace hewn::cli::learn {
 /// A chapter: docs/course/NAME.md, and its exercise or its predictions. See docs/course/README.md.
 struct Chapter {
   std::string_view name;  ///< "01-chain-rule"; begins with its number
-  // What is to be written, a function over arrays or a lesson with a judge of its own; or else what is to be predicted.
+  // The exercise, a function over arrays or a lesson with a judge of its own; or else the predictions.
   const Exercise* exercise = nullptr;
   const LessonJudge* judge = nullptr;
   const std::vector<Prediction>* predictions = nullptr;

@@ -75,7 +75,7 @@ int hint(const Chapter& chapter) {
 }
 
 int write_page(const Settings& settings) {
-  require(settings.arguments.empty(), settings.where("out"), ": out writes all chapters; leave out '",
+  require(settings.arguments.empty(), settings.where("out"), ": out writes all chapters, so leave out '",
           settings.arguments.empty() ? "" : settings.arguments[0], "'");
   const std::string path = settings.text("out");
   const FileSum written = write_file_atomically(path, whole_course_page());
@@ -83,7 +83,7 @@ int write_page(const Settings& settings) {
   return 0;
 }
 
-/// Options that only the check of a lesson has a use for are not ignored elsewhere. Their environment variables are.
+/// Options that only the check of a lesson uses are errors elsewhere; their environment variables are ignored.
 void require_no_check_options(const Settings& settings) {
   for (const char* name : {"watch", "training", "out_dir"})
     require(!settings.given(name) || !settings.where(name).starts_with("--"), settings.where(name), ": ",
@@ -96,8 +96,8 @@ int check(const Settings& settings, const std::vector<std::string>& words) {
     require_no_check_options(settings);
     return check_predictions(chapter, {words.begin() + 2, words.end()});
   }
-  require(words.size() == 2, "'", words.size() == 2 ? "" : words[2], "' is too much; chapter ",
-          chapter.number(), " takes no answers: `hewn learn check ", chapter.number(), "` judges ",
+  require(words.size() == 2, "'", words.size() == 2 ? "" : words[2], "' is unexpected: chapter ",
+          chapter.number(), " takes no answers; `hewn learn check ", chapter.number(), "` judges ",
           lesson_path(chapter));
   return check_lesson(chapter, {.watch = settings.flag("watch"),
                                 .training = settings.flag("training"),

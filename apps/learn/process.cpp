@@ -126,8 +126,8 @@ ssize_t pass_on(int output) {
   return n;
 }
 
-/// Waits for a process whose end of the pipe is open as long as it lives. What it writes to the other pipe, `output`, if that
-/// is not -1, is printed like any result: made visible where it goes to a terminal.
+/// Waits for a process whose end of the pipe is open as long as it lives. Everything that it writes to the other pipe,
+/// `output`, unless that is -1, is printed like any result: on a terminal, control characters are made visible.
 Ended follow(pid_t pid, int pipe, int output, const std::function<void(char, const std::string&)>& receive,
              const Patience& patience) {
   Running process(pid);

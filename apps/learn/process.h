@@ -21,7 +21,8 @@ struct Ended {
 using Sender = std::function<void(char kind, const std::string& text)>;
 
 /// Runs `work` in a forked process, which ends with the status that it returns, and passes the messages that it sends to
-/// `receive` here. What it prints is printed by `write_result`. It may use 2 GiB of memory and write files of 1 GiB. The process is killed if it sends none for `seconds` of its processor time, or for 6 times as long, or
+/// `receive` here. Its output is printed by `write_result`. It may use 2 GiB of memory and write files of 1 GiB. The
+/// process is killed if it sends no message for `seconds` of its processor time or for 6 times as long by the clock, or
 /// if a signal asks this program to stop. Call it before this program has started threads. Throws ErrorCode::failed if
 /// no process can be started.
 Ended run_apart(const std::function<int(const Sender& send)>& work,

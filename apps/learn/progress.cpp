@@ -38,8 +38,8 @@ Progress read_progress() {
     for (const auto& [chapter, shown] : json.at("hints").items())
       progress.hints[std::stoi(chapter)] = shown.get<int>();
   } catch (const std::exception& error) {
-    fail(ErrorCode::input, progress_file(), ": is not what `hewn learn` writes (", json_reason(error),
-         "); delete it to begin with no chapter done");
+    fail(ErrorCode::input, progress_file(), ": is not a progress file of `hewn learn` (", json_reason(error),
+         "); delete it to start with no chapter done");
   }
   return progress;
 }

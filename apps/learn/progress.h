@@ -1,5 +1,5 @@
 #pragma once
-// What a student has done, in lessons/progress.json.
+// The progress of a student, in lessons/progress.json.
 
 #include <map>
 #include <set>

@@ -95,7 +95,7 @@ std::vector<LessonCase> cases() {
   };
   ProductTape squares{{leaf}, 1};
   for (int n = 0; n < 40; ++n) squares.nodes.push_back({n, n});
-  all.push_back(case_of("forty squares, one of the other", squares, Matrix(41, 1, 1.0), false));
+  all.push_back(case_of("forty squares, each of the previous one", squares, Matrix(41, 1, 1.0), false));
   return all;
 }
 

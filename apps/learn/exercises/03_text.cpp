@@ -32,7 +32,7 @@ std::vector<LessonCase> cases() {
   return {
       case_of("4 tokens of 4, one of them twice", rng, {2, 0, 2, 3}, 4, 4),
       case_of("5 tokens of 6, one of them three times", rng, {5, 1, 5, 5, 3}, 6, 3),
-      case_of("the same token always", rng, {1, 1, 1}, 3, 2),
+      case_of("always the same token", rng, {1, 1, 1}, 3, 2),
       case_of("every token once", rng, {3, 1, 0, 2}, 4, 2),
       case_of("1 token", rng, {2}, 3, 2),
       case_of("1 column", rng, {0, 2, 0}, 3, 1),

@@ -41,9 +41,9 @@ class WrongProduct {
   RungMistake mistake() const {
     if (const RungMistake edge = unwritten(); !edge.kind.empty()) return edge;
     if (all([&](int64_t i, int64_t j) { return before(i, j) + right(i, j); }))
-      return {"added", "each element is the right one plus what c held before"};
+      return {"added", "each element is the right one plus the old number in c"};
     if (m_.N == m_.K && all([&](int64_t i, int64_t j) { return sum(i, j, 0, 1, m_.ldb); }))
-      return {"transposed", "the result is that of B transposed"};
+      return {"transposed", "the result is that for B transposed"};
     for (int64_t k = 1; k < m_.K; ++k)
       if (close(now(0, 0), sum(0, 0, k, m_.ldb, 1)) &&
           all([&](int64_t i, int64_t j) { return sum(i, j, k, m_.ldb, 1); }))

@@ -1,7 +1,7 @@
 #pragma once
-// What a lesson of `hewn learn` is written with: arrays that check every index, layers to call, and LESSON, which hands
-// a function over to the judge; for kernels of GPUs KERNEL, memory that an emulator watches, and CUDA's names. The
-// header stands alone: `hewn learn check` writes it beside the lesson and compiles both.
+// The vocabulary of lessons of `hewn learn`: arrays that check every index, layers to call, and LESSON, which hands a
+// function over to the judge; for kernels of GPUs KERNEL, memory that an emulator watches, and CUDA's names. The header
+// stands alone: `hewn learn check` writes it beside the lesson and compiles both.
 
 #include <cmath>
 
@@ -22,7 +22,7 @@ struct Operand {
   Workshop* workshop;
 };
 
-/// What the judge does for a lesson. Its results live until the function of the lesson returns; it does not return for
+/// The services of the judge for a lesson. Their results live until the function of the lesson returns; it does not return for
 /// shapes that do not fit.
 struct Workshop {
   virtual const Operand& sum(const Operand& a, const Operand& b) = 0;
@@ -198,7 +198,7 @@ struct Parameter<int> {
 /// Incremented whenever the meaning of Operand or Entry changes.
 inline constexpr int version = 2;
 
-/// What a compiled lesson exports.
+/// The export of a compiled lesson.
 struct Entry {
   int version;
   const char* name;     ///< "softmax_backward"

@@ -1,6 +1,6 @@
 #pragma once
-// What a rung of the matmul ladder is written with: pointers to the matrices of a product, vectors, parallel_for, and
-// RUNG, which makes a function the rung that `hewn bench kernels --rung` loads. `hewn learn check` writes this header,
+// The vocabulary of a rung of the matmul ladder: pointers to the matrices of a product, vectors, parallel_for, and RUNG,
+// which makes a function the rung that `hewn bench kernels --rung` loads. `hewn learn check` writes this header,
 // and those that it includes, beside the lesson.
 
 #include <algorithm>

@@ -6,13 +6,13 @@
 namespace hewn::cli::learn {
 namespace {
 
-/// What LESSON exports; null if the file has none.
+/// The entry that LESSON exports; null if the file has none.
 const lesson::Entry* entry_of(const SharedLibrary& lesson) {
   const auto get = lesson.symbol<const void* (*)()>("hewn_lesson");
   return get ? static_cast<const lesson::Entry*>(get()) : nullptr;
 }
 
-/// What to write instead, for mistakes that the compiler (gcc or clang) describes without knowing lessons.
+/// See Build::advice.
 std::string advice(const std::string& error) {
   const auto says = [&](const char* part) { return error.find(part) != error.npos; };
   if (says("lvalue required as left operand") || says("expression is not assignable"))

@@ -1,6 +1,6 @@
 #pragma once
-// What the judge knows of an exercise: its parameters, its cases with their right results, and what its function
-// does in the place of the engine's. exercises/ has one for each chapter.
+// An exercise as the judge sees it: its parameters, its cases with their right results, and the place of its function in
+// a model that trains. exercises/ has one for each chapter.
 
 #include <functional>
 #include <string>
@@ -14,7 +14,7 @@ namespace hewn::cli::learn {
 class Lesson;
 struct Training;
 
-/// What a parameter of a lesson is to its function.
+/// The role of a parameter in the function of a lesson.
 enum class Role : uint8_t {
   array,    ///< Array, to read
   ids,      ///< Ids, to read
@@ -88,7 +88,7 @@ struct Exercise {
   std::vector<Parameter> parameters;
   /// The cases, easy ones with slopes first, then those at the limits: empty, one row, one column, large values.
   std::vector<LessonCase> (*cases)();
-  /// What an endless loop may come from, as a sentence; "" if nothing is known.
+  /// A likely cause of an endless loop, as a sentence; "" if none is known.
   const char* when_endless = "";
   /// Puts the function into the model in training; null if it has no place there.
   void (*in_training)(Lesson& lesson, Training& training) = nullptr;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double slope_bound = 1e-6, result_bound = 1e-9;  // relative to the largest element
 
-/// A case with what its Outs hold before, and what the function made of them.
+/// A case, with the contents of its Outs before and after the call of the function.
 struct Tried {
   const LessonCase* of = nullptr;
   std::vector<Value> values;     // with the starts of Outs
@@ -48,7 +48,7 @@ std::optional<size_t> first_difference(const Matrix& computed, const Matrix& rig
 
 bool equal(const Matrix& a, const Matrix& b) { return !first_difference(a, b, result_bound); }
 
-/// What an Out that is to be set holds before: a NaN that no arithmetic makes.
+/// The content of an Out that must be set, before it is: a NaN that no arithmetic makes.
 double unwritten() {
   const uint64_t bits = 0x7ff8'5eed'0000'0001;
   double value = 0;
@@ -166,10 +166,7 @@ class Judge {
         if (is_unwritten(value) && exercise_.kernel)
           return {"an element is never set", join("no thread sets ", name)};
         if (is_unwritten(value))
-          return {
-              "",
-              name +
-                  " is never set; every element must be, also where it is 0, before anything is added to it"};
+          return {"", name + " is never set; set every element, also one that is 0, before you add to it"};
         if (!std::isfinite(value) && std::isfinite(right(tried, k).values[i]))
           return {
               "",
@@ -280,7 +277,7 @@ class Judge {
                 " without tiles\n");
   }
 
-  /// What kind of mistake the difference is, by the fits of `hewn gradcheck`.
+  /// The kind of mistake, by the fits of `hewn gradcheck`.
   std::string mistake_of(const Found& found) const {
     const Tried& tried = tried_[found.tried];
     const Matrix& expected = right(tried, found.out);

@@ -1,6 +1,6 @@
 #pragma once
-// Judges the function of a lesson: calls it on every case, compares what it computes with measured slopes and right
-// results, and finds out what a wrong result looks like.
+// Judges the function of a lesson: calls it on every case, compares its results with measured slopes and right results,
+// and finds the mistake that a wrong result looks like.
 
 #include <functional>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace hewn::cli::learn {
 
-/// A compiled wrong answer that students give, and the hint for whoever gives it.
+/// A compiled wrong answer that students give, and the hint for those who give it.
 struct WrongAnswer {
   std::string hint;
   const void* entry = nullptr;  ///< what a lesson of its kind exports: of arrays, a lesson::Entry
@@ -22,7 +22,7 @@ using KnownAnswers = std::function<std::vector<WrongAnswer>()>;
 struct Verdict {
   bool right = false;
   std::string text =
-      {};  ///< lines for the student; of a right function "", of a right kernel what it has read
+      {};  ///< lines for the student; empty for a right function, the number of loads for a right kernel
 };
 
 /// Calls the function on all cases. `mark` is called with the name of each before, and again before each known wrong

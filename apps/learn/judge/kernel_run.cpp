@@ -15,7 +15,7 @@ constexpr int lanes = 32, banks = 32;
 constexpr int line_elements = 32;       // of float32 in 128 bytes, which global memory delivers together
 constexpr int lines_of_neighbours = 2;  // that 32 adjacent elements are in, wherever they begin
 
-/// Who accesses an element of shared memory, and when.
+/// The thread that accesses an element of shared memory, and the time.
 struct Access {
   int thread = -1;    ///< of the block; -1: nobody
   int interval = -1;  ///< the number of barriers before it
@@ -109,7 +109,7 @@ class Watch {
     o.values[word] = value;
   }
 
-  /// What the lanes of a warp did in one access: `count` banks of shared memory in turn, or lines of global memory.
+  /// Judges one access of the lanes of a warp: `count` banks of shared memory in turn, or lines of global memory.
   void saw(const Site& site, int count) {
     const lesson::Operand& o = *memories[site.memory].operand;
     const bool shared = memories[site.memory].kind == MemoryKind::shared;

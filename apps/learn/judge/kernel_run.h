@@ -12,7 +12,7 @@
 
 namespace hewn::cli::learn {
 
-/// What is wrong with a call, besides its results.
+/// A fault of a call other than wrong results.
 struct Remark {
   std::string kind;  ///< the same for the same mistake: "a barrier is missing before a read"
   std::string text;  ///< for the student, with lines and threads
@@ -45,7 +45,7 @@ struct KernelMemory {
 };
 
 /// Runs all threads of the grid; `memories` are those of `operands`. Throws Misuse for races, accesses outside, reads of
-/// what nobody has set, and barriers that not all threads reach.
+/// elements that no thread has set, and barriers that some threads never reach.
 KernelReport run_kernel(const lesson::Entry& entry, const lesson::Operand* operands,
                         std::span<const KernelMemory> memories, const Grid& grid);
 

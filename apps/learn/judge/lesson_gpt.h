@@ -1,5 +1,5 @@
 #pragma once
-// A GPT with one block, whose forward and backward pass a lesson makes of the engine's layers.
+// A GPT with one block, whose forward and backward pass are a lesson that calls the engine's layers.
 
 #include <functional>
 #include <memory>
@@ -55,7 +55,7 @@ class LessonGpt final : public Model {
   Tensor target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) override;
   Tensor logits(const Tensor& tokens, const ForwardOptions& options) override;
 
-  /// What the lesson's Outs hold: logits, dx, dtable.
+  /// The contents of the lesson's Outs: logits, dx, dtable.
   std::vector<Matrix> run(const GptCall& call) const;
 
  private:

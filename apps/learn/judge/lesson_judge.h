@@ -15,10 +15,9 @@ namespace hewn::cli::learn {
 /// How a lesson is compiled.
 struct Build {
   std::vector<std::string>
-      headers;  ///< what it includes; the program holds these files (apps/CMakeLists.txt)
+      headers;  ///< those that it includes; the program contains them (apps/CMakeLists.txt)
   std::vector<std::string> options;  ///< of the compiler, besides those of every lesson
-  /// What to write instead, for mistakes that the compiler (gcc or clang) describes without knowing lessons: a line, or
-  /// "".
+  /// The remedy for a compiler error (of gcc or clang) that is common in lessons, as a line; "" for others.
   std::string (*advice)(const std::string& error) = nullptr;
 };
 
@@ -26,7 +25,7 @@ class LessonJudge {
  public:
   virtual ~LessonJudge() = default;
   virtual Build build() const = 0;
-  /// What an endless loop may come from, as a sentence; "" if nothing is known.
+  /// A likely cause of an endless loop, as a sentence; "" if none is known.
   virtual std::string when_endless() const { return ""; }
 
   // In a process of its own, since a lesson may crash or never return:
@@ -34,8 +33,8 @@ class LessonJudge {
   /// Judges a compiled lesson, with `mark` as in judge.h.
   virtual Verdict judge(const SharedLibrary& lesson, const KnownAnswers& known,
                         const std::function<void(const std::string& name)>& mark) const = 0;
-  /// What a right answer is rewarded with, such as a model that trains with it: sends lines of text ('t'). `out_dir` is
-  /// where a run is kept; "": nowhere. Does nothing if there is no reward.
+  /// Rewards a right answer, for example by training a model with it: sends lines of text ('t'). A run is kept in
+  /// `out_dir`, unless that is "". Does nothing if there is no reward.
   virtual void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const = 0;
   /// Whether the reward is a model, which can be kept as a run.
   virtual bool rewards_with_model() const = 0;

@@ -22,13 +22,13 @@ constexpr double wrong_from = 1e-4;  // relative to the largest element; sums in
 constexpr double slow_seconds = 20e-3;  // per call; slower rungs are timed fewer times
 constexpr int repeat = 15, repeat_slow = 3;
 
-/// What RUNG exports; null if the file has none.
+/// The plug-in that RUNG exports; null if the file has none.
 const RungPlugin* rung_of(const SharedLibrary& lesson) {
   const auto get = lesson.symbol<const RungPlugin* (*)()>("hewn_rung");
   return get ? get() : nullptr;
 }
 
-/// What is wrong with a rung in a case.
+/// The fault of a rung in a case.
 struct Fault {
   RungMistake mistake;
   std::vector<double> result = {};  ///< of its output, if that is wrong
@@ -42,7 +42,7 @@ double largest_of(const std::vector<double>& values) {
   return largest;
 }
 
-/// The output of a case, and what it is to be.
+/// The output of a case, and its right content.
 class Output {
  public:
   explicit Output(Case& c) : case_(c) {

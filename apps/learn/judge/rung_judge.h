@@ -8,7 +8,7 @@
 
 namespace hewn::cli::learn {
 
-/// What a rung made of a case: the values of its only output.
+/// The result of a rung for a case: the values of its only output.
 struct RungResult {
   const void* arguments;
   const std::vector<double>& before;  ///< what the output held
@@ -16,7 +16,7 @@ struct RungResult {
   const std::vector<double>& right;
 };
 
-/// A kind of mistake, and a sentence for the student that says what it looks like.
+/// A kind of mistake, and a sentence for the student that describes it.
 struct RungMistake {
   std::string kind = {};  ///< "" if it is none of the known ones
   std::string text = {};
@@ -31,7 +31,7 @@ struct RungExercise {
   std::string (*sizes)(const void* arguments);
   /// An element of the output, for messages: "row 2, column 3 of c".
   std::string (*element)(const void* arguments, size_t i);
-  /// What a wrong result looks like.
+  /// Describes a wrong result.
   RungMistake (*mistake)(const RungResult& result);
   const char* when_endless = "";
 };

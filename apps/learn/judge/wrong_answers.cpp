@@ -1,7 +1,6 @@
 #include "apps/learn/judge/wrong_answers.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "core/error.h"
 
@@ -18,78 +17,44 @@ void for_each_line(std::string_view text, const Use& use) {
   }
 }
 
-/// The hint and the edits of one wrong answer.
-class Reader {
- public:
-  Reader(std::string_view name, std::string_view solution)
-      : answer_{std::string(name), {}, join("\n", solution)} {}
-
-  void add(std::string_view line) {
-    const char mark = line.empty() ? '\n' : line[0];
-    if (mark == '\n' || (mark == '-' && !now_.empty())) replace();
-    if (mark == '-')
-      old_ += join(line.substr(1), "\n");
-    else if (mark == '+')
-      now_ += join(line.substr(1), "\n");
-    else if (mark != '\n')
-      answer_.hint += join(answer_.hint.empty() ? "" : " ", line);
-  }
-
-  WrongSource finished() {
-    replace();
-    require_that(edited_, "has no edit");
-    answer_.source.erase(0, 1);
-    return std::move(answer_);
-  }
-
- private:
-  void require_that(bool condition, std::string_view problem) const {
-    if (!condition) fail(ErrorCode::failed, "wrong answer '", answer_.name, "': ", problem, "\n", old_);
-  }
-
+/// Replaces the lines `old` of the source, which begins with a line break, by `now`.
+void replace_lines(WrongSource& answer, const std::string& old, const std::string& now) {
   // Line breaks at both ends make sure that whole lines are found.
-  void replace() {
-    if (old_.empty() && now_.empty()) return;
-    std::string& source = answer_.source;
-    const std::string old = "\n" + old_;
-    const size_t gap = old.find(any_lines);
-    const std::string first = old.substr(0, gap == old.npos ? gap : gap + 1);
-    const size_t begin = source.find(first);
-    require_that(!old_.empty() && begin != source.npos, "the solution has no such lines:");
-    require_that(source.find(first, begin + 1) == source.npos, "the solution has such lines more than once:");
-    size_t end = begin + first.size();
-    if (gap != old.npos) {
-      const std::string last = old.substr(gap + any_lines.size() - 1);
-      const size_t at = source.find(last, end - 1);
-      require_that(at != source.npos, "the solution has no such last line:");
-      end = at + last.size();
-    }
-    source.replace(begin + 1, end - begin - 1, now_);
-    old_.clear(), now_.clear(), edited_ = true;
-  }
-
-  WrongSource answer_;
-  std::string old_, now_;  // the lines of an edit
-  bool edited_ = false;
-};
+  const std::string text = "\n" + old;
+  const size_t gap = std::min(text.find(any_lines), text.size());
+  const std::string first = text.substr(0, gap + 1),
+                    last = text.substr(std::min(gap + any_lines.size() - 1, text.size()));
+  const size_t begin = answer.source.find(first), end = answer.source.find(last, begin + gap);
+  if (old.empty() || begin == std::string::npos || end == std::string::npos ||
+      answer.source.find(first, begin + 1) != std::string::npos)
+    fail(ErrorCode::failed, "wrong answer '", answer.name, "': the solution must have these lines once:\n",
+         old);
+  answer.source.replace(begin + 1, end + last.size() - begin - 1, now);
+}
 
 }  // namespace
 
 std::vector<WrongSource> wrong_sources(std::string_view edits, std::string_view solution) {
   std::vector<WrongSource> answers;
-  std::optional<Reader> reader;
-  const auto finish = [&] {
-    if (reader) answers.push_back(reader->finished());
+  std::string old, now;  // the lines of an edit
+  const auto replace = [&] {
+    if (!old.empty() || !now.empty()) replace_lines(answers.back(), old, now);
+    old.clear(), now.clear();
   };
   for_each_line(edits, [&](std::string_view line) {
-    if (line.starts_with("# ")) {
-      finish();
-      reader.emplace(line.substr(2), solution);
-    } else if (reader) {
-      reader->add(line);
-    }
+    const bool removes = line.starts_with('-'), adds = line.starts_with('+');
+    if (!adds && (!removes || !now.empty())) replace();
+    if (removes)
+      old += join(line.substr(1), "\n");
+    else if (adds)
+      now += join(line.substr(1), "\n");
+    else if (line.starts_with("# "))
+      answers.push_back({std::string(line.substr(2)), "", join("\n", solution)});
+    else if (!line.empty())
+      answers.back().hint += join(answers.back().hint.empty() ? "" : " ", line);
   });
-  finish();
+  replace();
+  for (WrongSource& answer : answers) answer.source.erase(0, 1);
   return answers;
 }
 

@@ -17,8 +17,8 @@ struct WrongSource {
 
 /// Applies the edits to the solution. For each wrong answer they hold "# NAME", the lines of its hint, and its edits:
 /// consecutive lines of the solution, each after a "-", then the lines in their place, each after a "+". A line "-..."
-/// stands for all lines up to the first that is equal to the next one. Throws ErrorCode::failed, with the name, if the
-/// lines of an edit do not occur exactly once, or if a wrong answer has no edit.
+/// stands for all lines up to the first that is equal to the next one. A blank line ends an edit without a "+". Throws
+/// ErrorCode::failed, with the name, unless the lines of an edit occur exactly once.
 std::vector<WrongSource> wrong_sources(std::string_view edits, std::string_view solution);
 
 /// All of them as one C++ file, in which the entry of answer i is the function "hewn_wrong_i" (see WrongAnswer).

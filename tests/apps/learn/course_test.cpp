@@ -79,7 +79,7 @@ TEST_CASE("learn: words that make no sense") {
   CHECK_FAILS(desk.learn({"check"}), 2, "hewn learn check 1");
   CHECK_FAILS(desk.learn({"start", "0"}), 2, "chapter 0 has nothing to write");
   CHECK_FAILS(desk.learn({"check", "1"}), 3, "there is no lessons/01-chain-rule/lesson.cpp");
-  CHECK_FAILS(desk.learn({"check", "1", "2"}), 2, "'2' is too much");
+  CHECK_FAILS(desk.learn({"check", "1", "2"}), 2, "'2' is unexpected: chapter 1 takes no answers");
   fs::create_directory(desk / "full");
   write_file(desk / "full/file", "x");
   CHECK_FAILS(desk.learn({"check", "1", "--out_dir=full"}), 2, "full exists and is not empty");

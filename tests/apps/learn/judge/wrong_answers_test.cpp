@@ -54,13 +54,11 @@ TEST_CASE("wrong answers: names, hints, and all of them in one file") {
 }
 
 TEST_CASE("wrong answers: an edit must fit exactly one place") {
-  CHECK(contains(problem_of("-  four(x);\n+  4(x);\n"),
-                 "'wrong': the solution has no such lines:\n  four(x);"));
-  CHECK(contains(problem_of("-  one(x);\n-  three(y);\n"), "no such lines"));
-  CHECK(contains(problem_of("-one(x);\n"), "no such lines"));  // a part of a line
-  CHECK(contains(problem_of("-  one(x);\n-...\n-  four(x);\n"), "no such last line"));
-  CHECK(contains(problem_of("+  one(x);\n"), "no such lines"));
-  CHECK(contains(problem_of(""), "has no edit"));
+  for (const char* edits : {"-  four(x);\n+  4(x);\n", "-  one(x);\n-  three(y);\n", "-one(x);\n",
+                            "-  one(x);\n-...\n-  four(x);\n", "+  one(x);\n", "-...\n-  two(x);\n"}) {
+    INFO(edits);
+    CHECK(contains(problem_of(edits), "wrong answer 'wrong': the solution must have these lines once:\n"));
+  }
   const std::string twice = "a\nb\na\n";
   CHECK_THROWS_AS(wrong_sources("# x\nH\n-a\n+c\n", twice), hewn::Error);
   CHECK(wrong_sources("# x\nH\n-a\n-b\n+c\n", twice).at(0).source == "c\na\n");
