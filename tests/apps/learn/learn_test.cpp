@@ -350,19 +350,23 @@ TEST_CASE("learn: Ctrl-C leaves nothing behind") {
 }
 
 TEST_CASE("learn: a compiler that is stopped leaves no files behind") {
-  const Desk desk;
-  desk.write(first_lesson, products(""));
-  const std::string compiler = (desk / "compiler").string(), mark = (desk / "compiles").string();
-  write_file(compiler, "#!/bin/sh\nmktemp -t half-done.XXXXXX\ntouch '" + mark + "'\nexec sleep 60\n");
-  fs::permissions(compiler, fs::perms::owner_all);
-  Process process({hewn_program().string(), "learn", "check", "1"},
-                  desk.with_places({.env = {{"CXX", compiler}}}));
-  for (int tries = 0; tries < 1000 && !fs::exists(mark); ++tries)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  CHECK(fs::exists(mark));
-  process.send(SIGINT);
-  CHECK(process.finish().exit_code == 130);
-  CHECK(desk.temporary_files_are_gone());
+  for (const std::string source : {"lesson.cpp", "wrong.cpp"}) {
+    INFO(source);
+    const Desk desk;
+    desk.write(first_lesson, wrong_answers_of(first_lesson).at(0).source);
+    const std::string compiler = (desk / "compiler").string(), mark = (desk / "compiles").string();
+    write_file(compiler, "#!/bin/sh\ncase \"$*\" in *" + source + ") ;; *) exec c++ \"$@\" ;; esac\n" +
+                             "mktemp -t half-done.XXXXXX\ntouch '" + mark + "'\nexec sleep 60\n");
+    fs::permissions(compiler, fs::perms::owner_all);
+    Process process({hewn_program().string(), "learn", "check", "1"},
+                    desk.with_places({.env = {{"CXX", compiler}}}));
+    for (int tries = 0; tries < 1000 && !fs::exists(mark); ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(fs::exists(mark));
+    process.send(SIGINT);
+    CHECK(process.finish().exit_code == 130);
+    CHECK(desk.temporary_files_are_gone());
+  }
 }
 
 TEST_CASE("learn: --watch checks again after a save, until the answer is right") {
