@@ -4,6 +4,7 @@
 
 #include "kernels/devices/devices.h"
 #include "model/gpt.h"
+#include "train/data/batch_tensors.h"
 #include "train/tasks/preference/loss.h"
 #include "train/trainer.h"
 

@@ -125,9 +125,4 @@ class Trainer {
   StepGraphs graphs_;  // before the exchanges that they hold
 };
 
-/// On a GPU, where operations do not check ids: throws input for a token or target outside of the vocabulary.
-void check_batch(const Model& model, const Batch& batch);
-/// Tokens or targets of a batch on a device: i32 [rows, block_size].
-Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values);
-
 }  // namespace hewn

@@ -10,6 +10,7 @@
 #include "tests/support/close.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
+#include "train/data/batch_tensors.h"
 #include "train/inspect/divergence.h"
 #include "train/plan.h"
 #include "train/tasks/preference/loss.h"

@@ -12,6 +12,7 @@
 #include "model/generation/context.h"
 #include "model/gpt.h"
 #include "tests/train/tiny.h"
+#include "train/data/batch_tensors.h"
 #include "train/plan.h"
 #include "train/tasks/preference/loss.h"
 

@@ -7,6 +7,7 @@
 #include "tests/support/close.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
+#include "train/data/batch_tensors.h"
 
 namespace hewn {
 namespace {

@@ -1,6 +1,7 @@
 // What ranks send each other of the values that they have updated.
 
 #include "train/ranks/value_exchange.h"
+#include "train/data/batch_tensors.h"
 
 #include <limits>
 #include <numeric>
