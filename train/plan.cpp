@@ -5,8 +5,8 @@
 #include "kernels/devices/devices.h"
 #include "model/gpt.h"
 #include "train/data/batch_tensors.h"
+#include "train/step/trainer.h"
 #include "train/tasks/preference/loss.h"
-#include "train/trainer.h"
 
 namespace hewn {
 namespace {

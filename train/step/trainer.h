@@ -11,13 +11,13 @@
 #include "kernels/contract/launch.h"
 #include "model/model.h"
 #include "train/data/batches.h"
-#include "train/optimizer.h"
 #include "train/ranks/gradient_exchange.h"
 #include "train/ranks/gradient_groups.h"
 #include "train/ranks/ranks.h"
 #include "train/ranks/tensors/route.h"
-#include "train/step_graphs.h"
-#include "train/step_results.h"
+#include "train/step/optimizer.h"
+#include "train/step/step_graphs.h"
+#include "train/step/step_results.h"
 
 namespace hewn {
 

@@ -1,4 +1,4 @@
-#include "train/step_graphs.h"
+#include "train/step/step_graphs.h"
 
 #include <algorithm>
 
