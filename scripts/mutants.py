@@ -54,6 +54,7 @@ TESTS = {
     "train/step/optimizer.cpp": [("train", "[optimizer],[mixed]~[gpu],[trained]~[gpu]"),
                             ("train", "[ranks][checkpoint]~[gpu],[loop][ranks]"),
                             ("train", "[mixed][gpu],[trained][gpu]"), ALL_RANKS],
+    "train/step/micro_batches.cpp": [("train", "[trainer]~[gpu]"), ("data", "[preference]"), ALL_RANKS],
     "train/step/trainer.cpp": [("train", "[trainer]~[gpu],[loop]~[gpu],[mixed]~[gpu]"), ("data", "[preference]"),
                           ("train", "[plan]~[gpu],fewer ranks*,a bad number on one rank*,ranks: parameters are*,ranks: a value that is*"),
                           ("train", "[trainer][gpu],[loop][gpu],[mixed][gpu],gpu graphs*,gpu: 1, 2 and 4 ranks*"),

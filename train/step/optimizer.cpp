@@ -1,36 +1,28 @@
 #include "train/step/optimizer.h"
 
-#include <algorithm>
-
 #include "core/error.h"
 #include "kernels/contract/contract.h"
-#include "kernels/global_norm/abi.h"
+#include "kernels/optimizer/abi.h"
 
 namespace hewn {
-namespace {
 
-constexpr UpdateRule rule_of(OptimizerKind kind) {
-  return kind == OptimizerKind::adamw  ? UpdateRule::adamw
-         : kind == OptimizerKind::adam ? UpdateRule::adam
-                                       : UpdateRule::sgd;
-}
-
-}  // namespace
-
-Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config, Ranks* ranks)
+Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config, StepExchange& exchange)
     : parameters_(parameters),
       config_(config),
-      ranks_(ranks),
-      slices_(ranks_ ? ranks_->slices(parameters.slab().n, parameters.dtype())
-                     : Slices::whole(parameters.slab().n)),
-      updated_(ranks_ && config.shard ? slices_ : Slices::whole(parameters.slab().n)),
-      me_(ranks_ && config.shard ? ranks_->rank() : 0) {
-  if (ranks_ && config.shard) values_.emplace(parameters, *ranks_);
+      exchange_(exchange),
+      shards_(exchange.shards(parameters.slab().n)),
+      blocks_(blocks_of(parameters, config)) {
   const MemUseScope use(MemUse::optimizer);
-  const Shape owned{updated_.elements_of(me_)};
-  m_ = Tensor::zeros(parameters.device(), parameters.dtype(), owned);
-  if (config.kind != OptimizerKind::sgd) v_ = Tensor::zeros(parameters.device(), parameters.dtype(), owned);
-  squares_ = Tensor::empty(parameters.device(), DType::f64, {blocks_of_norm(parameters.slab().n)});
+  for (const ParameterGroup& group : parameter_groups(parameters, config))
+    for (const Shard& shard : shards_) {
+      const Range elements = common(shard.elements, group.elements);
+      if (!is_mine(shard) || elements.size() == 0) continue;
+      parts_.push_back({.group = group, .elements = elements, .moments = {}});
+      for (const char* name = group.rule->moments; *name; ++name)
+        parts_.back().moments.push_back(
+            Tensor::zeros(parameters.device(), parameters.dtype(), {elements.size()}));
+    }
+  squares_ = Tensor::empty(parameters.device(), DType::f64, {blocks_.count()});
 }
 
 void Optimizer::step(const Tensor& state, const double* loss) {
@@ -38,69 +30,43 @@ void Optimizer::step(const Tensor& state, const double* loss) {
   const InPhase phase(Phase::update);
   const ParameterSlab& slab = parameters_.slab();
   auto* step_state = static_cast<StepState*>(state.data());
-  const int me = ranks_ ? ranks_->rank() : 0;
-  const DType dtype = parameters_.dtype();
-  const Tensor grads = elements_of(*slab.grads, dtype);
+  const Tensor grads = elements_of(*slab.grads, parameters_.dtype());
   auto* sums = static_cast<double*>(squares_.data());
-  for (int64_t bucket = 0; bucket < slices_.buckets(); ++bucket) {
-    const Tensor mine = part_of(grads, slices_.elements(bucket, me));
-    if (mine.numel() > 0)
-      run(parameters_.device(),
-          BlockSquares{dtype, mine.numel(), mine.data(), sums + slices_.blocks(bucket, me).begin});
-  }
-  if (ranks_) ranks_->all_gather_blocks(squares_, slices_);
-  if (ranks_ && !values_) ranks_->all_gather(grads, slices_);
+  for (const Shard& shard : shards_)
+    if (is_mine(shard))
+      blocks_.each_stretch(shard.elements, [&](Range elements, int64_t block) {
+        run(parameters_.device(), BlockSquares{parameters_.dtype(), elements.size(),
+                                               part_of(grads, elements).data(), sums + block});
+      });
+  exchange_.gather_squares(squares_);
   run(parameters_.device(), GlobalNorm{squares_.numel(), sums, config_.grad_clip, step_state, loss});
-  if (values_) values_->finish();
   for (Parameter* p : slab.members) bf16_of(*p);  // must be current if the step is refused
-  for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket) {
-    const Range mine = updated_.elements(bucket, me_);
-    if (mine.size() == 0) continue;
-    run(parameters_.device(), update_of(bucket, step_state));
-    round_stochastically(step_state, 1, mine);
-  }
-  if (values_) gather_updated(step_state);
-  parameters_.updated(!values_ || config_.stochastic_rounding);
+  for (const Part& part : parts_) update(part, step_state);
+  const std::vector<Range> sent = exchange_.gather_updated();
+  for (const Range& elements : sent) round_stochastically(step_state, 1, elements);
+  parameters_.updated(sent.empty() || config_.stochastic_rounding);
 }
 
-/// Gives every rank what the others have updated.
-void Optimizer::gather_updated(const StepState* state) {
-  values_->gather();
-  for (const Range& elements : values_->by_value()) round_stochastically(state, 1, elements);
-}
-
-void Optimizer::gather_values() {
-  if (values_) values_->complete();
-}
-
-/// The update of this rank's slice of a bucket.
-ParameterUpdate Optimizer::update_of(int64_t bucket, const StepState* state) const {
+void Optimizer::update(const Part& part, const StepState* state) {
   const ParameterSlab& slab = parameters_.slab();
-  const Range mine = updated_.elements(bucket, me_);
-  const auto at = [](void* data, int64_t place, DType dtype) {
-    return static_cast<uint8_t*>(data) + static_cast<size_t>(place) * size_of(dtype);
+  const Shape shape = part.group.rule->whole
+                          ? slab.members[static_cast<size_t>(part.group.members.begin)]->shape
+                          : Shape{part.elements.size()};
+  const auto shaped = [&](const Tensor& all, int64_t begin) {
+    return all.sliced(0, begin, shape.numel()).viewed(shape);
   };
-  const DType dtype = parameters_.dtype();
-  const int64_t moment = updated_.elements_before(bucket, me_);
-  const bool copies = slab.values_bf16.defined() && !config_.stochastic_rounding;
-  return {.rule = rule_of(config_.kind),
-          .dtype = dtype,
-          .n = mine.size(),
-          .n_decayed = std::clamp<int64_t>(slab.n_decayed - mine.begin, 0, mine.size()),
-          .w = at(slab.values->data(), mine.begin, dtype),
-          .g = at(slab.grads->data(), mine.begin, dtype),
-          .m = at(m_.data(), moment, dtype),
-          .v = v_.defined() ? at(v_.data(), moment, dtype) : nullptr,
-          .beta1 = config_.beta1,
-          .beta2 = config_.beta2,
-          .eps = config_.eps,
-          .weight_decay = config_.weight_decay,
-          .state = state,
-          .w_bf16 = copies ? at(slab.values_bf16.data(), mine.begin, DType::bf16) : nullptr};
-}
-
-void Optimizer::gather_gradients() {
-  if (ranks_) ranks_->all_gather(elements_of(*parameters_.slab().grads, parameters_.dtype()), slices_);
+  const Range decayed = common(part.elements, {0, slab.n_decayed});
+  Updated updated{.w = shaped(elements_of(*slab.values, parameters_.dtype()), part.elements.begin),
+                  .g = shaped(elements_of(*slab.grads, parameters_.dtype()), part.elements.begin),
+                  .moments = {},
+                  .n_decayed = decayed.size(),
+                  .w_bf16 = {},
+                  .state = state};
+  for (const Tensor& moment : part.moments) updated.moments.push_back(shaped(moment, 0));
+  if (slab.values_bf16.defined() && !config_.stochastic_rounding)
+    updated.w_bf16 = part_of(slab.values_bf16, decayed);
+  part.group.rule->update(config_, updated);
+  round_stochastically(state, 1, part.elements);
 }
 
 /// Rounds the values of these elements to their bf16 copies, if that is not done to nearest.
@@ -125,36 +91,39 @@ void Optimizer::round_again(const StepState& state) {
   parameters_.updated();
 }
 
-std::vector<Optimizer::Piece> Optimizer::pieces_of(const Tensor& moment, Range elements) const {
-  if (!values_) return {{.elements = {0, elements.size()}, .here = part_of(moment, elements)}};
+/// The pieces of a moment of a parameter of this group with these elements, by the moment's place in the rule.
+std::vector<Optimizer::Piece> Optimizer::pieces_of(const ParameterGroup& group, Range elements,
+                                                   size_t moment) const {
   std::vector<Piece> pieces;
-  for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket)
-    for (int rank = 0; rank < updated_.ranks(); ++rank) {
-      const Range slice = updated_.elements(bucket, rank);
-      const Range both{std::max(slice.begin, elements.begin), std::min(slice.end, elements.end)};
-      if (both.size() <= 0) continue;
-      pieces.push_back({.elements = {both.begin - elements.begin, both.end - elements.begin}, .owner = rank});
-      if (rank != me_) continue;
-      const int64_t here = updated_.elements_before(bucket, rank) + both.begin - slice.begin;
-      pieces.back().here = part_of(moment, {here, here + both.size()});
-    }
+  for (const Shard& shard : shards_) {
+    const Range both = common(shard.elements, elements);
+    if (both.size() == 0 && shard.owner != Shard::every_process) continue;
+    pieces.push_back(
+        {.elements = {both.begin - elements.begin, both.end - elements.begin}, .owner = shard.owner});
+    for (const Part& part : parts_)
+      if (is_mine(shard) && part.group.members.begin == group.members.begin &&
+          common(part.elements, shard.elements).size() > 0)
+        pieces.back().here = part.moments[moment].sliced(0, both.begin - part.elements.begin, both.size());
+  }
   return pieces;
 }
 
 std::vector<Optimizer::Moment> Optimizer::moments() const {
   std::vector<Moment> all;
-  const ParameterSlab& slab = parameters_.slab();
-  for (size_t i = 0; i < slab.members.size(); ++i) {
-    const Parameter& p = *slab.members[i];
-    const Range elements = elements_of_member(parameters_, i);
-    all.push_back({"m." + p.name, p.shape, pieces_of(m_, elements)});
-    if (v_.defined()) all.push_back({"v." + p.name, p.shape, pieces_of(v_, elements)});
-  }
+  for (const ParameterGroup& group : parameter_groups(parameters_, config_))
+    for (int64_t i = group.members.begin; i < group.members.end; ++i) {
+      const Parameter& p = *parameters_.slab().members[static_cast<size_t>(i)];
+      const Range elements = elements_of_member(parameters_, static_cast<size_t>(i));
+      for (size_t k = 0; group.rule->moments[k]; ++k)
+        all.push_back({join(group.rule->moments[k], ".", p.name), p.shape, pieces_of(group, elements, k)});
+    }
   return all;
 }
 
 std::vector<Tensor> Optimizer::moments_here() const {
-  return v_.defined() ? std::vector{m_, v_} : std::vector{m_};
+  std::vector<Tensor> all;
+  for (const Part& part : parts_) all.insert(all.end(), part.moments.begin(), part.moments.end());
+  return all;
 }
 
 Tensor Optimizer::Moment::value() const {
