@@ -9,7 +9,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/cross_entropy/abi.h"
-#include "train/trainer.h"
+#include "train/data/batch_tensors.h"
 
 namespace hewn {
 namespace {

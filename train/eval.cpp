@@ -9,7 +9,7 @@
 #include "core/io/lost_pages.h"
 #include "core/tape.h"
 #include "kernels/cross_entropy/abi.h"
-#include "train/trainer.h"
+#include "train/data/batch_tensors.h"
 
 namespace hewn {
 namespace {

@@ -8,4 +8,4 @@
 #include "train/checkpoint/checkpoint.h"
 #include "train/data/data.h"
 #include "train/eval.h"
-#include "train/trainer.h"
+#include "train/step/trainer.h"

@@ -14,7 +14,9 @@
 #include "kernels/contract/contract.h"
 #include "model/json.h"
 #include "train/checkpoint/find_checkpoint.h"
+#include "train/inspect/bad_numbers.h"
 #include "train/inspect/grad_norms.h"
+#include "train/ranks/rank_exchange.h"
 
 namespace hewn {
 namespace {
@@ -31,7 +33,7 @@ class Loop {
         validate_(validate),
         state_(state),
         events_(events),
-        ranks_(trainer.ranks()) {
+        ranks_(ranks_of(trainer)) {
     const int64_t micro_steps = config.gradient_accumulation_steps / (ranks_ ? ranks_->size() : 1);
     batches_.resize(static_cast<size_t>(micro_steps));
     if (state.step > 0) saved_step_ = state.step;
@@ -132,7 +134,7 @@ class Loop {
       draw(result.step);  // batches_ may hold those of the next step
       stop_for_bad_numbers(join("step ", result.step, ": loss ", result.loss, ", gradient norm ",
                                 result.grad_norm, ": not finite. First bad node: ",
-                                trainer_.first_bad_node(batches_), ". The parameters were not changed"),
+                                first_bad_node(trainer_, batches_), ". The parameters were not changed"),
                            state_.step);
     }
     ++state_.step;
@@ -150,10 +152,9 @@ class Loop {
   StepResult profiled_step() {
     or_save([&] { draw(state_.step); });
     StepResult result;
-    const Ranks* const ranks = trainer_.ranks();
-    const Traffic before = ranks ? ranks->traffic() : Traffic();
+    const Traffic before = ranks_ ? ranks_->traffic() : Traffic();
     events_.profile->watch([&] { result = trainer_.step(batches_); });
-    if (ranks && events_.profiled_traffic) *events_.profiled_traffic += ranks->traffic() - before;
+    if (ranks_ && events_.profiled_traffic) *events_.profiled_traffic += ranks_->traffic() - before;
     return result;
   }
 
@@ -243,7 +244,7 @@ class Loop {
   }
 
   void save() {
-    if (const std::string bad = trainer_.bad_parameter(); !bad.empty())
+    if (const std::string bad = bad_parameter(trainer_); !bad.empty())
       stop_for_bad_numbers(join("after step ", state_.step, ": parameter ", bad), state_.step);
     state_.seconds = before_ + seconds_since(start_);
     if (run_) run_->sync_metrics();
@@ -268,7 +269,7 @@ class Loop {
     add_metrics(line);
     if (events_.on_message) events_.on_message(evaluation_message(false, false));
     if (events_.on_evaluated) events_.on_evaluated(state_, metrics_);
-    const std::string bad = trainer_.bad_parameter();
+    const std::string bad = bad_parameter(trainer_);
     stop_for_bad_numbers(join("after step ", state_.step, ": the validation loss is ", *state_.val_loss,
                               bad.empty() ? "" : ", parameter " + bad, ". The parameters are not saved"),
                          state_.step - 1);

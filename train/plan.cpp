@@ -4,8 +4,10 @@
 
 #include "kernels/devices/devices.h"
 #include "model/gpt.h"
+#include "train/data/batch_tensors.h"
+#include "train/ranks/ranks.h"
+#include "train/step/trainer.h"
 #include "train/tasks/preference/loss.h"
-#include "train/trainer.h"
 
 namespace hewn {
 namespace {
@@ -125,6 +127,7 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   Trainer trainer(*model, config, &ranks);
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps / target.ranks),
                                    empty_batch(config));
+  if (config.preference.on) trainer.minimise(preference_loss(config.preference));
   const Scope scope("train");
   // Evaluations come between steps: the second step finds other free blocks than the first, as in a training run.
   evaluate_once(*model, batches[0]);

@@ -8,8 +8,8 @@
 #include "apps/run/train_start.h"
 #include "kernels/devices/devices.h"
 #include "train/config.h"
+#include "train/step/trainer.h"
 #include "train/tasks/task.h"
-#include "train/trainer.h"
 
 namespace hewn::cli {
 

@@ -16,6 +16,7 @@
 #include "core/io/path.h"
 #include "model/json.h"
 #include "train/tasks/preference/data.h"
+#include "train/tasks/preference/loss.h"
 
 namespace hewn::cli {
 namespace {
@@ -118,6 +119,7 @@ int run_finetune_prefer(const Settings& given) {
       start.begin(settings, config, data.hash, task,
                   split_text(sides.train.size(), sides.val.size(), sides.test.size(), "pairs"));
   if (!begun) return 0;
+  begun->trainer.minimise(preference_loss(config.preference));
   Model& model = *begun->model;
   if (!take_reference(start, model, sides, batch_size)) {
     say(resume_hint(settings, start.run().path()));

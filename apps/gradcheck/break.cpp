@@ -16,7 +16,7 @@
 #include "train/inspect/distance.h"
 #include "train/inspect/gradcheck/deliberate.h"
 #include "train/inspect/gradcheck/gradient_check.h"
-#include "train/trainer.h"
+#include "train/step/trainer.h"
 
 namespace hewn::cli {
 namespace {

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/tape.h"
 #include "model/generation/context.h"
-#include "train/trainer.h"
+#include "train/data/batch_tensors.h"
 
 namespace hewn::cli {
 namespace {

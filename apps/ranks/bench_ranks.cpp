@@ -12,6 +12,7 @@
 #include "model/json.h"
 #include "train/ranks/gradient_exchange.h"
 #include "train/ranks/value_exchange.h"
+#include "train/step/rules.h"
 
 namespace hewn::cli {
 namespace {
@@ -89,8 +90,9 @@ void RankWatch::watch(const std::function<void()>& step) {
 
 void RankWatch::watch_exchange(Parameters& parameters, const TrainConfig& config) {
   GradientGroups groups(parameters, 1);
-  GradientExchange exchange(parameters, groups, ranks_);
-  ValueExchange values(parameters, ranks_);
+  const Slices slices = ranks_.slices(blocks_of(parameters, config.optimizer), parameters.dtype());
+  GradientExchange exchange(parameters, groups, ranks_, slices);
+  ValueExchange values(parameters, ranks_, slices);
   const Tensor grads = elements_of(*parameters.slab().grads, parameters.dtype());
   for (int i = 0; i < exchanges; ++i) {
     ranks_.gather("");  // begin together
@@ -100,7 +102,7 @@ void RankWatch::watch_exchange(Parameters& parameters, const TrainConfig& config
       values.gather();
       values.finish();
     } else {
-      ranks_.all_gather(grads, ranks_.slices(grads.numel(), grads.dtype()));
+      ranks_.all_gather(grads, slices);
     }
     ranks_.settle();
     alone_.push_back(ranks_.traffic().seconds_waited - before);

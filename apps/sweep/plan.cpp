@@ -20,7 +20,7 @@
 #include "train/counting.h"
 #include "train/eval.h"
 #include "train/plan.h"
-#include "train/trainer.h"
+#include "train/step/trainer.h"
 
 namespace hewn::cli {
 namespace {

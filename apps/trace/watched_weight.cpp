@@ -6,17 +6,17 @@
 #include "apps/cli/format.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
-#include "apps/trace/element.h"
-#include "apps/trace/traced_model.h"
 #include "apps/run/input.h"
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/train_setup.h"
+#include "apps/trace/element.h"
+#include "apps/trace/traced_model.h"
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/json.h"
-#include "train/trainer.h"
+#include "train/step/trainer.h"
 
 namespace hewn::cli {
 namespace {

@@ -25,6 +25,7 @@
 #include "train/counting.h"
 #include "train/loop.h"
 #include "train/ranks/broadcast.h"
+#include "train/ranks/rank_exchange.h"
 
 namespace hewn::cli {
 namespace {
@@ -107,10 +108,10 @@ int train(const Settings& settings, const TrainSetup& setup, Trainer& trainer) {
   const RunDirectory& run = *setup.start.run;
   const TrainConfig& config = setup.config;
   remove_temporary_files(run.file("samples"));  // left by a killed process
-  const Validator validate = text_validator(*setup.data, config, trainer.ranks());
+  const Validator validate = text_validator(*setup.data, config, ranks_of(trainer));
   TrainingRun training{settings,     *setup.start.run, config,           trainer,
                        setup.loader, validate,         setup.start.state};
-  training.ranks = trainer.ranks();
+  training.ranks = ranks_of(trainer);
   if (const auto texts = setup.texts()) {
     training.sample = [&, texts] { return shown_text(trainer.model(), *texts, config.seed); };
     training.on_sample = [&, texts](int64_t step) {
@@ -143,8 +144,8 @@ void load_start(const TrainStart& start, Trainer& trainer) {
   if (start.resumed && start.has_weights())
     return load_checkpoint(start.checkpoint, trainer, start.moved_base);
   start.load_weights(trainer.model());
-  if (trainer.ranks() && start.has_weights())
-    broadcast_parameters(trainer.model().parameters(), *trainer.ranks());
+  if (ranks_of(trainer) && start.has_weights())
+    broadcast_parameters(trainer.model().parameters(), *ranks_of(trainer));
 }
 
 // Has NCCL add the gradients if the ranks use it, else MPI.

@@ -23,6 +23,7 @@
 #include "model/json.h"
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/checkpoint/layout.h"
+#include "train/ranks/rank_exchange.h"
 
 namespace hewn::cli {
 namespace {
@@ -38,7 +39,7 @@ bool redraws(const Settings& settings) {
 class TrainingProfile {
  public:
   TrainingProfile(const Trainer& trainer, DType dtype)
-      : ranks_(trainer.ranks()), steps_(roof(trainer, dtype), executor(trainer.model().device())) {}
+      : ranks_(ranks_of(trainer)), steps_(roof(trainer, dtype), executor(trainer.model().device())) {}
 
   void attach(LoopEvents& events) {
     events.profile = &steps_;
@@ -220,7 +221,7 @@ int follow_to_end(const TrainConfig& config, Trainer& trainer, const BatchSource
                   const Validator& validate, const RunState& state, bool profiles) {
   catch_signals();
   LoopEvents events;
-  events.should_stop = asked_to_stop(trainer.ranks());
+  events.should_stop = asked_to_stop(ranks_of(trainer));
   std::optional<TrainingProfile> profile;
   if (profiles) profile.emplace(trainer, config.dtype).attach(events);
   const Outcome outcome = run_training(nullptr, config, trainer, source, validate, state, events);

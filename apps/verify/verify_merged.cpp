@@ -13,7 +13,7 @@
 #include "core/io/path.h"
 #include "model/weights/export.h"
 #include "train/checkpoint/find_checkpoint.h"
-#include "train/trainer.h"
+#include "train/data/batch_tensors.h"
 
 namespace hewn::cli {
 namespace {

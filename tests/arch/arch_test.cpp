@@ -99,6 +99,16 @@ TEST_CASE("the rules detect violations", "[arch]") {
                              file("apps/train/x.h", {})})
               .empty() == (room == std::string("finetune")));
   CHECK(circles({core, model}).size() == 1);
+  const auto ranks = file("train/ranks/r.h", {"#include \"train/step/s.h\""}),
+             parts = file("train/loop.h", {}),
+             step = file("train/step/s.h", {"#include \"train/ranks/r.h\""});
+  CHECK(against_the_arrow({ranks, parts, step}) ==
+        Problems{"train/step/s.h:1: train/step must not know of train/ranks/r.h"});
+  CHECK(circles({ranks, parts, file("train/step/s.h", {"#include \"train/loop.h\""})}).empty());
+  CHECK(circles({ranks, file("train/loop.cpp", {"#include \"train/ranks/r.h\""}),
+                 file("train/step/s.h", {"#include \"train/loop.h\""})}) ==
+        Problems{
+            "rooms include each other in a circle: train/loop -> train/ranks -> train/step -> train/loop"});
   CHECK(circles({file("kernels/a/op.h", {"#include \"kernels/b/op.h\""}),
                  file("kernels/b/op.cpp", {"#include \"kernels/a/abi.h\""})})
             .size() == 1);

@@ -8,6 +8,7 @@
 #include "tests/support/close.h"
 #include "tests/support/env.h"
 #include "tests/support/fixture.h"
+#include "train/data/batch_tensors.h"
 #include "train/hewn.h"
 
 namespace hewn {

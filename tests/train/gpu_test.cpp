@@ -10,6 +10,7 @@
 #include "tests/support/close.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
+#include "train/data/batch_tensors.h"
 #include "train/inspect/divergence.h"
 #include "train/plan.h"
 #include "train/tasks/preference/loss.h"
@@ -362,7 +363,7 @@ TEST_CASE("gpu: preferences are learned as on the CPU, in graphs, with the plann
     const auto train = [&](Executor& device) {
       const auto model = make_model(config.model, device, dtype, 3);
       Trainer trainer(*model, config.optimizer, config.schedule, 5);
-      trainer.prefer(config.preference);
+      trainer.minimise(preference_loss(config.preference));
       test::Random random("preferences on a GPU");
       std::vector<double> losses;
       for (int step = 0; step < 5; ++step) {

@@ -12,6 +12,7 @@
 #include "model/generation/context.h"
 #include "model/gpt.h"
 #include "tests/train/tiny.h"
+#include "train/data/batch_tensors.h"
 #include "train/plan.h"
 #include "train/tasks/preference/loss.h"
 
@@ -90,6 +91,7 @@ MemStats measured(const TrainConfig& config, Executor& device, test::Random& ran
                   bool evaluates = true) {
   const auto model = make_model(config.model, config.training, device, config.dtype, config.seed);
   Trainer trainer(*model, config);
+  if (config.preference.on) trainer.minimise(preference_loss(config.preference));
   const auto draw = [&] { return random_batch(config, random); };
   for (int step = 0; step < steps; ++step) {
     if (evaluates && step % 2 == 0) {

@@ -10,6 +10,7 @@
 #include "tests/support/env.h"
 #include "tests/support/random.h"
 #include "train/hewn.h"
+#include "train/ranks/rank_exchange.h"
 
 namespace hewn::test {
 
@@ -61,7 +62,7 @@ inline std::string bytes_of(const Tensor& t) {
 /// The bytes of all parameters and all moments. With several ranks, all call it.
 inline std::string bytes_of(Trainer& trainer) {
   using Piece = Optimizer::Piece;
-  trainer.optimizer().gather_values();
+  trainer.exchange().gather_values();
   std::string bytes;
   for (const Parameter& p : trainer.model().parameters().all()) bytes += bytes_of(p.value);
   for (const auto& moment : trainer.optimizer().moments())
@@ -69,7 +70,7 @@ inline std::string bytes_of(Trainer& trainer) {
       const std::string here = piece.here.defined() ? bytes_of(piece.here) : "";
       bytes += piece.owner == Piece::every_rank
                    ? here
-                   : trainer.ranks()->gather(here).at(static_cast<size_t>(piece.owner));
+                   : ranks_of(trainer)->gather(here).at(static_cast<size_t>(piece.owner));
     }
   return bytes;
 }

@@ -7,8 +7,8 @@
 #include "core/tape.h"
 #include "model/generation/sampling.h"
 #include "model/weights/outgoing.h"
+#include "train/data/batch_tensors.h"
 #include "train/eval.h"
-#include "train/trainer.h"
 
 namespace hewn {
 namespace {

@@ -2,8 +2,8 @@
 
 #include "core/base/not_copied.h"
 #include "core/tape.h"
+#include "train/data/batch_tensors.h"
 #include "train/eval.h"
-#include "train/trainer.h"
 
 namespace hewn {
 namespace {

@@ -21,6 +21,7 @@
 #include "train/checkpoint/moments.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/ranks/broadcast.h"
+#include "train/ranks/rank_exchange.h"
 #include "train/tasks/task.h"
 
 namespace hewn {
@@ -122,9 +123,9 @@ std::string to_json(const RunState& s) {
 }
 
 std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
-  Ranks* const ranks = trainer.ranks();
+  Ranks* const ranks = ranks_of(trainer);
   if (!ranks) return write_checkpoint(run, state, trainer);
-  trainer.optimizer().gather_values();
+  trainer.exchange().gather_values();
   std::string path;
   if (ranks->rank() == 0)
     path = write_checkpoint(run, state, trainer);
@@ -247,7 +248,7 @@ static SafetensorsFile read_checkpoint(const std::string& path, Trainer& trainer
 }
 
 void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base) {
-  Ranks* const ranks = trainer.ranks();
+  Ranks* const ranks = ranks_of(trainer);
   std::optional<SafetensorsFile> moments;
   int64_t step = 0;
   if (!ranks || ranks->rank() == 0) {  // all that can fail, before anything is sent

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/io/file.h"
-#include "train/trainer.h"
+#include "train/step/trainer.h"
 
 namespace hewn {
 

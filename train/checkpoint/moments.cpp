@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "model/weights/weights.h"
 #include "train/ranks/broadcast.h"
+#include "train/ranks/rank_exchange.h"
 
 namespace hewn {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 /// Calls `use` on rank 0 with all pieces in the order of the file, as bytes. All ranks call it.
 void collect(const Trainer& trainer,
              const std::function<void(const std::string& name, std::span<const std::byte>)>& use) {
-  Ranks* const ranks = trainer.ranks();
+  Ranks* const ranks = ranks_of(trainer);
   const DType dtype = trainer.model().parameters().dtype();
   std::vector<std::byte> host;
   for (const Optimizer::Moment& moment : trainer.optimizer().moments())
@@ -86,7 +87,7 @@ void check_moments(const SafetensorsFile& file, const Optimizer& optimizer) {
 }
 
 void load_moments(const SafetensorsFile* file, const Trainer& trainer) {
-  Ranks* const ranks = trainer.ranks();
+  Ranks* const ranks = ranks_of(trainer);
   const DType dtype = trainer.model().parameters().dtype();
   for (const Optimizer::Moment& moment : trainer.optimizer().moments())
     for (const Optimizer::Piece& piece : moment.pieces) {

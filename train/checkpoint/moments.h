@@ -5,7 +5,7 @@
 #include <string>
 
 #include "model/weights/safetensors/safetensors.h"
-#include "train/trainer.h"
+#include "train/step/trainer.h"
 
 namespace hewn {
 

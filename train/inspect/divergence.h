@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "train/trainer.h"
+#include "train/step/trainer.h"
 
 namespace hewn {
 

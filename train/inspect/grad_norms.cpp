@@ -30,14 +30,14 @@ std::vector<PartNorm> grad_norms(Trainer& trainer, std::span<const Batch> micro_
 std::vector<PartNorm> update_ratios(Trainer& trainer, std::span<const Batch> micro_batches) {
   std::vector<std::pair<Tensor, Tensor>> kept;  // a tensor and a copy of it
   std::vector<const Parameter*> trained;
-  trainer.optimizer().gather_values();
+  trainer.exchange().gather_values();
   for (const Parameter& p : trainer.model().parameters().all())
     if (p.trains) trained.push_back(&p), kept.emplace_back(p.value.detached(), p.value.detached().clone());
   for (const Tensor& moments : trainer.optimizer().moments_here())
     kept.emplace_back(moments, moments.clone());
   const int64_t steps = trainer.steps_done();
   trainer.step(micro_batches);
-  trainer.optimizer().gather_values();
+  trainer.exchange().gather_values();
 
   std::vector<PartNorm> ratios;
   std::vector<double> squares;  // of the weights of each part

@@ -1,7 +1,6 @@
 #include "train/ranks/gradient_exchange.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "core/error.h"
 
@@ -19,22 +18,22 @@ std::vector<Range> buckets_of_members(const Parameters& parameters, const Slices
 /// The members of the slab, from the last one declared to the first.
 std::vector<size_t> last_to_first(const Parameters& parameters) {
   const std::vector<Parameter*>& members = parameters.slab().members;
-  std::unordered_map<const Parameter*, size_t> member_of;
-  for (size_t i = 0; i < members.size(); ++i) member_of[members[i]] = i;
   std::vector<size_t> order;
   for (auto p = parameters.all().crbegin(); p != parameters.all().crend(); ++p)
-    if (const auto found = member_of.find(&*p); found != member_of.end()) order.push_back(found->second);
+    if (const auto member = std::ranges::find(members, &*p); member != members.end())
+      order.push_back(static_cast<size_t>(member - members.begin()));
   return order;
 }
 
 }  // namespace
 
-GradientExchange::GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks)
+GradientExchange::GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks,
+                                   const Slices& slices)
     : parameters_(parameters),
       groups_(groups),
       ranks_(ranks),
       grads_(elements_of(*parameters.slab().grads, parameters.dtype())),
-      slices_(ranks.slices(grads_.numel(), grads_.dtype())),
+      slices_(slices),
       buckets_of_(buckets_of_members(parameters, slices_)) {
   if (ranks.reduces_by_library()) {
     require(grads_.dtype() == DType::f32, "reduce = library adds f32 numbers, but the gradients are ",

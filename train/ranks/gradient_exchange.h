@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/base/not_copied.h"
-#include "train/ranks/gradient_groups.h"
 #include "train/ranks/ranks.h"
+#include "train/step/gradient_groups.h"
 
 namespace hewn {
 
@@ -28,10 +28,10 @@ class GradientExchange : NotCopied {
   /// backward pass goes on.
   static constexpr int64_t most_under_way = 4;
 
-  /// Exchanges the gradients that `groups` adds. Allocates room for what other ranks send: (R - 1) / R of
+  /// Exchanges the gradients that `groups` adds, as `slices` divide them. Allocates room for what other ranks send: (R - 1) / R of
   /// `most_under_way` buckets; nothing if the library behind the ranks adds them, all at once in `finish`. The arguments
-  /// must outlive the object.
-  GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks);
+  /// but `slices` must outlive the object.
+  GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks, const Slices& slices);
   ~GradientExchange();
 
   /// Has buckets leave during the next backward pass, which must be the last one of the last group and run on this

@@ -13,6 +13,7 @@
 #include "train/ranks/slices.h"
 #include "train/ranks/tensors/transport.h"
 #include "train/ranks/transfers.h"
+#include "train/step/step_exchange.h"
 
 namespace hewn {
 
@@ -50,7 +51,7 @@ struct Traffic {
 };
 
 /// R processes. Each of its functions that sends something must be called by all of them, in the same order.
-class Ranks {
+class Ranks final : public StepPartners {
  public:
   /// Gradients are exchanged in buckets of at most `bucket_bytes`; a message of bytes or elements has no more, but at
   /// least a block of the norm. Throws usage if R is not a power of two: sums are binary trees over the ranks.
@@ -76,10 +77,14 @@ class Ranks {
   int size() const { return messages_.size(); }
   /// Whether there is only one.
   bool alone() const { return size() == 1; }
-  /// The division of a slab of n elements.
-  Slices slices(int64_t n, DType dtype) const {
-    return Slices(n, bucket_bytes_ / static_cast<int64_t>(size_of(dtype)), size());
+  /// The division of a slab of elements of this type.
+  Slices slices(const SlabBlocks& blocks, DType dtype) const {
+    return Slices(blocks, bucket_bytes_ / static_cast<int64_t>(size_of(dtype)), size());
   }
+
+  int64_t groups_of_each(int64_t groups) const override;
+  /// The exchange of these ranks (`RankExchange`).
+  std::unique_ptr<StepExchange> exchange(const ExchangeParts& parts) override;
 
   /// What each rank contributes, by rank.
   std::vector<std::string> gather(const std::string& mine);

@@ -9,12 +9,10 @@ namespace {
 
 /// The elements of the slab's members that are sent as copies, or of the others, with the gaps behind them.
 std::vector<Range> elements_sent(const Parameters& parameters, bool as_copies) {
-  const ParameterSlab& slab = parameters.slab();
   std::vector<Range> ranges;
-  for (size_t i = 0; i < slab.members.size(); ++i) {
-    if (ValueExchange::sends_copy(*slab.members[i]) != as_copies) continue;
-    const auto place = [&](size_t member) { return elements_of_member(parameters, member).begin; };
-    const Range member{place(i), i + 1 < slab.members.size() ? place(i + 1) : slab.n};
+  for (size_t i = 0; i < parameters.slab().members.size(); ++i) {
+    if (ValueExchange::sends_copy(*parameters.slab().members[i]) != as_copies) continue;
+    const Range member = elements_to_next_member(parameters, i);
     if (!ranges.empty() && ranges.back().end == member.begin)
       ranges.back().end = member.end;
     else
@@ -25,10 +23,8 @@ std::vector<Range> elements_sent(const Parameters& parameters, bool as_copies) {
 
 }  // namespace
 
-ValueExchange::ValueExchange(const Parameters& parameters, Ranks& ranks)
-    : ranks_(ranks),
-      slices_(ranks.slices(parameters.slab().n, parameters.dtype())),
-      by_value_(elements_sent(parameters, false)) {
+ValueExchange::ValueExchange(const Parameters& parameters, Ranks& ranks, const Slices& slices)
+    : ranks_(ranks), slices_(slices), by_value_(elements_sent(parameters, false)) {
   const ParameterSlab& slab = parameters.slab();
   const Tensor values = elements_of(*slab.values, parameters.dtype());
   for (const Range& elements : by_value_) sent_.push_back({.numbers = values, .elements = elements});

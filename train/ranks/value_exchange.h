@@ -17,8 +17,8 @@ namespace hewn {
 /// they are sent in the order of the forward pass.
 class ValueExchange final : public Arrival, NotCopied {
  public:
-  /// The arguments must outlive the object.
-  ValueExchange(const Parameters& parameters, Ranks& ranks);
+  /// Each rank updates its slices. The ranks must outlive the object.
+  ValueExchange(const Parameters& parameters, Ranks& ranks, const Slices& slices);
   ~ValueExchange() override;
 
   /// Whether ranks send the bf16 copy of this parameter, not its value.

@@ -1,9 +1,9 @@
 // hewn bench train: times the training steps of a model on random tokens.
 
+#include "apps/bench/commands/model_times.h"
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/bench/commands/model_times.h"
 #include "apps/ranks/bench_ranks.h"
 #include "apps/run/ranks/gpus.h"
 #include "apps/run/ranks/session.h"
@@ -11,7 +11,7 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/json.h"
-#include "train/trainer.h"
+#include "train/step/trainer.h"
 
 namespace hewn::cli {
 namespace {

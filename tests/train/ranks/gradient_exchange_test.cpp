@@ -98,7 +98,8 @@ TEST_CASE("buckets leave in one order, each as soon as all of its gradients are 
     const auto device = make_cpu(1);
     Four four(*device);
     GradientGroups groups(four.parameters, 2);
-    GradientExchange exchange(four.parameters, groups, ranks);
+    GradientExchange exchange(four.parameters, groups, ranks,
+                              ranks.slices(four.parameters.slab().n, DType::f32));
     // A bucket that has left has the subtrees to the left of it, which are 1 here.
     const auto left = [&](size_t i) {
       Tensor last = four.matrices[i]->value.variable()->grad;
@@ -142,7 +143,8 @@ TEST_CASE("a parameter of several recomputed blocks is refused", "[ranks]") {
     const auto device = make_cpu(1);
     Four four(*device);
     GradientGroups groups(four.parameters, 1);
-    GradientExchange exchange(four.parameters, groups, ranks);
+    GradientExchange exchange(four.parameters, groups, ranks,
+                              ranks.slices(four.parameters.slab().n, DType::f32));
     Tape tape;
     Tensor x = four.matrices[0]->value;
     for (int block = 0; block < 2; ++block)

@@ -3,6 +3,7 @@
 #include "tests/support/gpu.h"
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"
+#include "train/data/batch_tensors.h"
 #include "train/plan.h"
 
 namespace hewn::test {

@@ -37,16 +37,39 @@ TEST_CASE("slices: every block has one owner, in order, and all own as much of a
         end = elements.end, block = blocks.end;
       }
     CHECK(end == n);
-    for (int rank = 0; rank < ranks; ++rank) {
-      int64_t before = 0;
-      for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket) {
-        CHECK(slices.elements_before(bucket, rank) == before);
-        before += slices.elements(bucket, rank).size();
-      }
-      CHECK(slices.elements_of(rank) == before);
-    }
   }
-  CHECK(Slices(0, 5, 4).elements_of(3) == 0);
+  CHECK(Slices(0, 5, 4).buckets() == 0);
+}
+
+TEST_CASE("slices: a range that must not be divided has one owner", "[ranks]") {
+  Random random("whole ranges");
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    const int ranks = 1 << random.integer(0, 4);
+    std::vector<Range> whole;
+    int64_t n = random.integer(0, 3 * norm_block);
+    for (int64_t i = random.integer(1, 20); i > 0; --i) {
+      whole.push_back({n, n + random.integer(1, 5 * norm_block)});
+      n = whole.back().end + (random.integer(0, 1) == 0 ? 0 : random.integer(1, 3 * norm_block));
+    }
+    const SlabBlocks blocks(n, whole);
+    const Slices slices(blocks, random.integer(0, 20 * norm_block), ranks);
+    std::vector<int64_t> begins;
+    for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket) {
+      CHECK(slices.elements(bucket).size() > 0);
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Range elements = slices.elements(bucket, rank);
+        CHECK(elements.begin == (begins.empty() && rank == 0 ? 0 : begins.back()));
+        CHECK(elements.begin == blocks.begin(slices.blocks(bucket, rank).begin));
+        CHECK(elements.end == blocks.begin(slices.blocks(bucket, rank).end));
+        begins.push_back(elements.end);
+        for (const int64_t element : {elements.begin, elements.end - 1})
+          if (elements.size() > 0) CHECK(slices.buckets_of({element, element + 1}).begin == bucket);
+      }
+    }
+    CHECK(begins.back() == n);
+    for (const Range& range : whole)
+      for (const int64_t cut : begins) CHECK((cut <= range.begin || cut >= range.end));
+  }
 }
 
 TEST_CASE("ranks: texts and numbers of every length are gathered by rank", "[ranks]") {

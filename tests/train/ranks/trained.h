@@ -9,6 +9,7 @@
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"
 #include "train/inspect/grad_norms.h"
+#include "train/tasks/preference/loss.h"
 
 namespace hewn::test {
 
@@ -53,6 +54,7 @@ inline TrainedByRanks train_on(Executor& device, const RanksVariant& variant, in
   const ScheduleConfig steady{.kind = ScheduleKind::constant, .learning_rate = 1e-2, .warmup_iters = 0};
   Trainer trainer(*model, variant.optimizer, steady, 5, groups, ranks);
   trainer.recompute(variant.recompute);
+  if (variant.pairs) trainer.minimise(preference_loss(PreferenceConfig{}));
   const int64_t size = ranks ? ranks->size() : 1, rank = ranks ? ranks->rank() : 0,
                 mine = variant.micro_steps / size;
   TrainedByRanks trained;

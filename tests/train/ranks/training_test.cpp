@@ -5,6 +5,7 @@
 
 #include "tests/support/errors.h"
 #include "tests/train/ranks/trained.h"
+#include "train/inspect/bad_numbers.h"
 
 namespace hewn::test {
 namespace {
@@ -105,7 +106,7 @@ TEST_CASE("a bad number on one rank stops all of them before the update and is n
     const StepResult result = trainer.step(batches);
     require(!result.finite, "rank ", ranks.rank(), " found the step finite");
     require(bytes_of(trainer) == before, "rank ", ranks.rank(), " changed something");
-    const std::string bad = trainer.first_bad_node(batches);
+    const std::string bad = first_bad_node(trainer, batches);
     require(bad.find("rank 2, micro-step 2: ") == 0, "found: ", bad);
   });
 }

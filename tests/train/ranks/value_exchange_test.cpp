@@ -1,6 +1,7 @@
 // What ranks send each other of the values that they have updated.
 
 #include "train/ranks/value_exchange.h"
+#include "train/data/batch_tensors.h"
 
 #include <limits>
 #include <numeric>
@@ -8,6 +9,7 @@
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/inspect/bad_numbers.h"
 
 namespace hewn::test {
 namespace {
@@ -160,7 +162,8 @@ TEST_CASE("ranks: a matrix that is sent as bf16 copy takes half the bytes", "[ra
         const auto device = make_cpu(1);
         const auto model =
             make_model(variant.config.model, variant.config.training, *device, variant.config.dtype, 3);
-        ValueExchange values(model->parameters(), ranks);
+        const Slices slices = ranks.slices(model->parameters().slab().n, DType::f32);
+        ValueExchange values(model->parameters(), ranks, slices);
         const auto sent_by = [&](const std::function<void()>& work) {
           const int64_t before = ranks.traffic().bytes_sent;
           work();
@@ -197,7 +200,7 @@ TEST_CASE("ranks: values arrive while other work goes on, and who uses a paramet
     std::fill_n(all.ptr<float>(), all.numel(), static_cast<float>(ranks.rank()));
     const Slices slices = ranks.slices(all.numel(), DType::f32);
     {
-      ValueExchange values(parameters, ranks);
+      ValueExchange values(parameters, ranks, slices);
       values.gather();
       require(number_under_way() == std::ssize(parameters.all()), "a parameter is not under way");
       Parameter& matrix = *parameters.find("transformer.h.0.mlp.c_fc.weight");
@@ -228,7 +231,7 @@ TEST_CASE("ranks: a value that is not finite is found by all of them, though it 
     if (ranks.rank() == 3)
       model->parameters().find("lm_head.weight")->value.ptr<float>()[5] =
           std::numeric_limits<float>::infinity();
-    const std::string bad = trainer.bad_parameter();
+    const std::string bad = bad_parameter(trainer);
     require(bad == "lm_head.weight: 1 of 1408 values are not finite", "rank ", ranks.rank(), " finds '", bad,
             "'");
   });

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/optimizer.h"
+#include "train/step/optimizer.h"
 
 namespace hewn {
 

@@ -32,4 +32,11 @@ Tensor preference_loss(const Tensor& log_probabilities, const Tensor& reference,
   return add(loss, scale(mean(margin), config.label_smoothing));
 }
 
+LossOf preference_loss(const PreferenceConfig& config) {
+  return [config](Model& model, const BatchOnDevice& batch, const ForwardOptions& options) {
+    return preference_loss(row_log_probabilities(model, batch.tokens, batch.targets, options),
+                           batch.reference, config);
+  };
+}
+
 }  // namespace hewn

@@ -5,6 +5,7 @@
 
 #include "model/model.h"
 #include "train/config.h"
+#include "train/step/batch_on_device.h"
 
 namespace hewn {
 
@@ -18,5 +19,7 @@ Tensor row_log_probabilities(Model& model, const Tensor& tokens, const Tensor& t
 /// at 2i, of the rejected one at 2i + 1. No gradient flows to the reference.
 Tensor preference_loss(const Tensor& log_probabilities, const Tensor& reference,
                        const PreferenceConfig& config);
+/// The same as the loss of a `Trainer`, for batches whose rows are pairs.
+LossOf preference_loss(const PreferenceConfig& config);
 
 }  // namespace hewn

@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/tape.h"
+#include "train/data/batch_tensors.h"
 #include "train/tasks/preference/loss.h"
-#include "train/trainer.h"
 
 namespace hewn {
 namespace {

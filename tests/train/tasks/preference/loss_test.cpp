@@ -1,6 +1,7 @@
 // The loss of pairs of answers: its value and gradient through a whole model, and how steps weigh pairs.
 
 #include "train/tasks/preference/loss.h"
+#include "train/data/batch_tensors.h"
 
 #include <cmath>
 
@@ -192,7 +193,7 @@ TEST_CASE("preference loss: pairs of mixed lengths are the pairs one by one, in 
     }
     const auto model = make_model(config, cpu(), DType::f64, 7);
     Trainer trainer(*model, sgd, constant, 1);
-    trainer.prefer({.on = true, .beta = 0.7, .label_smoothing = 0.1});
+    trainer.minimise(preference_loss(PreferenceConfig{.beta = 0.7, .label_smoothing = 0.1}));
     std::vector<double> results;
     for (int step = 0; step < 3; ++step) {
       const StepResult result = trainer.step(batches);
@@ -221,7 +222,7 @@ TEST_CASE("preference loss: the same bits for any number of threads, and with re
     const auto device = make_cpu(threads);
     const auto model = make_model(config, *device, dtype, 7);
     Trainer trainer(*model, {}, constant, 1);
-    trainer.prefer({.on = true});
+    trainer.minimise(preference_loss(PreferenceConfig{}));
     trainer.recompute(recompute);
     for (int step = 0; step < 3; ++step) trainer.step(batch);
     return test::bytes_of(trainer);

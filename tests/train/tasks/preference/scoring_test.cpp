@@ -1,6 +1,7 @@
 // What a model says about pairs, and the file that keeps what the reference model said.
 
 #include "train/tasks/preference/scoring.h"
+#include "train/data/batch_tensors.h"
 
 #include <cmath>
 #include <limits>

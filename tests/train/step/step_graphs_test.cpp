@@ -1,6 +1,6 @@
 // Which graphs of micro-steps are kept.
 
-#include "train/step_graphs.h"
+#include "train/step/step_graphs.h"
 
 #include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"

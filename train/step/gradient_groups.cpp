@@ -1,4 +1,4 @@
-#include "train/ranks/gradient_groups.h"
+#include "train/step/gradient_groups.h"
 
 #include <bit>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/parameters.h"
-#include "train/ranks/slices.h"
+#include "train/step/slab_blocks.h"
 
 namespace hewn {
 

@@ -1,4 +1,4 @@
-#include "train/step_results.h"
+#include "train/step/step_results.h"
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
 #pragma once
-// The micro-steps of training as CUDA graphs.
+// A training step as CUDA graphs: one for each micro-step, and one for the update.
 
 #include <functional>
 #include <list>
@@ -23,20 +23,22 @@ struct MicroStep {
   bool operator==(const MicroStep&) const = default;
 };
 
-/// Replays micro-steps on a GPU. Everything that changes between steps must be in device memory.
+/// Replays micro-steps and updates on a GPU. Everything that changes between steps must be in device memory.
 class StepGraphs {
  public:
   /// The number of kinds of micro-steps whose graphs are kept. Batches of rows of different lengths have many
   /// shapes; the kind used least recently is dropped first.
   static constexpr size_t most = 32;
 
-  explicit StepGraphs(Executor& device);
+  explicit StepGraphs(Executor& device) : device_(device), update_(device) {}
 
   /// Turns capturing on or off.
   void use(bool on) { on_ = on; }
   /// Launches, captures or replays `work` as `CapturedWork` does, separately for each kind of micro-step. Returns
   /// true if `work` was not called.
   bool run(const MicroStep& step, const std::function<void()>& work);
+  /// The same for the update of all parameters.
+  bool run_update(const std::function<void()>& work);
   /// The number of replayed micro-steps.
   int64_t replays() const { return replays_; }
 
@@ -46,10 +48,12 @@ class StepGraphs {
     MicroStep step;
     CapturedWork work;
   };
+  bool may_capture() const { return on_ && CapturedWork::possible(device_); }
   CapturedWork& work_of(const MicroStep& step);
 
   Executor& device_;
   std::list<Kind> kinds_;  // the one used last first
+  CapturedWork update_;
   int64_t replays_ = 0;
   bool on_ = true;
 };

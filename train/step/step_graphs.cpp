@@ -1,13 +1,11 @@
-#include "train/step_graphs.h"
+#include "train/step/step_graphs.h"
 
 #include <algorithm>
 
 namespace hewn {
 
-StepGraphs::StepGraphs(Executor& device) : device_(device) {}
-
 bool StepGraphs::run(const MicroStep& step, const std::function<void()>& work) {
-  if (!on_ || !CapturedWork::possible(device_)) {
+  if (!may_capture()) {
     work();
     return false;
   }
@@ -16,6 +14,12 @@ bool StepGraphs::run(const MicroStep& step, const std::function<void()>& work) {
   const bool replayed = captured.run(work);
   replays_ += captured.replays() - before;
   return replayed;
+}
+
+bool StepGraphs::run_update(const std::function<void()>& work) {
+  if (may_capture()) return update_.run(work);
+  work();
+  return false;
 }
 
 CapturedWork& StepGraphs::work_of(const MicroStep& step) {

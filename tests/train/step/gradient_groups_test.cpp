@@ -1,6 +1,6 @@
 // Sums of gradients in a tree, whose order does not depend on how it is divided.
 
-#include "train/ranks/gradient_groups.h"
+#include "train/step/gradient_groups.h"
 
 #include <cmath>
 

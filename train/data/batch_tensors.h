@@ -1,0 +1,16 @@
+#pragma once
+// Batches on their way to a model.
+
+#include <vector>
+
+#include "model/model.h"
+#include "train/data/batches.h"
+
+namespace hewn {
+
+/// On a GPU, where operations do not check ids: throws input for a token or target outside of the vocabulary.
+void check_batch(const Model& model, const Batch& batch);
+/// Tokens or targets of a batch on a device: i32 [rows, block_size].
+Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values);
+
+}  // namespace hewn

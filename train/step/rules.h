@@ -1,0 +1,46 @@
+#pragma once
+// The rules by which an optimizer updates parameters, and which parameters each of them updates.
+
+#include <vector>
+
+#include "kernels/contract/launch.h"
+#include "train/config.h"
+#include "train/step/slab_blocks.h"
+
+namespace hewn {
+
+/// What one call of a rule updates: consecutive elements of a slab, [n], or one parameter, in its shape.
+struct Updated {
+  Tensor w;                     ///< the parameters
+  Tensor g;                     ///< their gradients, before clipping
+  std::vector<Tensor> moments;  ///< in the order of the rule; zero before the first step
+  int64_t n_decayed;            ///< the first ones have weight decay
+  Tensor w_bf16;  ///< [n_decayed], receives the new parameters as bf16; undefined: there are no such copies
+  const StepState* state;  ///< learning rate, step, clip factor; nothing may change if it is not finite
+};
+
+/// How parameters are updated: a row of the table in rules.cpp.
+struct Rule {
+  OptimizerKind of;  ///< that has this rule, and perhaps others before and after it
+  const char*
+      moments;  ///< a letter for each number that it keeps of an element: "m" is saved as "m.PARAMETER"
+  void (*update)(const OptimizerConfig& config, const Updated& updated);
+  /// Which parameters it updates, of those that the rules before it have left; null: all.
+  bool (*takes)(const Parameter& parameter) = nullptr;
+  bool whole = false;  ///< whether each call updates one parameter, all of it, on one process
+};
+
+/// Consecutive parameters that are updated by the same rule, or one that its rule needs whole.
+struct ParameterGroup {
+  const Rule* rule;
+  Range members;   ///< of the slab
+  Range elements;  ///< of the slab, with the gap behind them
+};
+
+/// The groups of all parameters, in the order of the slab.
+std::vector<ParameterGroup> parameter_groups(const Parameters& parameters, const OptimizerConfig& config);
+
+/// The blocks of the gradients' norm, which do not divide a parameter that a rule needs whole.
+SlabBlocks blocks_of(const Parameters& parameters, const OptimizerConfig& config);
+
+}  // namespace hewn
