@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "kernels/attention/abi.h"
-#include "kernels/dropout/kernels.h"
+#include "kernels/dropout/abi.h"
 
 namespace hewn {
 
@@ -63,5 +63,10 @@ inline double dropout_factor(const AttentionSizes& a, int64_t bh, int64_t i, int
   if (a.dropout <= 0) return 1;
   return dropout_keeps(mask_of(a), (bh * a.Tq + i) * a.Tk + j) ? 1 / (1 - a.dropout) : 0;
 }
+
+/// Parts of the reference: y and lse, or dq, of one row of [B, H, Tq]; dk and dv of one row of [B, Hkv, Tk].
+void attention_reference_query(const Launch&, const AttentionForward& a, int64_t row);
+void attention_reference_query(const Launch&, const AttentionBackward& a, int64_t row);
+void attention_reference_key(const Launch&, const AttentionBackward& a, int64_t row);
 
 }  // namespace hewn

@@ -1,4 +1,4 @@
-#include "kernels/attention/kernels.h"
+#include "kernels/attention/abi.h"
 
 #include <algorithm>
 #include <cmath>
@@ -96,7 +96,8 @@ void key_gradients(const Launch& launch, const AttentionBackward& a, int64_t kv,
 
 }  // namespace
 
-void attention_reference(const Launch& launch, const AttentionForward& a) {
+template <>
+void kernel<"reference">(const Launch& launch, const AttentionForward& a) {
   for (int64_t row = 0; row < a.B * a.H * a.Tq; ++row) attention_reference_query(launch, a, row);
 }
 
@@ -107,7 +108,8 @@ void attention_reference_query(const Launch& launch, const AttentionForward& a, 
                            : attend<float, float>(launch, a, bh, i);
 }
 
-void attention_reference(const Launch& launch, const AttentionBackward& a) {
+template <>
+void kernel<"reference">(const Launch& launch, const AttentionBackward& a) {
   for (int64_t row = 0; row < a.B * a.H * a.Tq; ++row) attention_reference_query(launch, a, row);
   for (int64_t row = 0; row < a.B * a.Hkv * a.Tk; ++row) attention_reference_key(launch, a, row);
 }
@@ -124,14 +126,6 @@ void attention_reference_key(const Launch& launch, const AttentionBackward& a, i
   a.dtype == DType::f64    ? key_gradients<double, double>(launch, a, kv, j)
   : a.dtype == DType::bf16 ? key_gradients<BFloat16, float>(launch, a, kv, j)
                            : key_gradients<float, float>(launch, a, kv, j);
-}
-
-size_t attention_reference_scratch(const AttentionForward& a, int) {
-  return static_cast<size_t>(a.Tk + a.D) * sizeof(double);
-}
-
-size_t attention_reference_scratch(const AttentionBackward& a, int) {
-  return static_cast<size_t>(2 * a.D) * sizeof(double);
 }
 
 }  // namespace hewn

@@ -1,47 +1,27 @@
 #include "kernels/contract/contract.h"
+#include "kernels/elementwise/abi.h"
 #include "kernels/elementwise/cost.h"
-#include "kernels/elementwise/kernels.h"
 
 namespace hewn {
 namespace {
 
 constexpr Rung<UnaryForward> unary_forward_rungs[] = {
-    {.name = "reference",
-     .idea = "one element at a time, with the C library's functions in double",
-     .run = scalar<UnaryForward>(unary_reference)},
-    {.name = "vector",
-     .idea = "a vector at a time with our own functions; blocks over threads",
-     .run = per_isa<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "sixteen bytes per thread, so that a warp moves whole cache lines",
-     .run = per_gpu<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_gpu<I>; })},
+    {scalar<"reference">, "one element at a time, with the C library's functions in double"},
+    {per_isa<"vector">, "a vector at a time with our own functions; blocks over threads", f32_only},
+    {per_gpu<"cuda">, "sixteen bytes per thread, so that a warp moves whole cache lines"},
 };
 
 constexpr Rung<UnaryBackward> unary_backward_rungs[] = {
-    {.name = "reference",
-     .idea = "one element at a time, in double",
-     .run = scalar<UnaryBackward>(unary_reference)},
-    {.name = "vector",
-     .idea = "the derivative from the kept value, a vector at a time",
-     .run = per_isa<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "sixteen bytes per thread, the derivative from the kept value",
-     .run = per_gpu<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_gpu<I>; })},
+    {scalar<"reference">, "one element at a time, in double"},
+    {per_isa<"vector">, "the derivative from the kept value, a vector at a time", f32_only},
+    {per_gpu<"cuda">, "sixteen bytes per thread, the derivative from the kept value"},
 };
 
 constexpr Rung<Binary> binary_rungs[] = {
-    {.name = "reference",
-     .idea = "nested loops over the dimensions, one element at a time, in double",
-     .run = scalar<Binary>(binary_reference)},
-    {.name = "vector",
-     .idea = "rows of the last dimension a vector at a time; groups of rows over threads",
-     .run = per_isa<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "sixteen bytes per thread; broadcast operands by strides, one element per thread",
-     .run = per_gpu<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_gpu<I>; })},
+    {scalar<"reference">, "nested loops over the dimensions, one element at a time, in double"},
+    {per_isa<"vector">, "rows of the last dimension a vector at a time; groups of rows over threads",
+     f32_only},
+    {per_gpu<"cuda">, "sixteen bytes per thread; broadcast operands by strides, one element per thread"},
 };
 
 constexpr Ladder<UnaryForward> unary_forward_ladder{"unary.forward", unary_forward_rungs, cost_of, needs_of};

@@ -1,9 +1,11 @@
 #include "kernels/contract/contract.h"
+#include "kernels/embedding/abi.h"
 #include "kernels/embedding/cost.h"
-#include "kernels/embedding/kernels.h"
 
 namespace hewn {
 namespace {
+
+size_t one_row(const EmbeddingBackward& a, int) { return static_cast<size_t>(a.width) * sizeof(double); }
 
 size_t gpu_scratch_bytes(const EmbeddingBackward& a, int) { return EmbeddingScratch(a).end; }
 
@@ -19,33 +21,16 @@ const char* no_bf16_table(const EmbeddingForward& a) {
 }
 
 constexpr Rung<EmbeddingForward> forward_rungs[] = {
-    {.name = "reference",
-     .idea = "one element at a time",
-     .run = scalar<EmbeddingForward>(embedding_reference)},
-    {.name = "vector",
-     .idea = "rows a vector at a time, divided among threads",
-     .run = per_isa<EmbeddingForward>([]<Isa I>() { return embedding_simd<I>; }),
-     .why_not = all_f32_only},
-    {.name = "cuda",
-     .idea = "one block per row, sixteen bytes per thread",
-     .run = per_gpu<EmbeddingForward>([]<Isa I>() -> KernelFn<EmbeddingForward> { return embedding_gpu<I>; }),
-     .why_not = no_bf16_table},
+    {scalar<"reference">, "one element at a time"},
+    {per_isa<"vector">, "rows a vector at a time, divided among threads", all_f32_only},
+    {per_gpu<"cuda">, "one block per row, sixteen bytes per thread", no_bf16_table},
 };
 
 constexpr Rung<EmbeddingBackward> backward_rungs[] = {
-    {.name = "reference",
-     .idea = "for each row of the table, all positions with its id",
-     .run = scalar<EmbeddingBackward>(embedding_reference),
-     .scratch_bytes = embedding_reference_scratch},
-    {.name = "strips",
-     .idea = "threads own strips of columns and process positions in order: no atomics, no collisions",
-     .run = per_isa<EmbeddingBackward>([]<Isa I>() { return embedding_backward_simd<I>; }),
-     .why_not = all_f32_only},
-    {.name = "cuda",
-     .idea = "positions sorted by id, their rows summed in order: no atomics",
-     .run =
-         per_gpu<EmbeddingBackward>([]<Isa I>() -> KernelFn<EmbeddingBackward> { return embedding_gpu<I>; }),
-     .scratch_bytes = gpu_scratch_bytes},
+    {scalar<"reference">, "for each row of the table, all positions with its id", one_row},
+    {per_isa<"strips">,
+     "threads own strips of columns and process positions in order: no atomics, no collisions", all_f32_only},
+    {per_gpu<"cuda">, "positions sorted by id, their rows summed in order: no atomics", gpu_scratch_bytes},
 };
 
 constexpr Ladder<EmbeddingForward> forward_ladder{"embedding.forward", forward_rungs, cost_of};

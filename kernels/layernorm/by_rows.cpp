@@ -1,15 +1,12 @@
-#include "kernels/layernorm/kernels.h"
+#include "kernels/layernorm/abi.h"
 
 namespace hewn {
 
 // The reference walks down every column for dweight and dbias and touches a cache line per element. Here the
 // sums of all columns are accumulated side by side, and rows are read in memory order: twice for dx, and the
 // first of these passes also serves the columns.
-size_t layernorm_by_rows_scratch(const LayernormBackward& a, int) {
-  return 2 * static_cast<size_t>(a.cols) * sizeof(double);
-}
-
-void layernorm_by_rows(const Launch& launch, const LayernormBackward& a) {
+template <>
+void kernel<"by_rows">(const Launch& launch, const LayernormBackward& a) {
   const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
   const auto* dy = static_cast<const float*>(a.dy);
   auto *dx = static_cast<float*>(a.dx), *dweight = static_cast<float*>(a.dweight);

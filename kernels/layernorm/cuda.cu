@@ -1,4 +1,4 @@
-#include "kernels/layernorm/kernels.h"
+#include "kernels/layernorm/abi.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 #include "kernels/layernorm/norm_types.h"
@@ -109,20 +109,20 @@ __global__ void __launch_bounds__(S::block, resident_rows<S, 1>)
 }  // namespace
 
 template <>
-void layernorm_thread_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
+void kernel<"cuda.threads", Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
   launch(on, "layernorm_thread", {blocks_for(a.rows, 128), 128},
          a.dtype == DType::f64 ? layernorm_thread<double> : layernorm_thread<float>, a);
 }
 
 template <>
-void layernorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
+void kernel<"cuda.blocks", Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
   with_norm_types<bf16>(a, [&]<class X, class Y, class T>() {
     launch(on, "layernorm_block", Block::grid(a.rows), layernorm_block<X, Y, T>, a);
   });
 }
 
 template <>
-void layernorm_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
   with_float_norm_types<bf16>(a, [&]<class X, class Y>() {
     with_row_shape<16 / sizeof(X)>(a.cols, [&]<class S>() {
       launch(on, "layernorm_rows", S::grid(a.rows), layernorm_rows<S, X, Y>, a,

@@ -1,6 +1,6 @@
 #include "kernels/gpu/tiles/column_sums.cuh"
 #include "kernels/gpu/tiles/rows.cuh"
-#include "kernels/layernorm/kernels.h"
+#include "kernels/layernorm/abi.h"
 #include "kernels/layernorm/norm_types.h"
 
 namespace hewn {
@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
 }  // namespace
 
 template <>
-void layernorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormBackward& a) {
+void kernel<"cuda.blocks", Isa::HEWN_ISA>(const Launch& on, const LayernormBackward& a) {
   with_norm_types<bf16>(a, [&]<class X, class Y, class T>() {
     if (a.dx)
       launch(on, "layernorm_backward_block", Block::grid(a.rows), layernorm_backward_block<X, Y, T>, a);
@@ -129,7 +129,7 @@ void layernorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormBackwar
 }
 
 template <>
-void layernorm_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const LayernormBackward& a) {
   auto* partial = static_cast<float*>(on.scratch);
   const int64_t blocks = column_sum_blocks(a.rows);
   with_float_norm_types<bf16>(a, [&]<class X, class Y>() {

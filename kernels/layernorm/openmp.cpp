@@ -1,4 +1,4 @@
-#include "kernels/layernorm/kernels.h"
+#include "kernels/layernorm/lessons.h"
 
 namespace hewn {
 
@@ -8,7 +8,8 @@ namespace hewn {
 // has the same bits for any number of threads.
 // This is where the pragmas end. The sums are in double, and a vector of any x86-64 holds two of them. The
 // next rung sums in float, corrects the mean in its second pass, and uses the widest vectors.
-void layernorm_openmp(const Launch& launch, const LayernormForward& a) {
+template <>
+void kernel<"openmp">(const Launch& launch, const LayernormForward& a) {
 #pragma omp parallel for num_threads(launch.threads) schedule(static)
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;

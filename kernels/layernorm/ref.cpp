@@ -1,4 +1,4 @@
-#include "kernels/layernorm/kernels.h"
+#include "kernels/layernorm/abi.h"
 
 #include <cmath>
 
@@ -70,11 +70,13 @@ void backward(const LayernormBackward& a) {
 
 }  // namespace
 
-void layernorm_reference(const Launch&, const LayernormForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const LayernormForward& a) {
   with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
 }
 
-void layernorm_reference(const Launch&, const LayernormBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const LayernormBackward& a) {
   with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/layernorm/kernels.h"
+#include "kernels/layernorm/abi.h"
 
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"
@@ -79,7 +79,7 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
 }  // namespace
 
 template <>
-void layernorm_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormForward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const LayernormForward& a) {
   const bool stream = way_for(Write::set, a.rows * a.cols) == To::past_caches;
   const auto rows = a.bias ? (stream ? forward_rows<true, To::past_caches> : forward_rows<true, To::set>)
                            : (stream ? forward_rows<false, To::past_caches> : forward_rows<false, To::set>);
@@ -87,7 +87,7 @@ void layernorm_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormForward&
 }
 
 template <>
-void layernorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormBackward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const LayernormBackward& a) {
   const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
   const auto* dy = static_cast<const float*>(a.dy);
   auto* dx = static_cast<float*>(a.dx);

@@ -1,6 +1,6 @@
 #include "kernels/contract/contract.h"
+#include "kernels/paged_attention/abi.h"
 #include "kernels/paged_attention/cost.h"
-#include "kernels/paged_attention/kernels.h"
 #include "kernels/paged_attention/work.h"
 
 namespace hewn {
@@ -17,21 +17,15 @@ size_t simd_scratch(const PagedAttention& a, int threads) {
 }
 
 constexpr Rung<AppendToPages> append_rungs[] = {
-    {.name = "reference",
-     .idea = "one row of one head after the other",
-     .run = scalar<AppendToPages>(append_to_pages_reference)},
-    {.name = "threads", .idea = "heads over threads", .run = scalar<AppendToPages>(append_to_pages_threads)},
+    {scalar<"reference">, "one row of one head after the other"},
+    {scalar<"threads">, "heads over threads"},
 };
 
 constexpr Rung<PagedAttention> attention_rungs[] = {
-    {.name = "reference",
-     .idea = "one row of scores at a time, in double",
-     .run = scalar<PagedAttention>(paged_attention_reference),
-     .scratch_bytes = reference_scratch},
-    {.name = "simd",
-     .idea = "few queries: keys in lanes, a page at a time; many: queries in lanes, as in attention.forward",
-     .run = per_isa<PagedAttention>([]<Isa I>() { return paged_attention_simd<I>; }),
-     .scratch_bytes = simd_scratch},
+    {scalar<"reference">, "one row of scores at a time, in double", reference_scratch},
+    {per_isa<"simd">,
+     "few queries: keys in lanes, a page at a time; many: queries in lanes, as in attention.forward",
+     simd_scratch},
 };
 
 constexpr Ladder<AppendToPages> append_ladder{

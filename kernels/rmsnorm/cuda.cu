@@ -1,4 +1,4 @@
-#include "kernels/rmsnorm/kernels.h"
+#include "kernels/rmsnorm/abi.h"
 
 #include "kernels/gpu/tiles/column_sums.cuh"
 #include "kernels/gpu/tiles/rows.cuh"
@@ -134,14 +134,14 @@ __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
 }  // namespace
 
 template <>
-void rmsnorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormForward& a) {
+void kernel<"cuda.blocks", Isa::HEWN_ISA>(const Launch& on, const RmsnormForward& a) {
   with_norm_types<bf16>(a, [&]<class X, class Y, class T>() {
     launch(on, "rmsnorm_block", Block::grid(a.rows), rmsnorm_block<X, Y, T>, a);
   });
 }
 
 template <>
-void rmsnorm_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const RmsnormForward& a) {
   with_float_norm_types<bf16>(a, [&]<class X, class Y>() {
     with_row_shape<16 / sizeof(X)>(a.cols, [&]<class S>() {
       launch(on, "rmsnorm_rows", S::grid(a.rows), rmsnorm_rows<S, X, Y>, a,
@@ -151,7 +151,7 @@ void rmsnorm_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormForward& a) {
 }
 
 template <>
-void rmsnorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormBackward& a) {
+void kernel<"cuda.blocks", Isa::HEWN_ISA>(const Launch& on, const RmsnormBackward& a) {
   with_norm_types<bf16>(a, [&]<class X, class Y, class T>() {
     if (a.dx) launch(on, "rmsnorm_backward_block", Block::grid(a.rows), rmsnorm_backward_block<X, Y, T>, a);
     if (a.dweight)
@@ -161,14 +161,13 @@ void rmsnorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormBackward& a
 }
 
 template <>
-void rmsnorm_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const RmsnormBackward& a) {
   auto* partial = static_cast<float*>(on.scratch);
   const int64_t blocks = column_sum_blocks(a.rows);
   with_float_norm_types<bf16>(a, [&]<class X, class Y>() {
     with_row_shape<16 / sizeof(X)>(a.cols, [&]<class S>() {
       launch(on, "rmsnorm_backward_rows", {static_cast<unsigned>(blocks), S::block},
-             rmsnorm_backward_rows<S, X, Y>, a, partial,
-             loads_wide<S::V>(a.cols, a.x, a.weight, a.dy, a.dx));
+             rmsnorm_backward_rows<S, X, Y>, a, partial, loads_wide<S::V>(a.cols, a.x, a.weight, a.dy, a.dx));
     });
   });
   if (a.dweight)

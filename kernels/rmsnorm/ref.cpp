@@ -1,4 +1,4 @@
-#include "kernels/rmsnorm/kernels.h"
+#include "kernels/rmsnorm/abi.h"
 
 #include <cmath>
 
@@ -46,11 +46,13 @@ void backward(const RmsnormBackward& a) {
 
 }  // namespace
 
-void rmsnorm_reference(const Launch&, const RmsnormForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const RmsnormForward& a) {
   with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
 }
 
-void rmsnorm_reference(const Launch&, const RmsnormBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const RmsnormBackward& a) {
   with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/rmsnorm/kernels.h"
+#include "kernels/rmsnorm/abi.h"
 
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"
@@ -47,14 +47,14 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
 }  // namespace
 
 template <>
-void rmsnorm_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormForward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const RmsnormForward& a) {
   const auto rows = way_for(Write::set, a.rows * a.cols) == To::past_caches ? forward_rows<To::past_caches>
                                                                             : forward_rows<To::set>;
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) { rows(a, begin, end); });
 }
 
 template <>
-void rmsnorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormBackward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const RmsnormBackward& a) {
   const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
   const auto* dy = static_cast<const float*>(a.dy);
   auto* dx = static_cast<float*>(a.dx);

@@ -1,4 +1,4 @@
-#include "kernels/softmax/kernels.h"
+#include "kernels/softmax/abi.h"
 
 #include <algorithm>
 #include <cmath>
@@ -39,11 +39,13 @@ void backward(const SoftmaxBackward& a) {
 
 }  // namespace
 
-void softmax_reference(const Launch&, const SoftmaxForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const SoftmaxForward& a) {
   a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
 }
 
-void softmax_reference(const Launch&, const SoftmaxBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const SoftmaxBackward& a) {
   a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
 }
 
