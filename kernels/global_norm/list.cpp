@@ -1,9 +1,21 @@
 #include "kernels/contract/contract.h"
 #include "kernels/global_norm/abi.h"
-#include "kernels/global_norm/cost.h"
 
 namespace hewn {
 namespace {
+
+/// One multiply-add and one read per element.
+Cost cost_of(const BlockSquares& a) {
+  const auto n = static_cast<double>(a.n);
+  return {2 * n, n * static_cast<double>(size_of(a.dtype))};
+}
+
+Cost cost_of(const GlobalNorm& a) {
+  const auto n = static_cast<double>(a.n_blocks);
+  return {n, n * sizeof(double)};
+}
+
+Cost cost_of(const StepLoss& a) { return {2, 2 * static_cast<double>(size_of(a.dtype))}; }
 
 constexpr Rung<BlockSquares> square_rungs[] = {
     {scalar<"reference">, "one running sum in double per block"},

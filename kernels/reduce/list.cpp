@@ -1,10 +1,29 @@
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/reduce/abi.h"
-#include "kernels/reduce/cost.h"
 
 namespace hewn {
 namespace {
+
+/// One operation per element read.
+Cost cost_of(const Reduce& a) {
+  const double columns = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double n = columns * static_cast<double>(a.n);
+  return {n, n * static_cast<double>(size_of(a.dtype)) +
+                 (a.to_y == Write::add ? 2 : 1) * columns * static_cast<double>(size_of(y_type(a)))};
+}
+
+Cost cost_of(const MaxBackward& a) {
+  const double columns = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double n = columns * static_cast<double>(a.n);
+  return {n, ((a.to_dx == Write::add ? 3 : 2) * n + 2 * columns) * static_cast<double>(size_of(a.dtype))};
+}
+
+Cost cost_of(const Expand& a) {
+  const double columns = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double n = columns * static_cast<double>(a.n);
+  return {n, ((a.to_y == Write::add ? 2 : 1) * n + columns) * static_cast<double>(size_of(a.dtype))};
+}
 
 /// One float per block and column.
 size_t scratch_bytes(const Reduce& a, int) {

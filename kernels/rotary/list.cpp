@@ -1,9 +1,16 @@
 #include "kernels/contract/contract.h"
 #include "kernels/rotary/abi.h"
-#include "kernels/rotary/cost.h"
 
 namespace hewn {
 namespace {
+
+/// Two products and a sum per rotated element, which is read once and written once.
+Cost cost_of(const Rotary& a) {
+  const auto rows = static_cast<double>(a.B * a.T), d = static_cast<double>(a.D);
+  return {3 * rows * static_cast<double>(a.rotated) * d, (a.to_y == Write::add ? 3 : 2) * rows *
+                                                             static_cast<double>(a.H) * d *
+                                                             static_cast<double>(size_of(a.dtype))};
+}
 
 size_t table_bytes(const Rotary& a, int threads) {
   return static_cast<size_t>(2 * rotary_block * a.D * threads) * sizeof(float);
