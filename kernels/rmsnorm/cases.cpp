@@ -1,4 +1,4 @@
-#include "kernels/layernorm/norm_cases.h"
+#include "kernels/norm/norm_cases.h"
 #include "kernels/rmsnorm/abi.h"
 
 namespace hewn {

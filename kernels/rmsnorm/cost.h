@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/layernorm/cost.h"
+#include "kernels/norm/cost.h"
 #include "kernels/rmsnorm/abi.h"
 
 namespace hewn {

@@ -2,7 +2,7 @@
 
 #include "kernels/gpu/tiles/column_sums.cuh"
 #include "kernels/gpu/tiles/rows.cuh"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/types.h"
 
 namespace hewn {
 namespace {

@@ -1,6 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/tiles/row_limits.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/types.h"
 #include "kernels/rmsnorm/abi.h"
 #include "kernels/rmsnorm/cost.h"
 #include "kernels/simd/row_blocks.h"

@@ -4,7 +4,7 @@
 #include "kernels/contract/unfold.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/types.h"
 #include "kernels/reduce/op.h"
 #include "kernels/rmsnorm/abi.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/contract/reference.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/types.h"
 
 namespace hewn {
 namespace {

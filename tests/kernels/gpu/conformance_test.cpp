@@ -10,7 +10,7 @@
 #include "kernels/devices/devices.h"
 #include "kernels/gpu/emulator/emulator.h"
 #include "kernels/gpu/simt/limits.h"
-#include "kernels/layernorm/op.h"
+#include "kernels/norm/op.h"
 #include "kernels/rmsnorm/op.h"
 #include "tests/kernels/bf16_norms.h"
 #include "tests/support/catch.h"

@@ -11,7 +11,7 @@
 #include "kernels/embedding/abi.h"
 #include "kernels/global_norm/abi.h"
 #include "kernels/gpu/simt/simt.h"
-#include "kernels/layernorm/abi.h"
+#include "kernels/norm/abi.h"
 #include "kernels/optimizer/abi.h"
 #include "kernels/reduce/abi.h"
 #include "kernels/rmsnorm/abi.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/layernorm/abi.h"
+#include "kernels/norm/abi.h"
 
 namespace hewn {
 

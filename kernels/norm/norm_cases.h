@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/contract/case.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/types.h"
 
 namespace hewn {
 

@@ -1,8 +1,8 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/tiles/row_limits.h"
-#include "kernels/layernorm/abi.h"
-#include "kernels/layernorm/cost.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/abi.h"
+#include "kernels/norm/cost.h"
+#include "kernels/norm/types.h"
 #include "kernels/simd/row_blocks.h"
 
 namespace hewn {

@@ -1,11 +1,11 @@
-#include "kernels/layernorm/op.h"
+#include "kernels/norm/op.h"
 
 #include "kernels/contract/contract.h"
 #include "kernels/contract/unfold.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
-#include "kernels/layernorm/abi.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/abi.h"
+#include "kernels/norm/types.h"
 #include "kernels/reduce/op.h"
 
 namespace hewn {

@@ -1,4 +1,4 @@
-#include "kernels/layernorm/abi.h"
+#include "kernels/norm/abi.h"
 
 namespace hewn {
 

@@ -1,4 +1,4 @@
-#include "kernels/layernorm/abi.h"
+#include "kernels/norm/abi.h"
 
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"

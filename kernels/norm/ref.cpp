@@ -1,9 +1,9 @@
-#include "kernels/layernorm/abi.h"
+#include "kernels/norm/abi.h"
 
 #include <cmath>
 
 #include "kernels/contract/reference.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/types.h"
 
 namespace hewn {
 namespace {

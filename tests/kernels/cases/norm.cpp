@@ -1,4 +1,4 @@
-#include "kernels/layernorm/op.h"
+#include "kernels/norm/op.h"
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"

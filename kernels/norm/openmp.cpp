@@ -1,4 +1,4 @@
-#include "kernels/layernorm/lessons.h"
+#include "kernels/norm/lessons.h"
 
 namespace hewn {
 

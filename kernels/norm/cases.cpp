@@ -1,5 +1,5 @@
-#include "kernels/layernorm/abi.h"
-#include "kernels/layernorm/norm_cases.h"
+#include "kernels/norm/abi.h"
+#include "kernels/norm/norm_cases.h"
 
 namespace hewn {
 
@@ -75,7 +75,7 @@ Sketch like_backward(const LayernormBackward& args) {
 
 }  // namespace
 
-Cases layernorm_cases(const CaseRequest& request) {
+Cases norm_cases(const CaseRequest& request) {
   Cases cases;
   for (const NormTypes types : norm_types(request.dtype)) {
     for (const auto [rows, cols] : norm_sizes(request)) {
@@ -90,7 +90,7 @@ Cases layernorm_cases(const CaseRequest& request) {
   return cases;
 }
 
-Sketch layernorm_like(std::string_view op, const void* args) {
+Sketch norm_like(std::string_view op, const void* args) {
   return sketch_of_launch(op, args, like_forward, like_backward);
 }
 

@@ -1,7 +1,7 @@
 #include "kernels/gpu/tiles/column_sums.cuh"
 #include "kernels/gpu/tiles/rows.cuh"
-#include "kernels/layernorm/abi.h"
-#include "kernels/layernorm/norm_types.h"
+#include "kernels/norm/abi.h"
+#include "kernels/norm/types.h"
 
 namespace hewn {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "kernels/layernorm/abi.h"
+#include "kernels/norm/abi.h"
 
 namespace hewn {
 
