@@ -9,7 +9,6 @@
 #include "kernels/dropout/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/norm/op.h"
-#include "kernels/rmsnorm/op.h"
 #include "model/weight.h"
 
 namespace hewn {

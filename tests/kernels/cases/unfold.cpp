@@ -14,7 +14,6 @@
 #include "kernels/linear/op.h"
 #include "kernels/linear_cross_entropy/op.h"
 #include "kernels/norm/op.h"
-#include "kernels/rmsnorm/op.h"
 #include "kernels/softmax/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

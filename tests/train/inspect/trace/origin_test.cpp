@@ -12,7 +12,6 @@
 #include "kernels/matmul/op.h"
 #include "kernels/norm/op.h"
 #include "kernels/reduce/op.h"
-#include "kernels/rmsnorm/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 
