@@ -14,7 +14,6 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "kernels/contract/compiled.h"
 #include "kernels/contract/isa.h"
 #include "kernels/contract/launch.h"
 #include "kernels/contract/parallel.h"

@@ -1,7 +1,7 @@
 #include "kernels/contract/contract.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/gpu/tiles/row_limits.h"
 #include "kernels/norm/abi.h"
-#include "kernels/simd/row_blocks.h"
 
 namespace hewn {
 namespace {

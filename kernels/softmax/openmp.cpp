@@ -2,7 +2,6 @@
 #include <limits>
 
 #include "kernels/softmax/abi.h"
-#include "kernels/softmax/visible.h"
 
 namespace hewn {
 

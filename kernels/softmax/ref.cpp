@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "kernels/contract/reference.h"
-#include "kernels/softmax/visible.h"
 
 namespace hewn {
 namespace {

@@ -3,7 +3,6 @@
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"
-#include "kernels/softmax/visible.h"
 
 namespace hewn {
 namespace {

@@ -7,7 +7,7 @@
 #include <regex>
 #include <thread>
 
-#include "kernels/contract/compiled.h"
+#include "kernels/contract/isa.h"
 #include "tests/apps/learn/desk.h"
 
 namespace hewn::test {
@@ -26,8 +26,7 @@ std::vector<std::string> exercises() {
 bool trains(const std::string& name) {
   std::string file = name;
   std::replace(file.begin(), file.end(), '-', '_');
-  return contains(read_file(source_dir() / ("apps/learn/exercises/" + file + ".cpp")),
-                  ".in_training");
+  return contains(read_file(source_dir() / ("apps/learn/exercises/" + file + ".cpp")), ".in_training");
 }
 
 /// The hint of a wrong answer: its first comment.
