@@ -94,6 +94,12 @@ void key_gradients(const Launch& launch, const AttentionBackward& a, int64_t kv,
   write(kv_head<E>(a, a.dv, kv)[j], dv, a.D, a.to_dv);
 }
 
+/// Calls f with an element of q and one of lse.
+template <class F>
+void with_elements(DType t, const F& f) {
+  t == DType::f64 ? f(double{}, double{}) : t == DType::bf16 ? f(BFloat16{}, float{}) : f(float{}, float{});
+}
+
 }  // namespace
 
 template <>
@@ -102,10 +108,7 @@ void kernel<"reference">(const Launch& launch, const AttentionForward& a) {
 }
 
 void attention_reference_query(const Launch& launch, const AttentionForward& a, int64_t row) {
-  const int64_t bh = row / a.Tq, i = row % a.Tq;
-  a.dtype == DType::f64    ? attend<double, double>(launch, a, bh, i)
-  : a.dtype == DType::bf16 ? attend<BFloat16, float>(launch, a, bh, i)
-                           : attend<float, float>(launch, a, bh, i);
+  with_elements(a.dtype, [&]<class E, class L>(E, L) { attend<E, L>(launch, a, row / a.Tq, row % a.Tq); });
 }
 
 template <>
@@ -115,17 +118,13 @@ void kernel<"reference">(const Launch& launch, const AttentionBackward& a) {
 }
 
 void attention_reference_query(const Launch& launch, const AttentionBackward& a, int64_t row) {
-  const int64_t bh = row / a.Tq, i = row % a.Tq;
-  a.dtype == DType::f64    ? query_gradient<double, double>(launch, a, bh, i)
-  : a.dtype == DType::bf16 ? query_gradient<BFloat16, float>(launch, a, bh, i)
-                           : query_gradient<float, float>(launch, a, bh, i);
+  with_elements(a.dtype,
+                [&]<class E, class L>(E, L) { query_gradient<E, L>(launch, a, row / a.Tq, row % a.Tq); });
 }
 
 void attention_reference_key(const Launch& launch, const AttentionBackward& a, int64_t row) {
-  const int64_t kv = row / a.Tk, j = row % a.Tk;
-  a.dtype == DType::f64    ? key_gradients<double, double>(launch, a, kv, j)
-  : a.dtype == DType::bf16 ? key_gradients<BFloat16, float>(launch, a, kv, j)
-                           : key_gradients<float, float>(launch, a, kv, j);
+  with_elements(a.dtype,
+                [&]<class E, class L>(E, L) { key_gradients<E, L>(launch, a, row / a.Tk, row % a.Tk); });
 }
 
 }  // namespace hewn
