@@ -3,10 +3,10 @@
 #include "core/error.h"
 #include "core/recompute.h"
 #include "kernels/activation/op.h"
-#include "kernels/contract/rows_apart.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/op.h"
+#include "kernels/matmul/op.h"
 #include "model/kv_cache.h"
 #include "model/weight.h"
 

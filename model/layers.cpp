@@ -8,8 +8,7 @@
 #include "kernels/copy/op.h"
 #include "kernels/dropout/op.h"
 #include "kernels/elementwise/op.h"
-#include "kernels/layernorm/op.h"
-#include "kernels/rmsnorm/op.h"
+#include "kernels/norm/op.h"
 #include "model/weight.h"
 
 namespace hewn {

@@ -37,12 +37,16 @@ bool says(const std::string& shape, const std::string& name) {
                      [&](const std::string& word) { return word == name || word.starts_with(name + "_"); });
 }
 
-// Whether `--op` selects this case: by room ("softmax"), by operation ("softmax.forward") or by the kind in
-// its shape ("gelu", "swiglu", "adamw").
+// Whether this is the operation, "rmsnorm.forward", or what it has in common with others: "rmsnorm".
+bool names_op(std::string_view name, std::string_view op) {
+  return op.starts_with(name) && (op.size() == name.size() || op[name.size()] == '.');
+}
+
+// Whether `--op` selects this case: by room ("norm"), by operation or by the kind in its shape ("gelu", "adamw").
 bool wanted(const std::vector<std::string>& ops, std::string_view room, std::string_view op,
             const std::string& shape) {
   return ops.empty() || std::any_of(ops.begin(), ops.end(), [&](const std::string& name) {
-           return name == room || name == op || says(shape, name);
+           return name == room || names_op(name, op) || says(shape, name);
          });
 }
 
@@ -62,7 +66,7 @@ const std::vector<CaseName>& small_cases(const Room& room) {
 
 bool holds(const Room& room, std::string_view op) {
   const auto& small = small_cases(room);
-  return std::any_of(small.begin(), small.end(), [&](const CaseName& c) { return c.op == op; });
+  return std::any_of(small.begin(), small.end(), [&](const CaseName& c) { return names_op(op, c.op); });
 }
 
 const Room* room_called(std::string_view name) {
@@ -160,15 +164,15 @@ void read_guess(const Settings& settings, BenchPlan& plan) {
     say("loads per multiply-add are unknown, because objdump cannot be run; install it (Debian: binutils)");
 }
 
-// Other names that --op accepts: rooms, and the operations, such as "softmax.backward", of rooms with a similar name.
+// Other names that --op accepts: rooms, operations, and what operations have in common.
 std::vector<std::string> names_near(const std::string& asked) {
-  const std::string op = asked.substr(0, asked.find('.'));
   std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (name != asked && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
   for (const Room& room : rooms()) {
-    if (room.name != asked) names.emplace_back(room.name);
-    if (op == asked || edit_distance(op, room.name) > 2) continue;
-    for (const CaseName& c : small_cases(room))
-      if (asked != c.op && (names.empty() || names.back() != c.op)) names.push_back(c.op);
+    add(room.name);
+    for (const CaseName& c : small_cases(room)) add(c.op.substr(0, c.op.find('.'))), add(c.op);
   }
   return names;
 }

@@ -8,7 +8,6 @@
 #include <tuple>
 
 #include "kernels/roof/caches.h"
-#include "kernels/roof/functions.h"
 #include "kernels/roof/roof.h"
 
 namespace hewn::cli {

@@ -46,6 +46,10 @@ struct SwigluBackward {
   Write to_dup;
 };
 
+/// f(x) and f'(x) of the table, for code of one instruction set, which must not contain the table's functions.
+double activation_value(Activation kind, double x);
+double activation_slope(Activation kind, double x);
+
 const Ladder<ActivationForward>& ladder_of(const ActivationForward&);
 const Ladder<ActivationBackward>& ladder_of(const ActivationBackward&);
 const Ladder<SwigluForward>& ladder_of(const SwigluForward&);

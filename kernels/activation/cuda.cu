@@ -1,4 +1,4 @@
-#include "kernels/activation/kernels.h"
+#include "kernels/activation/abi.h"
 
 #include "kernels/activation/curves.h"
 #include "kernels/gpu/tiles/elements.cuh"
@@ -120,22 +120,22 @@ void swiglu(const Launch& on, const SwigluBackward& a) {
 }  // namespace
 
 template <>
-void activation_gpu<Isa::HEWN_ISA>(const Launch& on, const ActivationForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const ActivationForward& a) {
   with_element(a.dtype, [&]<class T>(T) { forward<T>(on, a); });
 }
 
 template <>
-void activation_gpu<Isa::HEWN_ISA>(const Launch& on, const ActivationBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const ActivationBackward& a) {
   with_element(a.dtype, [&]<class T>(T) { backward<T>(on, a); });
 }
 
 template <>
-void swiglu_gpu<Isa::HEWN_ISA>(const Launch& on, const SwigluForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const SwigluForward& a) {
   with_element(a.dtype, [&]<class T>(T) { swiglu<T>(on, a); });
 }
 
 template <>
-void swiglu_gpu<Isa::HEWN_ISA>(const Launch& on, const SwigluBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const SwigluBackward& a) {
   with_element(a.dtype, [&]<class T>(T) { swiglu<T>(on, a); });
 }
 

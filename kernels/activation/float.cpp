@@ -1,4 +1,4 @@
-#include "kernels/activation/kernels.h"
+#include "kernels/activation/abi.h"
 
 #include <cmath>
 
@@ -6,7 +6,8 @@ namespace hewn {
 
 // The formula of Hendrycks and Gimpel (2016, section 2) as published, with tanh of the C library: one call of
 // some thirty nanoseconds per element, which cannot be vectorised.
-void activation_float(const Launch&, const ActivationForward& a) {
+template <>
+void kernel<"float">(const Launch&, const ActivationForward& a) {
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
   for (int64_t i = 0; i < a.n; ++i) {

@@ -1,73 +1,79 @@
-#include "kernels/activation/cost.h"
-#include "kernels/activation/kernels.h"
+#include "kernels/activation/abi.h"
 #include "kernels/contract/contract.h"
 
 namespace hewn {
 namespace {
+
+/// Reads x, writes y.
+Cost cost_of(const ActivationForward& a) {
+  const auto n = static_cast<double>(a.n);
+  return {row_of(a.kind).value_operations * n, 2 * n * static_cast<double>(size_of(a.dtype))};
+}
+
+/// Reads dy and, to compute a derivative, x.
+Cost cost_of(const ActivationBackward& a) {
+  const auto n = static_cast<double>(a.n);
+  const double moved = (a.kind == Activation::none ? 2 : 3) + (a.to_dx == Write::add ? 1 : 0);
+  return {(row_of(a.kind).slope_operations + (a.to_dx == Write::add ? 1 : 0)) * n,
+          moved * n * static_cast<double>(size_of(a.dtype))};
+}
+
+/// 20 for silu, plus a product; reads two arrays, writes one.
+Cost cost_of(const SwigluForward& a) {
+  const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
+  return {21 * n, 3 * n * static_cast<double>(size_of(a.dtype))};
+}
+
+/// 25 for silu and its derivative, plus three products; reads three arrays, writes the requested ones.
+Cost cost_of(const SwigluBackward& a) {
+  const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
+  const auto moved = [](const void* to, Write write) {
+    return to == nullptr ? 0 : write == Write::add ? 2 : 1;
+  };
+  const double streams = 3 + moved(a.dgate, a.to_dgate) + moved(a.dup, a.to_dup);
+  return {28 * n, streams * n * static_cast<double>(size_of(a.dtype))};
+}
+
+Needs needs_of(const ActivationForward& a) {
+  return {.exps = row_of(a.kind).exponential ? static_cast<double>(a.n) : 0};
+}
+Needs needs_of(const ActivationBackward& a) {
+  return {.exps = row_of(a.kind).exponential ? static_cast<double>(a.n) : 0};
+}
+Needs needs_of(const SwigluForward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
+Needs needs_of(const SwigluBackward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
 
 const char* f32_gelu_only(const ActivationForward& a) {
   return a.kind == Activation::gelu_tanh ? f32_only(a) : "tanh-GELU only";
 }
 
 constexpr Rung<ActivationForward> forward_rungs[] = {
-    {.name = "reference",
-     .idea = "one element at a time, with the C library's functions in double",
-     .run = scalar<ActivationForward>(activation_reference)},
-    {.name = "float",
-     .idea =
-         "the formula as published, in float: half the bytes and a cheaper tanh, still one call per element",
-     .run = scalar<ActivationForward>(activation_float),
-     .why_not = f32_gelu_only},
-    {.name = "vector",
-     .idea = "a vector at a time: our own exponential, no branches; blocks over threads",
-     .run = per_isa<ActivationForward>(
-         []<Isa I>() -> KernelFn<ActivationForward> { return activation_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "sixteen bytes per thread, so that a warp moves whole cache lines",
-     .run = per_gpu<ActivationForward>(
-         []<Isa I>() -> KernelFn<ActivationForward> { return activation_gpu<I>; })},
+    {scalar<"reference">, "one element at a time, with the C library's functions in double"},
+    {scalar<"float">,
+     "the formula as published, in float: half the bytes and a cheaper tanh, still one call per element",
+     f32_gelu_only},
+    {per_isa<"vector">, "a vector at a time: our own exponential, no branches; blocks over threads",
+     f32_only},
+    {per_gpu<"cuda">, "sixteen bytes per thread, so that a warp moves whole cache lines"},
 };
 
 constexpr Rung<ActivationBackward> backward_rungs[] = {
-    {.name = "reference",
-     .idea = "one element at a time, with the C library's functions in double",
-     .run = scalar<ActivationBackward>(activation_reference)},
-    {.name = "vector",
-     .idea = "the derivative recomputed from x, so that only x is kept; a vector at a time",
-     .run = per_isa<ActivationBackward>(
-         []<Isa I>() -> KernelFn<ActivationBackward> { return activation_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "the derivative recomputed from x; sixteen bytes per thread",
-     .run = per_gpu<ActivationBackward>(
-         []<Isa I>() -> KernelFn<ActivationBackward> { return activation_gpu<I>; })},
+    {scalar<"reference">, "one element at a time, with the C library's functions in double"},
+    {per_isa<"vector">, "the derivative recomputed from x, so that only x is kept; a vector at a time",
+     f32_only},
+    {per_gpu<"cuda">, "the derivative recomputed from x; sixteen bytes per thread"},
 };
 
 constexpr Rung<SwigluForward> swiglu_rungs[] = {
-    {.name = "reference",
-     .idea = "one element at a time, with the C library's functions in double",
-     .run = scalar<SwigluForward>(swiglu_reference)},
-    {.name = "vector",
-     .idea = "silu and product in one pass: only the result is written",
-     .run = per_isa<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "silu and product in one pass, sixteen bytes per thread",
-     .run = per_gpu<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_gpu<I>; })},
+    {scalar<"reference">, "one element at a time, with the C library's functions in double"},
+    {per_isa<"vector">, "silu and product in one pass: only the result is written", f32_only},
+    {per_gpu<"cuda">, "silu and product in one pass, sixteen bytes per thread"},
 };
 
 constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
-    {.name = "reference",
-     .idea = "one element at a time, with the C library's functions in double",
-     .run = scalar<SwigluBackward>(swiglu_reference)},
-    {.name = "vector",
-     .idea = "both gradients from one exponential, recomputed from gate",
-     .run = per_isa<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "both gradients in one pass, sixteen bytes per thread",
-     .run = per_gpu<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_gpu<I>; })},
+    {scalar<"reference">, "one element at a time, with the C library's functions in double"},
+    {per_isa<"vector">, "both gradients from one exponential, recomputed from gate", f32_only},
+    {per_gpu<"cuda">, "both gradients in one pass, sixteen bytes per thread"},
 };
 
 constexpr Ladder<ActivationForward> forward_ladder{"activation.forward", forward_rungs, cost_of, needs_of};

@@ -1,4 +1,4 @@
-#include "kernels/activation/kernels.h"
+#include "kernels/activation/abi.h"
 
 #include "kernels/contract/reference.h"
 
@@ -44,19 +44,23 @@ void swiglu(const SwigluBackward& a) {
 double activation_value(Activation kind, double x) { return row_of(kind).value(x); }
 double activation_slope(Activation kind, double x) { return row_of(kind).slope(x); }
 
-void activation_reference(const Launch&, const ActivationForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const ActivationForward& a) {
   with_float(a.dtype, [&]<class T>(T) { forward<T>(a); });
 }
 
-void activation_reference(const Launch&, const ActivationBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const ActivationBackward& a) {
   with_float(a.dtype, [&]<class T>(T) { backward<T>(a); });
 }
 
-void swiglu_reference(const Launch&, const SwigluForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const SwigluForward& a) {
   with_float(a.dtype, [&]<class T>(T) { swiglu<T>(a); });
 }
 
-void swiglu_reference(const Launch&, const SwigluBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const SwigluBackward& a) {
   with_float(a.dtype, [&]<class T>(T) { swiglu<T>(a); });
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/activation/kernels.h"
+#include "kernels/activation/abi.h"
 
 #include "kernels/activation/curves.h"
 #include "kernels/contract/parallel.h"
@@ -45,12 +45,12 @@ void backward(const Launch& launch, const ActivationBackward& a) {
 }  // namespace
 
 template <>
-void activation_simd<Isa::HEWN_ISA>(const Launch& launch, const ActivationForward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const ActivationForward& a) {
   visit(a.kind, [&]<Activation kind>() { forward<Curve<kind>>(launch, a); });
 }
 
 template <>
-void activation_simd<Isa::HEWN_ISA>(const Launch& launch, const ActivationBackward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const ActivationBackward& a) {
   visit(a.kind, [&]<Activation kind>() { backward<Curve<kind>>(launch, a); });
 }
 

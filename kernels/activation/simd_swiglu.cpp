@@ -1,5 +1,5 @@
+#include "kernels/activation/abi.h"
 #include "kernels/activation/curves.h"
-#include "kernels/activation/kernels.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_stream.h"
 
@@ -29,7 +29,7 @@ void products(const float* gate, const float* up, float* y, int64_t begin, int64
 }  // namespace
 
 template <>
-void swiglu_simd<Isa::HEWN_ISA>(const Launch& launch, const SwigluForward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const SwigluForward& a) {
   const auto range =
       way_for(Write::set, a.rows * a.cols) == To::set ? products<To::set> : products<To::past_caches>;
   for_pieces(launch, a.rows, a.cols, [&](int64_t r, int64_t begin, int64_t end) {
@@ -42,7 +42,7 @@ void swiglu_simd<Isa::HEWN_ISA>(const Launch& launch, const SwigluForward& a) {
 }
 
 template <>
-void swiglu_simd<Isa::HEWN_ISA>(const Launch& launch, const SwigluBackward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const SwigluBackward& a) {
   for_pieces(launch, a.rows, a.cols, [&](int64_t r, int64_t begin, int64_t end) {
     const float* gate = static_cast<const float*>(a.gate) + r * a.row;
     const float* up = static_cast<const float*>(a.up) + r * a.row;

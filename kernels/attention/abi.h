@@ -53,6 +53,17 @@ struct AttentionBackward : AttentionSizes {
   Write to_dq, to_dk, to_dv;
 };
 
+/// The number of items into which the query heads of one key head are split in the backward pass: where key
+/// heads are few, one item per query head, each with its own dk and dv, which are summed afterwards. Depends
+/// only on the shape, as does the order of the sums.
+constexpr int64_t backward_parts(const AttentionSizes& a) { return a.B * a.Hkv < 16 ? a.H / a.Hkv : 1; }
+
+/// Scratch for these dk and dv, in floats; it precedes the workers' shares.
+constexpr int64_t backward_parts_scratch(const AttentionSizes& a) {
+  const int64_t parts = backward_parts(a), width = (a.D + 15) / 16 * 16;
+  return parts == 1 ? 0 : a.B * a.Hkv * parts * 2 * a.Tk * width;
+}
+
 const Ladder<AttentionForward>& ladder_of(const AttentionForward&);
 const Ladder<AttentionBackward>& ladder_of(const AttentionBackward&);
 

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "kernels/attention/abi.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/attention/plain.h"
 #include "kernels/contract/case.h"
 #include "kernels/devices/devices.h"
@@ -177,7 +176,7 @@ class Builder {
     f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::zero));
     f.lse = m.input("lse", f.lse_dtype(), rows(), Fill::zero);
     std::vector<double> scratch(static_cast<size_t>(s_.Tk + s_.D));
-    request_.bench ? run(cpu(), f) : attention_reference({.scratch = scratch.data()}, f);
+    request_.bench ? run(cpu(), f) : kernel<"reference">({.scratch = scratch.data()}, f);
     for (Operand& o : m.operands())
       o.initial.assign(o.data(), o.data() + static_cast<size_t>(o.n) * size_of(o.dtype));
   }

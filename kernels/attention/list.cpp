@@ -1,12 +1,65 @@
 #include <algorithm>
 
-#include "kernels/attention/cost.h"
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/splits.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/contract/contract.h"
 
 namespace hewn {
 namespace {
+
+/// Pairs of a query and a key that it attends to, over all heads.
+double visible_pairs(const AttentionSizes& a) {
+  // A query at position t attends to min(t + 1, window) keys.
+  const auto up_to = [&](int64_t t) {
+    const auto few = static_cast<double>(t < a.window ? t : a.window);
+    return few * (few + 1) / 2 + (static_cast<double>(t) - few) * static_cast<double>(a.window);
+  };
+  return static_cast<double>(a.B * a.H) * (up_to(a.Tk) - up_to(a.Tk - a.Tq));
+}
+
+/// Elements of the queries of all heads, and of the keys that at least one query attends to.
+double query_elements(const AttentionSizes& a) { return static_cast<double>(a.B * a.H * a.Tq * a.D); }
+double key_elements(const AttentionSizes& a) {
+  const int64_t seen = a.window < a.Tk ? std::min(a.Tk, a.Tq + a.window - 1) : a.Tk;
+  return static_cast<double>(a.B * a.Hkv * seen * a.D);
+}
+
+double lse_bytes(const AttentionSizes& a) {
+  return static_cast<double>(a.B * a.H * a.Tq) * static_cast<double>(size_of(a.lse_dtype()));
+}
+
+/// Per visible pair: two dot products of length D, and 11 operations for the softmax (see its room). Queries,
+/// keys and values are read once, y and lse written once.
+Cost cost_of(const AttentionForward& a) {
+  const auto d = static_cast<double>(a.D), q = query_elements(a);
+  return {visible_pairs(a) * (4 * d + 11),
+          (2 * q + 2 * key_elements(a)) * static_cast<double>(size_of(a.dtype)) + lse_bytes(a)};
+}
+
+/// Per visible pair: five dot products of length D, 14 operations for the probability and its gradient.
+Cost cost_of(const AttentionBackward& a) {
+  const auto d = static_cast<double>(a.D), q = query_elements(a);
+  return {visible_pairs(a) * (10 * d + 14),
+          (4 * q + 4 * key_elements(a)) * static_cast<double>(size_of(a.dtype)) + lse_bytes(a)};
+}
+
+/// One exponential per visible pair.
+Needs needs_of(const AttentionForward& a) { return {.exps = visible_pairs(a)}; }
+Needs needs_of(const AttentionBackward& a) { return {.exps = visible_pairs(a)}; }
+
+size_t reference_scratch(const AttentionForward& a, int) {
+  return static_cast<size_t>(a.Tk + a.D) * sizeof(double);
+}
+size_t reference_scratch(const AttentionBackward& a, int) {
+  return static_cast<size_t>(2 * a.D) * sizeof(double);
+}
+
+/// Matrices of scores for the heads that threads compute at the same time.
+size_t matrices(const AttentionSizes& a, int threads, int64_t n) {
+  return static_cast<size_t>(n * a.Tq * a.Tk * threads) * size_of(a.dtype);
+}
+size_t naive_scratch(const AttentionForward& a, int threads) { return matrices(a, threads, 1); }
+size_t naive_scratch(const AttentionBackward& a, int threads) { return matrices(a, threads, 2); }
 
 // Scratch of the SIMD rungs, for the widest vectors (16 lanes; blocks of 32 queries, groups of 64, and 64 keys).
 // All workers get equal shares, which they divide into pieces aligned to 64 bytes.
@@ -114,105 +167,55 @@ size_t gpu_scratch(const AttentionBackward& a, int) {
 }
 
 constexpr Rung<AttentionForward> forward_rungs[] = {
-    {.name = "reference",
-     .idea = "one row of scores at a time, in double",
-     .run = scalar<AttentionForward>(attention_reference),
-     .scratch_bytes = attention_reference_scratch},
-    {.name = "naive",
-     .idea = "all scores of a head in memory: scores, then softmax, then sums",
-     .run = scalar<AttentionForward>(attention_naive),
-     .why_not = no_bf16,
-     .scratch_bytes = attention_naive_scratch},
-    {.name = "online",
-     .idea = "one pass over the keys with a running maximum: no score is stored",
-     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_online<I>; }),
-     .why_not = f32_only,
-     .scratch_bytes = online_scratch},
-    {.name = "rows",
-     .idea = "a row of scores fits in cache: stored there, nothing is rescaled and y stays in registers",
-     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_rows<I>; }),
-     .why_not = f32_only,
-     .scratch_bytes = rows_scratch},
-    {.name = "lanes",
-     .idea = "one query per lane: each key or value that is read serves all of them; no sums across lanes",
-     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_lanes<I>; }),
-     .why_not = plain_queries,
-     .scratch_bytes = tiled_scratch},
-    {.name = "tiled",
-     .idea = "64 keys at a time: scores and sums are products of small matrices kept in registers",
-     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_tiled<I>; }),
-     .why_not = f32_only,
-     .scratch_bytes = tiled_scratch},
-    {.name = "cuda.naive",
-     .idea = "one thread per query: a row of scores in memory, then softmax, then sums",
-     .run = per_gpu<AttentionForward>(
-         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_naive<I>; }),
-     .why_not = gpu_lesson,
-     .scratch_bytes = gpu_scores},
-    {.name = "cuda.rows",
-     .idea = "one warp per query, one key per lane, running maximum and sum: no score is stored",
-     .run = per_gpu<AttentionForward>(
-         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_rows<I>; }),
-     .why_not = gpu_counts},
-    {.name = "cuda.tiled",
-     .idea = "64 queries per block, up to 64 keys at a time: products of small matrices in registers",
-     .run = per_gpu<AttentionForward>(
-         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_tiled<I>; }),
-     .why_not = gpu_tiles},
-    {.name = "cuda.mma",
-     .idea =
-         "bf16 on tensor cores: scores stay in a warp's registers as the left operand of the second product",
-     .run = per_gpu<AttentionForward>(
-         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_mma<I>; }),
-     .why_not = gpu_bf16},
-    {.name = "cuda.few_queries",
-     .idea = "blocks share the keys of a head; each reads a key once for all queries; the pieces are joined "
-             "in order",
-     .run = per_gpu<AttentionForward>(
-         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_few_queries<I>; }),
-     .why_not = gpu_few,
-     .scratch_bytes = gpu_pieces},
+    {scalar<"reference">, "one row of scores at a time, in double", reference_scratch},
+    {scalar<"naive">, "all scores of a head in memory: scores, then softmax, then sums", no_bf16,
+     naive_scratch},
+    {per_isa<"online">, "one pass over the keys with a running maximum: no score is stored", f32_only,
+     online_scratch},
+    {per_isa<"rows">,
+     "a row of scores fits in cache: stored there, nothing is rescaled and y stays in registers", f32_only,
+     rows_scratch},
+    {per_isa<"lanes">,
+     "one query per lane: each key or value that is read serves all of them; no sums across lanes",
+     plain_queries, tiled_scratch},
+    {per_isa<"tiled">, "64 keys at a time: scores and sums are products of small matrices kept in registers",
+     f32_only, tiled_scratch},
+    {per_gpu<"cuda.naive">, "one thread per query: a row of scores in memory, then softmax, then sums",
+     gpu_lesson, gpu_scores},
+    {per_gpu<"cuda.rows">,
+     "one warp per query, one key per lane, running maximum and sum: no score is stored", gpu_counts},
+    {per_gpu<"cuda.tiled">,
+     "64 queries per block, up to 64 keys at a time: products of small matrices in registers", gpu_tiles},
+    {per_gpu<"cuda.mma">,
+     "bf16 on tensor cores: scores stay in a warp's registers as the left operand of the second product",
+     gpu_bf16},
+    {per_gpu<"cuda.few_queries">,
+     "blocks share the keys of a head; each reads a key once for all queries; the pieces are joined "
+     "in order",
+     gpu_few, gpu_pieces},
 };
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {
-    {.name = "reference",
-     .idea = "probabilities recomputed from the saved lse, once per query and once per key, in double",
-     .run = scalar<AttentionBackward>(attention_reference),
-     .scratch_bytes = attention_reference_scratch},
-    {.name = "naive",
-     .idea = "probabilities and score gradients of a head in memory, then three sums",
-     .run = scalar<AttentionBackward>(attention_naive),
-     .why_not = no_bf16,
-     .scratch_bytes = attention_naive_scratch},
-    {.name = "online",
-     .idea = "one query at a time, shares of dk and dv added immediately: no probability is stored",
-     .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_online<I>; }),
-     .why_not = f32_only,
-     .scratch_bytes = online_scratch},
-    {.name = "tiled",
-     .idea = "one query per lane, 64 keys at a time: five products of small matrices kept in registers",
-     .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_tiled<I>; }),
-     .why_not = enough_queries,
-     .scratch_bytes = tiled_scratch},
-    {.name = "cuda.rows",
-     .idea = "one warp per query for dq, one per key for dk and dv: no atomics, probabilities computed twice",
-     .run = per_gpu<AttentionBackward>(
-         []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_rows<I>; }),
-     .why_not = gpu_counts,
-     .scratch_bytes = gpu_scratch},
-    {.name = "cuda.tiled",
-     .idea = "a block owns 64 rows of dq, or of dk and dv: products of small matrices in registers",
-     .run = per_gpu<AttentionBackward>(
-         []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_tiled<I>; }),
-     .why_not = gpu_tiles,
-     .scratch_bytes = gpu_scratch},
-    {.name = "cuda.mma",
-     .idea =
-         "bf16 on tensor cores: scores stay in a warp's registers as the left operand of the next product",
-     .run = per_gpu<AttentionBackward>(
-         []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_mma<I>; }),
-     .why_not = gpu_bf16,
-     .scratch_bytes = gpu_scratch},
+    {scalar<"reference">,
+     "probabilities recomputed from the saved lse, once per query and once per key, in double",
+     reference_scratch},
+    {scalar<"naive">, "probabilities and score gradients of a head in memory, then three sums", no_bf16,
+     naive_scratch},
+    {per_isa<"online">,
+     "one query at a time, shares of dk and dv added immediately: no probability is stored", f32_only,
+     online_scratch},
+    {per_isa<"tiled">,
+     "one query per lane, 64 keys at a time: five products of small matrices kept in registers",
+     enough_queries, tiled_scratch},
+    {per_gpu<"cuda.rows">,
+     "one warp per query for dq, one per key for dk and dv: no atomics, probabilities computed twice",
+     gpu_counts, gpu_scratch},
+    {per_gpu<"cuda.tiled">,
+     "a block owns 64 rows of dq, or of dk and dv: products of small matrices in registers", gpu_tiles,
+     gpu_scratch},
+    {per_gpu<"cuda.mma">,
+     "bf16 on tensor cores: scores stay in a warp's registers as the left operand of the next product",
+     gpu_bf16, gpu_scratch},
 };
 
 constexpr Ladder<AttentionForward> forward_ladder{"attention.forward", forward_rungs, cost_of, needs_of};

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "kernels/attention/abi.h"
-#include "kernels/dropout/kernels.h"
+#include "kernels/dropout/abi.h"
 
 namespace hewn {
 
@@ -16,27 +16,29 @@ struct Head {
   T* operator[](int64_t t) const { return data + t * row; }
 };
 
-/// Head `bh` of the B * H query heads of the queries, or of an operand of the same shape.
+/// Head number `head` of an operand with `heads` of them in each sequence.
 template <class T>
-Head<const T> head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
-  return {static_cast<const T*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
+Head<const T> head_at(const Heads& x, int64_t heads, int64_t head) {
+  return {static_cast<const T*>(x.data) + head / heads * x.batch + head % heads * x.head, x.row};
 }
 template <class T>
-Head<T> head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
-  return {static_cast<T*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
+Head<T> head_at(const HeadsOut& x, int64_t heads, int64_t head) {
+  return {static_cast<T*>(x.data) + head / heads * x.batch + head % heads * x.head, x.row};
+}
+
+/// Head `bh` of the B * H query heads of the queries, or of an operand of the same shape.
+template <class T, class X>
+auto head_of(const AttentionSizes& a, const X& x, int64_t bh) {
+  return head_at<T>(x, a.H, bh);
 }
 
 /// The index of the head, of the B * Hkv heads of keys and values, that query head `bh` reads.
 inline int64_t kv_of(const AttentionSizes& a, int64_t bh) { return bh / (a.H / a.Hkv); }
 
 /// Head `kv` of the B * Hkv heads of keys or values.
-template <class T>
-Head<const T> kv_head(const AttentionSizes& a, const Heads& x, int64_t kv) {
-  return {static_cast<const T*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
-}
-template <class T>
-Head<T> kv_head(const AttentionSizes& a, const HeadsOut& x, int64_t kv) {
-  return {static_cast<T*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
+template <class T, class X>
+auto kv_head(const AttentionSizes& a, const X& x, int64_t kv) {
+  return head_at<T>(x, a.Hkv, kv);
 }
 
 /// Query i attends to keys [first_key, end_key).
@@ -63,5 +65,10 @@ inline double dropout_factor(const AttentionSizes& a, int64_t bh, int64_t i, int
   if (a.dropout <= 0) return 1;
   return dropout_keeps(mask_of(a), (bh * a.Tq + i) * a.Tk + j) ? 1 / (1 - a.dropout) : 0;
 }
+
+/// Parts of the reference: y and lse, or dq, of one row of [B, H, Tq]; dk and dv of one row of [B, Hkv, Tk].
+void attention_reference_query(const Launch&, const AttentionForward& a, int64_t row);
+void attention_reference_query(const Launch&, const AttentionBackward& a, int64_t row);
+void attention_reference_key(const Launch&, const AttentionBackward& a, int64_t row);
 
 }  // namespace hewn

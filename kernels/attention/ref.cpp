@@ -1,4 +1,4 @@
-#include "kernels/attention/kernels.h"
+#include "kernels/attention/abi.h"
 
 #include <algorithm>
 #include <cmath>
@@ -94,44 +94,37 @@ void key_gradients(const Launch& launch, const AttentionBackward& a, int64_t kv,
   write(kv_head<E>(a, a.dv, kv)[j], dv, a.D, a.to_dv);
 }
 
+/// Calls f with an element of q and one of lse.
+template <class F>
+void with_elements(DType t, const F& f) {
+  t == DType::f64 ? f(double{}, double{}) : t == DType::bf16 ? f(BFloat16{}, float{}) : f(float{}, float{});
+}
+
 }  // namespace
 
-void attention_reference(const Launch& launch, const AttentionForward& a) {
+template <>
+void kernel<"reference">(const Launch& launch, const AttentionForward& a) {
   for (int64_t row = 0; row < a.B * a.H * a.Tq; ++row) attention_reference_query(launch, a, row);
 }
 
 void attention_reference_query(const Launch& launch, const AttentionForward& a, int64_t row) {
-  const int64_t bh = row / a.Tq, i = row % a.Tq;
-  a.dtype == DType::f64    ? attend<double, double>(launch, a, bh, i)
-  : a.dtype == DType::bf16 ? attend<BFloat16, float>(launch, a, bh, i)
-                           : attend<float, float>(launch, a, bh, i);
+  with_elements(a.dtype, [&]<class E, class L>(E, L) { attend<E, L>(launch, a, row / a.Tq, row % a.Tq); });
 }
 
-void attention_reference(const Launch& launch, const AttentionBackward& a) {
+template <>
+void kernel<"reference">(const Launch& launch, const AttentionBackward& a) {
   for (int64_t row = 0; row < a.B * a.H * a.Tq; ++row) attention_reference_query(launch, a, row);
   for (int64_t row = 0; row < a.B * a.Hkv * a.Tk; ++row) attention_reference_key(launch, a, row);
 }
 
 void attention_reference_query(const Launch& launch, const AttentionBackward& a, int64_t row) {
-  const int64_t bh = row / a.Tq, i = row % a.Tq;
-  a.dtype == DType::f64    ? query_gradient<double, double>(launch, a, bh, i)
-  : a.dtype == DType::bf16 ? query_gradient<BFloat16, float>(launch, a, bh, i)
-                           : query_gradient<float, float>(launch, a, bh, i);
+  with_elements(a.dtype,
+                [&]<class E, class L>(E, L) { query_gradient<E, L>(launch, a, row / a.Tq, row % a.Tq); });
 }
 
 void attention_reference_key(const Launch& launch, const AttentionBackward& a, int64_t row) {
-  const int64_t kv = row / a.Tk, j = row % a.Tk;
-  a.dtype == DType::f64    ? key_gradients<double, double>(launch, a, kv, j)
-  : a.dtype == DType::bf16 ? key_gradients<BFloat16, float>(launch, a, kv, j)
-                           : key_gradients<float, float>(launch, a, kv, j);
-}
-
-size_t attention_reference_scratch(const AttentionForward& a, int) {
-  return static_cast<size_t>(a.Tk + a.D) * sizeof(double);
-}
-
-size_t attention_reference_scratch(const AttentionBackward& a, int) {
-  return static_cast<size_t>(2 * a.D) * sizeof(double);
+  with_elements(a.dtype,
+                [&]<class E, class L>(E, L) { key_gradients<E, L>(launch, a, row / a.Tk, row % a.Tk); });
 }
 
 }  // namespace hewn

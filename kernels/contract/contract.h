@@ -1,10 +1,10 @@
 #pragma once
 // The kernel contract: every operation is a ladder of rungs over one argument struct, on every device.
 //
-// A room (folder) declares in its abi.h an argument struct `A` and `const Ladder<A>& ladder_of(const A&)`.
-// Its list.cpp lists the rungs, the naive one first, the preferred one last. `run(device, args)` takes the
-// last rung that accepts the arguments on the device. Production code, the teaching ladder, conformance tests
-// and benchmarks all walk the same list.
+// A room (folder) declares in its abi.h an argument struct `A` and `const Ladder<A>& ladder_of(const A&)`. Its files
+// define kernels by name (`kernel` in launch.h), and its list.cpp lists these names as rungs, the naive one first, the
+// preferred one last. `run(device, args)` takes the last rung that accepts the arguments on the device. Production
+// code, the teaching ladder, conformance tests and benchmarks all walk the same list.
 
 #include <algorithm>
 #include <array>
@@ -14,7 +14,6 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "kernels/contract/compiled.h"
 #include "kernels/contract/isa.h"
 #include "kernels/contract/launch.h"
 #include "kernels/contract/parallel.h"
@@ -25,18 +24,81 @@ namespace hewn {
 template <class A>
 using KernelFn = void (*)(const Launch&, const A&);
 
+/// The kernel of a rung for each instruction set; null where there is none.
+template <class A>
+using KernelTable = std::array<KernelFn<A>, n_isas>;
+
+/// How a rung names its kernel: `kernel<name, isa>` (launch.h) for each of these instruction sets.
+template <RungName name, const auto& isas>
+struct NamedKernel {
+  static constexpr const char* text = name.text;
+
+  template <class A>
+  static constexpr KernelTable<A> table() {
+    KernelTable<A> table{};
+    [&]<size_t... N>(std::index_sequence<N...>) {
+      ((table[static_cast<size_t>(isas[N])] = code<A, isas[N]>()), ...);
+    }
+    (std::make_index_sequence<isas.size()>());
+    return table;
+  }
+
+ private:
+  /// GPU code that is not part of this build is listed nonetheless, so that `meta` can plan with it; calling it fails.
+  template <class A, Isa isa>
+  static constexpr KernelFn<A> code() {
+    if constexpr ((isa == Isa::emulated && !emulator_compiled) || (isa == Isa::cuda && !cuda_compiled))
+      return [](const Launch&, const A&) {
+        fail(ErrorCode::failed, "this build contains no GPU code; configure it with -DHEWN_CUDA=ON");
+      };
+    else
+      return kernel<name, isa, A>;
+  }
+};
+
+/// `scalar<"online">`: plain C++, the same on every processor.
+inline constexpr std::array scalar_isas{Isa::scalar};
+template <RungName name>
+inline constexpr NamedKernel<name, scalar_isas> scalar;
+
+/// `per_isa<"simd">`: a simd*.cpp. `per_isa<"pairs", bf16_isas>`: a simd*bf16.cpp; vnni_isas and amx_isas accordingly.
+template <RungName name, const auto& isas = compiled_isas>
+inline constexpr NamedKernel<name, isas> per_isa;
+
+/// `per_gpu<"cuda">`: a *.cu file.
+inline constexpr std::array gpu_isas{Isa::emulated, Isa::cuda};
+template <RungName name>
+inline constexpr NamedKernel<name, gpu_isas> per_gpu;
+
 /// One way to do the work.
 template <class A>
 struct Rung {
+  using WhyNot = const char* (*)(const A&);
+  using ScratchBytes = size_t (*)(const A&, int threads);
+
   const char* name;  ///< "online"
   const char* idea;  ///< one line: the difference from the previous rung and why it helps
-  std::array<KernelFn<A>, n_isas> run{};       ///< per instruction set; null if there is none
-  const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
-  size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch required; absent: none
-  // Where the rung is listed, as in OpInfo (core/scope.h). gcc states the line at which the ladder ends, clang that of
-  // the rung; `hewn bench kernels --ladder` finds the kernel from there.
-  const char* file = __builtin_FILE();  ///< "kernels/matmul/list.cpp"
-  int line = __builtin_LINE();
+  KernelTable<A> run;
+  WhyNot why_not;              ///< a reason to decline, or null; absent: accepts all
+  ScratchBytes scratch_bytes;  ///< scratch required; absent: none
+  // Where the rung is listed, as in OpInfo (core/scope.h); `hewn bench kernels --ladder` finds the kernel from there.
+  const char* file;  ///< "kernels/matmul/list.cpp"
+  int line;
+
+  template <class Kernel>
+  constexpr Rung(Kernel, const char* the_idea, WhyNot declines = nullptr, ScratchBytes scratch = nullptr,
+                 const char* in = __builtin_FILE(), int at = __builtin_LINE())
+      : name(Kernel::text),
+        idea(the_idea),
+        run(Kernel::template table<A>()),
+        why_not(declines),
+        scratch_bytes(scratch),
+        file(in),
+        line(at) {}
+  template <class Kernel>
+  constexpr Rung(Kernel kernel, const char* the_idea, ScratchBytes scratch, const char* in = __builtin_FILE(),
+                 int at = __builtin_LINE())
+      : Rung(kernel, the_idea, nullptr, scratch, in, at) {}
 
   /// The best variant for a processor of this level: scalar code runs on all of them, sse2 < avx2 < avx512 <
   /// avx512vnni < avx512bf16 < amx. A GPU only runs its own code.
@@ -64,46 +126,6 @@ struct Ladder {
   Needs (*needs)(const A&) = nullptr;  ///< absent: no further bounds
   const char* why_no_gpu = nullptr;    ///< the reason why no rung is for GPUs; absent: one is
 };
-
-/// The table of a rung in plain C++, the same on every processor.
-template <class A>
-constexpr std::array<KernelFn<A>, n_isas> scalar(KernelFn<A> fn) {
-  std::array<KernelFn<A>, n_isas> table{};
-  table[0] = fn;
-  return table;
-}
-
-/// The table of a rung whose source is compiled once per instruction set; `get` names the specialisation:
-/// `per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; })`.
-/// For a `simd*bf16.cpp`, `per_isa<Matmul, bf16_isas>(...)`; for a `simd*vnni.cpp`, vnni_isas; for a `simd*amx.cpp`,
-/// amx_isas.
-template <class A, const auto& isas = compiled_isas, class Get>
-constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
-  std::array<KernelFn<A>, n_isas> table{};
-  [&]<size_t... N>(std::index_sequence<N...>) {
-    ((table[static_cast<size_t>(isas[N])] = get.template operator()<isas[N]>()), ...);
-  }
-  (std::make_index_sequence<isas.size()>());
-  return table;
-}
-
-/// The table of a rung whose source is a *.cu file; `get` names the specialisation as in per_isa:
-/// `per_gpu<SoftmaxForward>([]<Isa I>() -> KernelFn<SoftmaxForward> { return softmax_gpu<I>; })`.
-/// GPU code that is not part of this build is listed nonetheless, so that `meta` can plan with it; calling it
-/// fails.
-template <class A, class Get>
-constexpr std::array<KernelFn<A>, n_isas> per_gpu(Get get) {
-  std::array<KernelFn<A>, n_isas> table{};
-  const KernelFn<A> absent = [](const Launch&, const A&) {
-    fail(ErrorCode::failed, "this build contains no GPU code; configure it with -DHEWN_CUDA=ON");
-  };
-  table[static_cast<size_t>(Isa::emulated)] = absent;
-  table[static_cast<size_t>(Isa::cuda)] = absent;
-  if constexpr (emulator_compiled)
-    table[static_cast<size_t>(Isa::emulated)] = get.template operator()<Isa::emulated>();
-  if constexpr (cuda_compiled) table[static_cast<size_t>(Isa::cuda)] = get.template operator()<Isa::cuda>();
-  return table;
-}
 
 /// A `why_not` for rungs that support float32 only.
 template <class A>

@@ -55,6 +55,18 @@ constexpr bool isa_compiled(Isa isa) {
 #endif
 }
 
+/// Which GPU code this build contains.
+#ifdef HEWN_WITH_EMULATOR
+inline constexpr bool emulator_compiled = true;
+#else
+inline constexpr bool emulator_compiled = false;
+#endif
+#ifdef HEWN_WITH_CUDA
+inline constexpr bool cuda_compiled = true;
+#else
+inline constexpr bool cuda_compiled = false;
+#endif
+
 /// The instruction sets of the architecture for which `take` is true, narrowest first.
 template <bool (*take)(Isa)>
 consteval auto isas_where() {

@@ -40,6 +40,25 @@ struct StepState {
   int64_t non_finite = 0;  ///< nonzero if loss or gradients contain NaN or Inf: the update does nothing
 };
 
+/// The name of a rung as a template argument.
+template <size_t n>
+struct RungName {
+  char text[n]{};
+  constexpr RungName(const char (&name)[n]) {  // NOLINT(google-explicit-constructor)
+    for (size_t i = 0; i < n; ++i) text[i] = name[i];
+  }
+};
+
+/// The kernel of the rung `name` of the ladder over arguments A. Every kernel is a specialisation, which its ladder
+/// finds by name (contract.h); nothing else declares it:
+///
+///   template <>
+///   void kernel<"online">(const Launch&, const SoftmaxForward& a) { ... }
+///
+/// In simd*.cpp and *.cu it is `kernel<"simd", Isa::HEWN_ISA>`, once per instruction set.
+template <RungName name, Isa isa = Isa::scalar, class A>
+void kernel(const Launch& launch, const A& a);
+
 template <class Args>
 struct Ladder;
 

@@ -1,4 +1,4 @@
-#include "kernels/copy/kernels.h"
+#include "kernels/copy/abi.h"
 
 #include <limits>
 
@@ -167,7 +167,7 @@ Convert<From, To> convert(const Copy& a) {
 }  // namespace
 
 template <>
-void copy_gpu<Isa::HEWN_ISA>(const Launch& on, const Copy& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const Copy& a) {
   int64_t n = 1;
   for (int d = 0; d < a.rank; ++d) n *= a.shape[d];
   if (!a.y_row && whole(a, a.x_stride) && whole(a, a.y_stride) && copy_whole(on, a, n)) return;

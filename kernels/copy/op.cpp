@@ -4,7 +4,6 @@
 
 #include "kernels/contract/contract.h"
 #include "kernels/copy/abi.h"
-#include "kernels/copy/dimensions.h"
 
 namespace hewn {
 namespace {

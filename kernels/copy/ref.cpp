@@ -1,5 +1,5 @@
 #include "kernels/contract/element.h"
-#include "kernels/copy/kernels.h"
+#include "kernels/copy/abi.h"
 
 namespace hewn {
 namespace {
@@ -39,7 +39,8 @@ void convert_any(const Copy& a) {
 
 }  // namespace
 
-void copy_reference(const Launch&, const Copy& a) {
+template <>
+void kernel<"reference">(const Launch&, const Copy& a) {
   if (a.from != a.to) return convert_any(a);
   with_type(a.to, [&]<class T>(T) { copy_same<T>(a); });
 }

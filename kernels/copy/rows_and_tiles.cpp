@@ -1,4 +1,4 @@
-#include "kernels/copy/kernels.h"
+#include "kernels/copy/abi.h"
 
 #include <algorithm>
 #include <cstring>
@@ -187,7 +187,8 @@ void with_bits(DType t, F f) {
 
 }  // namespace
 
-void copy_rows_and_tiles(const Launch& launch, const Copy& args) {
+template <>
+void kernel<"rows and tiles">(const Launch& launch, const Copy& args) {
   Copy a = args;
   if (a.rank < 2 && (a.rank == 0 || a.x_stride[0] != 1 || a.y_stride[0] != 1)) {
     // Treat it as one row [1, n], so that there are two dimensions.

@@ -1,4 +1,4 @@
-#include "kernels/copy/kernels.h"
+#include "kernels/copy/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_bf16.h"
@@ -35,7 +35,7 @@ void convert(const Launch& launch, const Copy& a) {
 }  // namespace
 
 template <>
-void copy_simd<Isa::HEWN_ISA>(const Launch& launch, const Copy& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const Copy& a) {
   a.from == DType::f32 ? convert<float, BFloat16>(launch, a) : convert<BFloat16, float>(launch, a);
 }
 

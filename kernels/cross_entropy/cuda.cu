@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/kernels.h"
+#include "kernels/cross_entropy/abi.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 #include "kernels/gpu/tiles/tile.cuh"
@@ -250,12 +250,12 @@ void with_team(const A& a, const F& f) {
 }  // namespace
 
 template <>
-void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const CountTargets& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const CountTargets& a) {
   launch(on, "count_targets", {1, Single::block}, count_targets, a);
 }
 
 template <>
-void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const CrossEntropyForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const CrossEntropyForward& a) {
   with_team(a, [&]<class Team, int V, class T>() {
     launch(on, "cross_entropy_forward", Team::grid(a.rows), cross_entropy_forward<Team, V, T>, a,
            loads_wide(a.cols, a.logits));
@@ -263,7 +263,7 @@ void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const CrossEntropyForwar
 }
 
 template <>
-void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const CrossEntropyBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const CrossEntropyBackward& a) {
   with_team(a, [&]<class Team, int V, class T>() {
     launch(on, "cross_entropy_backward", Team::grid(a.rows), cross_entropy_backward<Team, V, T>, a,
            loads_wide(a.cols, a.logits, a.dlogits));
@@ -271,7 +271,7 @@ void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const CrossEntropyBackwa
 }
 
 template <>
-void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const CrossEntropyFused& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const CrossEntropyFused& a) {
   const auto with_types = [&]<class E, class T>() {
     const auto address = reinterpret_cast<uintptr_t>(a.logits),
                row = static_cast<uintptr_t>(a.ld) * sizeof(E);
@@ -290,7 +290,7 @@ void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const CrossEntropyFused&
 }
 
 template <>
-void cross_entropy_gpu<Isa::HEWN_ISA>(const Launch& on, const MeanLoss& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const MeanLoss& a) {
   launch(on, "mean_loss", {1, Single::block}, a.dtype == DType::f64 ? mean_loss<double> : mean_loss<float>,
          a);
 }

@@ -1,9 +1,42 @@
 #include "kernels/contract/contract.h"
-#include "kernels/cross_entropy/cost.h"
-#include "kernels/cross_entropy/kernels.h"
+#include "kernels/cross_entropy/abi.h"
 
 namespace hewn {
 namespace {
+
+Cost cost_of(const CountTargets& a) {
+  const double n = static_cast<double>(a.rows);
+  return {n, n * static_cast<double>(sizeof *a.targets)};
+}
+
+/// Per element: compare, subtract, exponential (counted as 8), add; one read.
+Cost cost_of(const CrossEntropyForward& a) {
+  const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
+  return {11 * n, n * static_cast<double>(size_of(a.dtype))};
+}
+
+/// Per element: subtract, exponential, multiply; one read, one write.
+Cost cost_of(const CrossEntropyBackward& a) {
+  const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
+  return {10 * n, (a.to_dlogits == Write::add ? 3 : 2) * n * static_cast<double>(size_of(a.dtype))};
+}
+
+/// One read; with the gradient, the arithmetic of both passes and one write.
+Cost cost_of(const CrossEntropyFused& a) {
+  const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
+  return {(a.gradient ? 21 : 11) * n, (a.gradient ? 2 : 1) * n * static_cast<double>(size_of(a.dtype))};
+}
+
+Cost cost_of(const MeanLoss& a) {
+  const double n = static_cast<double>(a.rows);
+  return {n, n * static_cast<double>(size_of(a.dtype))};
+}
+
+Needs needs_of(const CrossEntropyForward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
+Needs needs_of(const CrossEntropyFused& a) {
+  return {.exps = static_cast<double>((a.gradient ? 2 : 1) * a.rows * a.cols)};
+}
+Needs needs_of(const CrossEntropyBackward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
 
 const char* dense_f32_only(const CrossEntropyFused& a) {
   if (a.dtype != DType::f32) return "f32 only";
@@ -15,65 +48,39 @@ const char* short_rows_only(const CrossEntropyFused& a) {
 }
 
 constexpr Rung<CountTargets> count_rungs[] = {
-    {.name = "reference", .idea = "one loop", .run = scalar<CountTargets>(cross_entropy_reference)},
-    {.name = "cuda",
-     .idea = "one block whose threads share the count",
-     .run = per_gpu<CountTargets>([]<Isa I>() -> KernelFn<CountTargets> { return cross_entropy_gpu<I>; })},
+    {scalar<"reference">, "one loop"},
+    {per_gpu<"cuda">, "one block whose threads share the count"},
 };
 
 constexpr Rung<CrossEntropyForward> forward_rungs[] = {
-    {.name = "reference",
-     .idea = "largest logit, then the sum of exponentials, in double",
-     .run = scalar<CrossEntropyForward>(cross_entropy_reference)},
-    {.name = "online",
-     .idea =
-         "one pass over the logits: maximum and sum together, the sum rescaled when a larger one is found",
-     .run = scalar<CrossEntropyForward>(cross_entropy_online),
-     .why_not = f32_only},
-    {.name = "simd",
-     .idea = "one pass in pieces, the maximum of the next piece found during the exponentials of this one",
-     .run = per_isa<CrossEntropyForward>([]<Isa I>() { return cross_entropy_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "one read: one block per row (one warp for a short row), maximum and sum together",
-     .run = per_gpu<CrossEntropyForward>(
-         []<Isa I>() -> KernelFn<CrossEntropyForward> { return cross_entropy_gpu<I>; })},
+    {scalar<"reference">, "largest logit, then the sum of exponentials, in double"},
+    {scalar<"online">,
+     "one pass over the logits: maximum and sum together, the sum rescaled when a larger one is found",
+     f32_only},
+    {per_isa<"simd">,
+     "one pass in pieces, the maximum of the next piece found during the exponentials of this one", f32_only},
+    {per_gpu<"cuda">, "one read: one block per row (one warp for a short row), maximum and sum together"},
 };
 
 constexpr Rung<CrossEntropyBackward> backward_rungs[] = {
-    {.name = "reference",
-     .idea = "softmax minus one-hot, in double",
-     .run = scalar<CrossEntropyBackward>(cross_entropy_reference)},
-    {.name = "simd",
-     .idea = "a vector of exponentials at a time, then the target's column corrected; rows over threads",
-     .run = per_isa<CrossEntropyBackward>([]<Isa I>() { return cross_entropy_backward_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "one block per row, sixteen bytes per load, in place of the logits if requested",
-     .run = per_gpu<CrossEntropyBackward>(
-         []<Isa I>() -> KernelFn<CrossEntropyBackward> { return cross_entropy_gpu<I>; })},
+    {scalar<"reference">, "softmax minus one-hot, in double"},
+    {per_isa<"simd">,
+     "a vector of exponentials at a time, then the target's column corrected; rows over threads", f32_only},
+    {per_gpu<"cuda">, "one block per row, sixteen bytes per load, in place of the logits if requested"},
 };
 
 constexpr Rung<CrossEntropyFused> fused_rungs[] = {
-    {.name = "reference",
-     .idea = "maximum, sum, loss, then the gradient in place of the logits, in double",
-     .run = scalar<CrossEntropyFused>(cross_entropy_reference)},
-    {.name = "simd",
-     .idea = "one pass for the loss, and one for the gradient while a cache holds the row",
-     .run = per_isa<CrossEntropyFused>([]<Isa I>() { return cross_entropy_fused_simd<I>; }),
-     .why_not = dense_f32_only},
-    {.name = "cuda",
-     .idea = "one block per row, maximum and sum together; the gradient while caches still hold the row",
-     .run = per_gpu<CrossEntropyFused>(
-         []<Isa I>() -> KernelFn<CrossEntropyFused> { return cross_entropy_gpu<I>; }),
-     .why_not = short_rows_only},
+    {scalar<"reference">, "maximum, sum, loss, then the gradient in place of the logits, in double"},
+    {per_isa<"simd">, "one pass for the loss, and one for the gradient while a cache holds the row",
+     dense_f32_only},
+    {per_gpu<"cuda">,
+     "one block per row, maximum and sum together; the gradient while caches still hold the row",
+     short_rows_only},
 };
 
 constexpr Rung<MeanLoss> mean_rungs[] = {
-    {.name = "reference", .idea = "one sum in double", .run = scalar<MeanLoss>(cross_entropy_reference)},
-    {.name = "cuda",
-     .idea = "one block whose threads share the sum, in double",
-     .run = per_gpu<MeanLoss>([]<Isa I>() -> KernelFn<MeanLoss> { return cross_entropy_gpu<I>; })},
+    {scalar<"reference">, "one sum in double"},
+    {per_gpu<"cuda">, "one block whose threads share the sum, in double"},
 };
 
 constexpr Ladder<CountTargets> count_ladder{"cross_entropy.count", count_rungs, cost_of};

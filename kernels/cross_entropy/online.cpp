@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/kernels.h"
+#include "kernels/cross_entropy/abi.h"
 
 #include <cmath>
 #include <limits>
@@ -8,7 +8,8 @@ namespace hewn {
 // Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018): the logits are read once.
 // When a larger logit is found, the sum so far is rescaled to it; in a row of V random logits this
 // happens about ln V times.
-void cross_entropy_online(const Launch&, const CrossEntropyForward& a) {
+template <>
+void kernel<"online">(const Launch&, const CrossEntropyForward& a) {
   auto *losses = static_cast<float*>(a.losses), *stats = static_cast<float*>(a.stats);
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.logits) + r * a.cols;

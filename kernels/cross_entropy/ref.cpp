@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/kernels.h"
+#include "kernels/cross_entropy/abi.h"
 
 #include <algorithm>
 #include <cmath>
@@ -72,21 +72,25 @@ void mean(const MeanLoss& a) {
 
 }  // namespace
 
-void cross_entropy_reference(const Launch&, const CountTargets& a) {
+template <>
+void kernel<"reference">(const Launch&, const CountTargets& a) {
   int64_t kept = 0;
   for (int64_t r = 0; r < a.rows; ++r) kept += a.targets[r] != ignored_target;
   *a.kept = kept;
 }
 
-void cross_entropy_reference(const Launch&, const CrossEntropyForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const CrossEntropyForward& a) {
   a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
 }
 
-void cross_entropy_reference(const Launch&, const CrossEntropyBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const CrossEntropyBackward& a) {
   a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
 }
 
-void cross_entropy_reference(const Launch&, const CrossEntropyFused& a) {
+template <>
+void kernel<"reference">(const Launch&, const CrossEntropyFused& a) {
   switch (a.dtype) {
     case DType::f64: return fused<double, double>(a);
     case DType::bf16: return fused<BFloat16, float>(a);
@@ -94,7 +98,8 @@ void cross_entropy_reference(const Launch&, const CrossEntropyFused& a) {
   }
 }
 
-void cross_entropy_reference(const Launch&, const MeanLoss& a) {
+template <>
+void kernel<"reference">(const Launch&, const MeanLoss& a) {
   a.dtype == DType::f64 ? mean<double>(a) : mean<float>(a);
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/kernels.h"
+#include "kernels/cross_entropy/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_rows.h"
@@ -27,7 +27,7 @@ float loss_of(MaxSum total, float logit) {
 }  // namespace
 
 template <>
-void cross_entropy_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyForward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyForward& a) {
   const auto* logits = static_cast<const float*>(a.logits);
   auto *losses = static_cast<float*>(a.losses), *stats = static_cast<float*>(a.stats);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
@@ -41,7 +41,7 @@ void cross_entropy_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyF
 }
 
 template <>
-void cross_entropy_fused_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyFused& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyFused& a) {
   auto *logits = static_cast<float*>(a.logits), *losses = static_cast<float*>(a.losses);
   const auto* weights = static_cast<const float*>(a.weights);
   const double of_mean = a.gradient && !weights ? 1 / static_cast<double>(*a.kept) : 0;
@@ -60,7 +60,7 @@ void cross_entropy_fused_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEn
 }
 
 template <>
-void cross_entropy_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyBackward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyBackward& a) {
   const auto *logits = static_cast<const float*>(a.logits), *stats = static_cast<const float*>(a.stats);
   auto* dlogits = static_cast<float*>(a.dlogits);
   const double scale =

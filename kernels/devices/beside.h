@@ -12,16 +12,24 @@ namespace hewn {
 /// a profiler times it.
 class Beside : NotCopied {
  public:
-  explicit Beside(Executor& device);
-  ~Beside();
+  explicit Beside(Executor& device) : gpu_(device.profiler() ? nullptr : device.gpu()) {
+    if (gpu_) gpu_->choose(GpuRuntime::Stream::beside);
+  }
+  ~Beside() {
+    if (gpu_) gpu_->choose(GpuRuntime::Stream::main);
+  }
   /// Has what is launched from now on follow everything that was launched in the main order so far.
-  void follow();
+  void follow() {
+    if (gpu_) gpu_->await_other();
+  }
 
  private:
   GpuRuntime* gpu_;  // null: stays
 };
 
 /// Has what is launched from now on, in the main order, follow everything that was launched beside so far.
-void await_beside(Executor& device);
+inline void await_beside(Executor& device) {
+  if (GpuRuntime* const gpu = device.gpu()) gpu->await_other();
+}
 
 }  // namespace hewn

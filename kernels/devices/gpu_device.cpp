@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/not_copied.h"
-#include "kernels/gpu/runtime/add.h"
+#include "kernels/gpu/runtime/runtime.h"
 
 namespace hewn {
 namespace {

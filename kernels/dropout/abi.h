@@ -20,6 +20,9 @@ struct Dropout {
   Write to_y;
 };
 
+/// Whether element i is kept.
+bool dropout_keeps(const Dropout& a, int64_t i);
+
 const Ladder<Dropout>& ladder_of(const Dropout&);
 
 }  // namespace hewn

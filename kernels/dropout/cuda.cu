@@ -1,4 +1,4 @@
-#include "kernels/dropout/kernels.h"
+#include "kernels/dropout/abi.h"
 
 #include "kernels/dropout/mask.cuh"
 #include "kernels/gpu/tiles/elements.cuh"
@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
 }  // namespace
 
 template <>
-void dropout_gpu<Isa::HEWN_ISA>(const Launch& on, const Dropout& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const Dropout& a) {
   const Grid grid{blocks_for(ceil_div(a.n, int64_t{64}) * 16, threads), threads};
   const double factor = 1 / (1 - a.p);
   with_element(a.dtype, [&]<class T>(T x) {

@@ -1,4 +1,4 @@
-#include "kernels/dropout/kernels.h"
+#include "kernels/dropout/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/contract/random_words.h"
@@ -30,9 +30,13 @@ bool dropout_keeps(const Dropout& a, int64_t i) {
   return static_cast<double>(word) >= a.p * 4294967296.0;
 }
 
-void dropout_reference(const Launch&, const Dropout& a) { range(a, 0, a.n); }
+template <>
+void kernel<"reference">(const Launch&, const Dropout& a) {
+  range(a, 0, a.n);
+}
 
-void dropout_parallel(const Launch& launch, const Dropout& a) {
+template <>
+void kernel<"parallel">(const Launch& launch, const Dropout& a) {
   parallel_elements(launch, a.n, [&](int64_t begin, int64_t end) { range(a, begin, end); });
 }
 

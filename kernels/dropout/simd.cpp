@@ -1,4 +1,4 @@
-#include "kernels/dropout/kernels.h"
+#include "kernels/dropout/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/dropout/mask.h"
@@ -6,7 +6,7 @@
 namespace hewn {
 
 template <>
-void dropout_simd<Isa::HEWN_ISA>(const Launch& launch, const Dropout& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const Dropout& a) {
   const float* x = static_cast<const float*>(a.x);
   float* y = static_cast<float*>(a.y);
   parallel_elements(launch, a.n, [&](int64_t begin, int64_t end) {

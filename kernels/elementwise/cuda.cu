@@ -1,4 +1,4 @@
-#include "kernels/elementwise/kernels.h"
+#include "kernels/elementwise/abi.h"
 
 #include <algorithm>
 #include <cmath>
@@ -53,8 +53,8 @@ struct Combine {
 
 template <UnaryOp op, class T>
 void forward(const Launch& on, const UnaryForward& a) {
-  map(on, "unary_forward", a.n, static_cast<T*>(a.y), a.to_y, Value<op, Number<T>>{static_cast<Number<T>>(a.c)},
-      static_cast<const T*>(a.x));
+  map(on, "unary_forward", a.n, static_cast<T*>(a.y), a.to_y,
+      Value<op, Number<T>>{static_cast<Number<T>>(a.c)}, static_cast<const T*>(a.x));
 }
 
 template <UnaryOp op, class T>
@@ -114,8 +114,8 @@ void binary(const Launch& on, const Binary& a) {
                CombineWith<op, B>{static_cast<const B*>(a.b)}, static_cast<const T*>(a.a));
   const Grid grid{blocks_for(n, threads), threads};
   if (n <= 0x7fffffff)
-    launch(on, "binary_stretched", grid, binary_stretched<uint32_t, T, B, Combine<op>>, static_cast<uint32_t>(n),
-           a, Combine<op>{});
+    launch(on, "binary_stretched", grid, binary_stretched<uint32_t, T, B, Combine<op>>,
+           static_cast<uint32_t>(n), a, Combine<op>{});
   else
     launch(on, "binary_stretched", grid, binary_stretched<int64_t, T, B, Combine<op>>, n, a, Combine<op>{});
 }
@@ -123,10 +123,8 @@ void binary(const Launch& on, const Binary& a) {
 }  // namespace
 
 template <>
-void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryForward& a) {
-  const auto run = [&]<UnaryOp op>() {
-    with_element(a.dtype, [&]<class T>(T) { forward<op, T>(on, a); });
-  };
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const UnaryForward& a) {
+  const auto run = [&]<UnaryOp op>() { with_element(a.dtype, [&]<class T>(T) { forward<op, T>(on, a); }); };
   switch (a.op) {
     case UnaryOp::scale: return run.operator()<UnaryOp::scale>();
     case UnaryOp::add_scalar: return run.operator()<UnaryOp::add_scalar>();
@@ -139,10 +137,8 @@ void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryForward& a) {
 }
 
 template <>
-void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryBackward& a) {
-  const auto run = [&]<UnaryOp op>() {
-    with_element(a.dtype, [&]<class T>(T) { backward<op, T>(on, a); });
-  };
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const UnaryBackward& a) {
+  const auto run = [&]<UnaryOp op>() { with_element(a.dtype, [&]<class T>(T) { backward<op, T>(on, a); }); };
   switch (a.op) {
     case UnaryOp::exp: return run.operator()<UnaryOp::exp>();
     case UnaryOp::log: return run.operator()<UnaryOp::log>();
@@ -155,7 +151,7 @@ void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryBackward& a) {
 }
 
 template <>
-void binary_gpu<Isa::HEWN_ISA>(const Launch& on, const Binary& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const Binary& a) {
   const auto run = [&]<BinaryOp op>() {
     if (a.dtype == DType::bf16 && a.b_dtype == DType::f32) return binary<op, bf16, float>(on, a);
     with_element(a.dtype, [&]<class T>(T) { binary<op, T>(on, a); });

@@ -1,7 +1,7 @@
 #include "kernels/elementwise/op.h"
 
 #include "kernels/contract/contract.h"
-#include "kernels/copy/dimensions.h"
+#include "kernels/copy/abi.h"
 #include "kernels/elementwise/abi.h"
 #include "kernels/reduce/op.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/elementwise/kernels.h"
+#include "kernels/elementwise/abi.h"
 
 #include <cmath>
 
@@ -77,15 +77,18 @@ void binary(const Binary& a) {
 
 }  // namespace
 
-void unary_reference(const Launch&, const UnaryForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const UnaryForward& a) {
   with_float(a.dtype, [&]<class T>(T) { forward<T>(a); });
 }
 
-void unary_reference(const Launch&, const UnaryBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const UnaryBackward& a) {
   with_float(a.dtype, [&]<class T>(T) { backward<T>(a); });
 }
 
-void binary_reference(const Launch&, const Binary& a) {
+template <>
+void kernel<"reference">(const Launch&, const Binary& a) {
   if (a.dtype == DType::bf16 && a.b_dtype == DType::f32) return binary<BFloat16, float>(a);
   with_float(a.dtype, [&]<class T>(T) { binary<T>(a); });
 }

@@ -1,4 +1,4 @@
-#include "kernels/elementwise/kernels.h"
+#include "kernels/elementwise/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_math.h"
@@ -80,7 +80,7 @@ void binary(const Launch& launch, const Binary& args, const F& f) {
 }  // namespace
 
 template <>
-void unary_simd<Isa::HEWN_ISA>(const Launch& launch, const UnaryForward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const UnaryForward& a) {
   const auto c = static_cast<float>(a.c);
   switch (a.op) {
     case UnaryOp::scale: return forward(launch, a, [c](vf x) { return x * c; });
@@ -94,7 +94,7 @@ void unary_simd<Isa::HEWN_ISA>(const Launch& launch, const UnaryForward& a) {
 }
 
 template <>
-void unary_simd<Isa::HEWN_ISA>(const Launch& launch, const UnaryBackward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const UnaryBackward& a) {
   switch (a.op) {
     case UnaryOp::exp: return backward(launch, a, [](vf y) { return y; });
     case UnaryOp::log: return backward(launch, a, [](vf x) { return 1.0f / x; });
@@ -107,7 +107,7 @@ void unary_simd<Isa::HEWN_ISA>(const Launch& launch, const UnaryBackward& a) {
 }
 
 template <>
-void binary_simd<Isa::HEWN_ISA>(const Launch& launch, const Binary& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const Binary& a) {
   switch (a.op) {
     case BinaryOp::add: return binary(launch, a, [](vf x, vf y) { return x + y; });
     case BinaryOp::sub: return binary(launch, a, [](vf x, vf y) { return x - y; });

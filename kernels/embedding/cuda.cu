@@ -1,4 +1,4 @@
-#include "kernels/embedding/kernels.h"
+#include "kernels/embedding/abi.h"
 
 #include <utility>
 
@@ -220,13 +220,13 @@ void backward(const Launch& on, const EmbeddingBackward& a) {
 }  // namespace
 
 template <>
-void embedding_gpu<Isa::HEWN_ISA>(const Launch& on, const EmbeddingForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const EmbeddingForward& a) {
   if (a.dtype == DType::f64) return forward<double>(on, a);
   a.y_dtype == DType::bf16 ? forward<float, bf16>(on, a) : forward<float>(on, a);
 }
 
 template <>
-void embedding_gpu<Isa::HEWN_ISA>(const Launch& on, const EmbeddingBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const EmbeddingBackward& a) {
   if (a.dtype == DType::f64) return backward<double>(on, a);
   a.dy_dtype == DType::bf16 ? backward<float, bf16>(on, a) : backward<float>(on, a);
 }

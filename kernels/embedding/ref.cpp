@@ -1,5 +1,5 @@
 #include "kernels/contract/reference.h"
-#include "kernels/embedding/kernels.h"
+#include "kernels/embedding/abi.h"
 
 namespace hewn {
 namespace {
@@ -42,19 +42,17 @@ void widened_rows(const EmbeddingForward& a) {
 
 }  // namespace
 
-void embedding_reference(const Launch&, const EmbeddingForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const EmbeddingForward& a) {
   if (a.dtype == DType::bf16) return widened_rows(a);
   if (a.dtype == DType::f64) return forward<double>(a);
   a.y_dtype == DType::bf16 ? forward<float, BFloat16>(a) : forward<float>(a);
 }
 
-void embedding_reference(const Launch& launch, const EmbeddingBackward& a) {
+template <>
+void kernel<"reference">(const Launch& launch, const EmbeddingBackward& a) {
   if (a.dtype == DType::f64) return backward<double>(launch, a);
   a.dy_dtype == DType::bf16 ? backward<float, BFloat16>(launch, a) : backward<float>(launch, a);
-}
-
-size_t embedding_reference_scratch(const EmbeddingBackward& a, int) {
-  return static_cast<size_t>(a.width) * sizeof(double);
 }
 
 }  // namespace hewn

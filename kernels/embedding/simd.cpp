@@ -1,4 +1,4 @@
-#include "kernels/embedding/kernels.h"
+#include "kernels/embedding/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec.h"
@@ -20,7 +20,7 @@ void put_row(float* to, const float* from, int64_t n, Write how) {
 }  // namespace
 
 template <>
-void embedding_simd<Isa::HEWN_ISA>(const Launch& launch, const EmbeddingForward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const EmbeddingForward& a) {
   const float* weight = static_cast<const float*>(a.weight);
   const float* position = static_cast<const float*>(a.position);
   float* y = static_cast<float*>(a.y);
@@ -33,7 +33,7 @@ void embedding_simd<Isa::HEWN_ISA>(const Launch& launch, const EmbeddingForward&
 }
 
 template <>
-void embedding_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const EmbeddingBackward& a) {
+void kernel<"strips", Isa::HEWN_ISA>(const Launch& launch, const EmbeddingBackward& a) {
   const float* dy = static_cast<const float*>(a.dy);
   float* dweight = static_cast<float*>(a.dweight);
   if (a.to_dweight == Write::set) {

@@ -1,4 +1,4 @@
-#include "kernels/global_norm/kernels.h"
+#include "kernels/global_norm/abi.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 
@@ -58,18 +58,18 @@ __global__ void __launch_bounds__(32, 1) add_loss(StepLoss a) {
 }  // namespace
 
 template <>
-void block_squares_gpu<Isa::HEWN_ISA>(const Launch& on, const BlockSquares& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const BlockSquares& a) {
   launch(on, "block_squares", {static_cast<unsigned>(blocks_of_norm(a.n)), Block::block},
          a.dtype == DType::f64 ? block_squares<double> : block_squares<float>, a);
 }
 
 template <>
-void global_norm_gpu<Isa::HEWN_ISA>(const Launch& on, const GlobalNorm& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const GlobalNorm& a) {
   launch(on, "norm_conclude", {1, Single::block}, conclude, a);
 }
 
 template <>
-void step_loss_gpu<Isa::HEWN_ISA>(const Launch& on, const StepLoss& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const StepLoss& a) {
   launch(on, "add_loss", {1, 32}, a.dtype == DType::f64 ? add_loss<double> : add_loss<float>, a);
 }
 

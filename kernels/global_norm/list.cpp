@@ -1,36 +1,36 @@
 #include "kernels/contract/contract.h"
-#include "kernels/global_norm/cost.h"
-#include "kernels/global_norm/kernels.h"
+#include "kernels/global_norm/abi.h"
 
 namespace hewn {
 namespace {
 
+/// One multiply-add and one read per element.
+Cost cost_of(const BlockSquares& a) {
+  const auto n = static_cast<double>(a.n);
+  return {2 * n, n * static_cast<double>(size_of(a.dtype))};
+}
+
+Cost cost_of(const GlobalNorm& a) {
+  const auto n = static_cast<double>(a.n_blocks);
+  return {n, n * sizeof(double)};
+}
+
+Cost cost_of(const StepLoss& a) { return {2, 2 * static_cast<double>(size_of(a.dtype))}; }
+
 constexpr Rung<BlockSquares> square_rungs[] = {
-    {.name = "reference",
-     .idea = "one running sum in double per block",
-     .run = scalar<BlockSquares>(block_squares_reference)},
-    {.name = "vectors",
-     .idea = "four vectors of doubles per block, blocks over threads",
-     .run = per_isa<BlockSquares>([]<Isa I>() { return block_squares_simd<I>; })},
-    {.name = "cuda",
-     .idea = "gradients over blocks of threads, 16 bytes per access, in double",
-     .run = per_gpu<BlockSquares>([]<Isa I>() -> KernelFn<BlockSquares> { return block_squares_gpu<I>; })},
+    {scalar<"reference">, "one running sum in double per block"},
+    {per_isa<"vectors">, "four vectors of doubles per block, blocks over threads"},
+    {per_gpu<"cuda">, "gradients over blocks of threads, 16 bytes per access, in double"},
 };
 
 constexpr Rung<GlobalNorm> rungs[] = {
-    {.name = "reference",
-     .idea = "the blocks' sums in order",
-     .run = scalar<GlobalNorm>(global_norm_reference)},
-    {.name = "cuda",
-     .idea = "one block of threads adds the sums and derives the state",
-     .run = per_gpu<GlobalNorm>([]<Isa I>() -> KernelFn<GlobalNorm> { return global_norm_gpu<I>; })},
+    {scalar<"reference">, "the blocks' sums in order"},
+    {per_gpu<"cuda">, "one block of threads adds the sums and derives the state"},
 };
 
 constexpr Rung<StepLoss> loss_rungs[] = {
-    {.name = "reference", .idea = "in double", .run = scalar<StepLoss>(step_loss_reference)},
-    {.name = "cuda",
-     .idea = "one thread on the GPU, so that the host need not wait for the loss",
-     .run = per_gpu<StepLoss>([]<Isa I>() -> KernelFn<StepLoss> { return step_loss_gpu<I>; })},
+    {scalar<"reference">, "in double"},
+    {per_gpu<"cuda">, "one thread on the GPU, so that the host need not wait for the loss"},
 };
 
 constexpr Ladder<BlockSquares> square_ladder{"global_norm.squares", square_rungs, cost_of};

@@ -1,4 +1,4 @@
-#include "kernels/global_norm/kernels.h"
+#include "kernels/global_norm/abi.h"
 
 #include <algorithm>
 #include <cmath>
@@ -25,11 +25,13 @@ void add_loss(const StepLoss& a) {
 
 }  // namespace
 
-void block_squares_reference(const Launch&, const BlockSquares& a) {
+template <>
+void kernel<"reference">(const Launch&, const BlockSquares& a) {
   a.dtype == DType::f64 ? square_sums<double>(a) : square_sums<float>(a);
 }
 
-void global_norm_reference(const Launch&, const GlobalNorm& a) {
+template <>
+void kernel<"reference">(const Launch&, const GlobalNorm& a) {
   double sum = 0;
   for (int64_t b = 0; b < a.n_blocks; ++b) sum += a.sums[b];
   StepState& state = *a.state;
@@ -39,7 +41,8 @@ void global_norm_reference(const Launch&, const GlobalNorm& a) {
   state.clip_factor = a.max_norm > 0 ? std::min(1.0, a.max_norm / (state.grad_norm + 1e-6)) : 1.0;
 }
 
-void step_loss_reference(const Launch&, const StepLoss& a) {
+template <>
+void kernel<"reference">(const Launch&, const StepLoss& a) {
   a.dtype == DType::f64 ? add_loss<double>(a) : add_loss<float>(a);
 }
 

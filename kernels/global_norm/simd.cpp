@@ -1,4 +1,4 @@
-#include "kernels/global_norm/kernels.h"
+#include "kernels/global_norm/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec.h"
@@ -45,7 +45,7 @@ void block_squares(const Launch& launch, const BlockSquares& a) {
 }  // namespace
 
 template <>
-void block_squares_simd<Isa::HEWN_ISA>(const Launch& launch, const BlockSquares& a) {
+void kernel<"vectors", Isa::HEWN_ISA>(const Launch& launch, const BlockSquares& a) {
   a.dtype == DType::f64 ? block_squares<double>(launch, a) : block_squares<float>(launch, a);
 }
 

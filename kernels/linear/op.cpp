@@ -8,7 +8,6 @@
 #include "kernels/elementwise/op.h"
 #include "kernels/linear/low_rank_pass.h"
 #include "kernels/matmul/op.h"
-#include "kernels/matmul/run.h"
 #include "kernels/reduce/op.h"
 
 namespace hewn {

@@ -9,7 +9,6 @@
 #include "kernels/elementwise/op.h"
 #include "kernels/linear_cross_entropy/chunks.h"
 #include "kernels/matmul/op.h"
-#include "kernels/matmul/run.h"
 #include "kernels/reduce/op.h"
 
 namespace hewn {
@@ -89,12 +88,7 @@ struct LinearCrossEntropyNode final : Node {
   Saved targets, stats, kept, logits;
 
   LinearCrossEntropyNode(const Pass& p, const Tensor& s, const Tensor& z, bool trains)
-      : x(trains ? p.x : Tensor()),
-        weight(p.weight),
-        targets(p.targets),
-        stats(s),
-        kept(p.kept),
-        logits(z) {}
+      : x(trains ? p.x : Tensor()), weight(p.weight), targets(p.targets), stats(s), kept(p.kept), logits(z) {}
   const OpInfo& info() const override { return linear_cross_entropy_info; }
   std::vector<SavedField> saved() const override {
     std::vector<SavedField> fields{

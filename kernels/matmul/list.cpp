@@ -1,15 +1,28 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/runtime/runtime.h"
-#include "kernels/matmul/cost.h"
+#include "kernels/matmul/abi.h"
 #include "kernels/matmul/cpu/blocks.h"
 #include "kernels/matmul/cpu/blocks_amx.h"
 #include "kernels/matmul/cpu/blocks_bf16.h"
 #include "kernels/matmul/gpu/gpu_plan.h"
-#include "kernels/matmul/kernels.h"
 #include "kernels/matmul/lessons/lessons.h"
 
 namespace hewn {
 namespace {
+
+/// 2 M N K per matrix; each operand is read once; the result is written once, and read once if added to. Sums of B
+/// are computed from what is read anyway.
+Cost cost_of(const Matmul& a) {
+  const auto M = static_cast<double>(a.M), N = static_cast<double>(a.N), K = static_cast<double>(a.K);
+  const double batch = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double results = 1 + (a.to_c == Write::add ? 1 : 0) + (a.epilogue.pre ? 1 : 0) +
+                         (a.epilogue.slope_at ? 1 : 0) + (a.epilogue.residual ? 1 : 0);
+  const auto element = static_cast<double>(size_of(a.dtype));
+  const double of_c = a.dtype == DType::bf16 && !a.bf16_c ? sizeof(float) : element;
+  const double sums = a.b_sums ? 1 : 0;
+  return {2 * batch * M * N * K + sums * K * N,
+          batch * ((M * K + K * N) * element + results * M * N * of_c) + sums * N * sizeof(float)};
+}
 
 /// What no CPU kernel offers: results of a backward pass that come with a product, and bf16 operands of C's shape.
 const char* simple_only(const Matmul& a) {
@@ -100,114 +113,62 @@ size_t floats_scratch(const Matmul& a, int) {
 size_t one_block(const Matmul&, int) { return static_cast<size_t>(lesson_block_bytes); }
 
 constexpr Rung<Matmul> rungs[] = {
-    {.name = "reference",
-     .idea = "one dot product in double per element",
-     .run = scalar<Matmul>(matmul_reference)},
-    {.name = "rows",
-     .idea = "k as the middle loop: the inner loop walks along rows and uses whole cache lines",
-     .run = scalar<Matmul>(matmul_rows),
-     .why_not = lesson_only},
-    {.name = "openmp",
-     .idea = "two pragmas: rows are divided among threads, neighbours share a vector; still memory-bound",
-     .run = scalar<Matmul>(matmul_openmp),
-     .why_not = lesson_only},
-    {.name = "cached",
-     .idea = "a block of B that fits in cache is used by all rows of A before the next block",
-     .run = scalar<Matmul>(matmul_cached),
-     .why_not = lesson_only},
-    {.name = "vectors",
-     .idea = "a vector of C stays in a register for all of k",
-     .run = per_isa<Matmul>([]<Isa I>() { return matmul_vectors<I>; }),
-     .why_not = lesson_only},
-    {.name = "chains",
-     .idea = "eight vectors of a row side by side: additions do not wait for each other",
-     .run = per_isa<Matmul>([]<Isa I>() { return matmul_chains<I>; }),
-     .why_not = lesson_only},
-    {.name = "tiles",
-     .idea = "a tile of C in registers: every load is used many times",
-     .run = per_isa<Matmul>([]<Isa I>() { return matmul_tiles<I>; }),
-     .why_not = lesson_only,
-     .scratch_bytes = [](const Matmul& a, int) { return static_cast<size_t>(a.K) * 64; }},
-    {.name = "packed",
-     .idea = "blocks of B copied in the order in which tiles read them",
-     .run = per_isa<Matmul>([]<Isa I>() { return matmul_packed<I>; }),
-     .why_not = lesson_only,
-     .scratch_bytes = one_block},
-    {.name = "ahead",
-     .idea = "tiles prefetch the next block while they multiply this one",
-     .run = per_isa<Matmul>([]<Isa I>() { return matmul_ahead<I>; }),
-     .why_not = lesson_only,
-     .scratch_bytes = one_block},
-    {.name = "threads",
-     .idea = "every core multiplies some rows of tiles",
-     .run = per_isa<Matmul>([]<Isa I>() { return matmul_threads<I>; }),
-     .why_not = lesson_only,
-     .scratch_bytes = [](const Matmul& a,
-                         int threads) { return one_block(a, 1) * static_cast<size_t>(threads); }},
-    {.name = "simd",
-     .idea = "register tiles over blocks that stay in cache, B packed where that pays, a rectangle per "
-             "thread; bf16 is widened while it is packed",
-     .run = per_isa<Matmul>([]<Isa I>() { return matmul_simd<I>; }),
-     .why_not = simple_only,
-     .scratch_bytes = scratch_bytes},
-    {.name = "pairs",
-     .idea = "one instruction multiplies bf16 neighbours along K in pairs and adds both products",
-     .run = per_isa<Matmul, bf16_isas>([]<Isa I>() { return matmul_bf16_simd<I>; }),
-     .why_not = bf16_only,
-     .scratch_bytes = bf16_scratch_bytes},
-    {.name = "tiles16",
-     .idea = "AMX: a register holds 16 x 16 sums, and one instruction adds 32 products to each of them",
-     .run = per_isa<Matmul, amx_isas>([]<Isa I>() { return matmul_amx<I>; }),
-     .why_not = many_bf16_only,
-     .scratch_bytes = [](const Matmul& a,
-                         int threads) { return static_cast<size_t>(threads * square_scratch(a).bytes()); }},
-    {.name = "cuda.naive",
-     .idea = "one element per thread, adjacent threads a row apart: every load is a separate transaction",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_naive<I>; }),
-     .why_not = gpu_lesson_only},
-    {.name = "cuda.coalesced",
-     .idea = "adjacent threads along a row: a warp loads and stores whole lines",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_coalesced<I>; })},
-    {.name = "cuda.shared",
-     .idea = "square tiles of A and B in shared memory: each element loaded is read 32 times",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_shared<I>; }),
-     .why_not = gpu_lesson_only},
-    {.name = "cuda.registers",
-     .idea = "4 x 4 elements per thread: two multiply-adds for each load from shared memory",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_registers<I>; }),
-     .why_not = gpu_lesson_only},
-    {.name = "cuda.floats",
-     .idea = "8 x 8 elements per thread, four floats per load, the next tiles copied meanwhile, K split if "
-             "tiles are few",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_floats<I>; }),
-     .why_not = floats_only,
-     .scratch_bytes = floats_scratch},
-    {.name = "cuda.tf32",
-     .idea = "float32 on tensor cores: operands lose 13 bits of mantissa; only where this is permitted",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_tf32<I>; }),
-     .why_not = tf32_only,
-     .scratch_bytes = floats_scratch},
-    {.name = "cuda.mma",
-     .idea = "tensor cores: a warp multiplies 16 x 8 x 16 per instruction, from swizzled shared memory",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_mma<I>; }),
-     .why_not = mma_lesson_only,
-     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, small_bf16); }},
+    {scalar<"reference">, "one dot product in double per element"},
+    {scalar<"rows">, "k as the middle loop: the inner loop walks along rows and uses whole cache lines",
+     lesson_only},
+    {scalar<"openmp">,
+     "two pragmas: rows are divided among threads, neighbours share a vector; still memory-bound",
+     lesson_only},
+    {scalar<"cached">, "a block of B that fits in cache is used by all rows of A before the next block",
+     lesson_only},
+    {per_isa<"vectors">, "a vector of C stays in a register for all of k", lesson_only},
+    {per_isa<"chains">, "eight vectors of a row side by side: additions do not wait for each other",
+     lesson_only},
+    {per_isa<"tiles">, "a tile of C in registers: every load is used many times", lesson_only,
+     [](const Matmul& a, int) { return static_cast<size_t>(a.K) * 64; }},
+    {per_isa<"packed">, "blocks of B copied in the order in which tiles read them", lesson_only, one_block},
+    {per_isa<"ahead">, "tiles prefetch the next block while they multiply this one", lesson_only, one_block},
+    {per_isa<"threads">, "every core multiplies some rows of tiles", lesson_only,
+     [](const Matmul& a, int threads) { return one_block(a, 1) * static_cast<size_t>(threads); }},
+    {per_isa<"simd">,
+     "register tiles over blocks that stay in cache, B packed where that pays, a rectangle per "
+     "thread; bf16 is widened while it is packed",
+     simple_only, scratch_bytes},
+    {per_isa<"pairs", bf16_isas>,
+     "one instruction multiplies bf16 neighbours along K in pairs and adds both products", bf16_only,
+     bf16_scratch_bytes},
+    {per_isa<"tiles16", amx_isas>,
+     "AMX: a register holds 16 x 16 sums, and one instruction adds 32 products to each of them",
+     many_bf16_only,
+     [](const Matmul& a, int threads) { return static_cast<size_t>(threads * square_scratch(a).bytes()); }},
+    {per_gpu<"cuda.naive">,
+     "one element per thread, adjacent threads a row apart: every load is a separate transaction",
+     gpu_lesson_only},
+    {per_gpu<"cuda.coalesced">, "adjacent threads along a row: a warp loads and stores whole lines"},
+    {per_gpu<"cuda.shared">, "square tiles of A and B in shared memory: each element loaded is read 32 times",
+     gpu_lesson_only},
+    {per_gpu<"cuda.registers">,
+     "4 x 4 elements per thread: two multiply-adds for each load from shared memory", gpu_lesson_only},
+    {per_gpu<"cuda.floats">,
+     "8 x 8 elements per thread, four floats per load, the next tiles copied meanwhile, K split if "
+     "tiles are few",
+     floats_only, floats_scratch},
+    {per_gpu<"cuda.tf32">,
+     "float32 on tensor cores: operands lose 13 bits of mantissa; only where this is permitted", tf32_only,
+     floats_scratch},
+    {per_gpu<"cuda.mma">,
+     "tensor cores: a warp multiplies 16 x 8 x 16 per instruction, from swizzled shared memory",
+     mma_lesson_only, [](const Matmul& a, int) { return split_bytes(a, small_bf16); }},
     // This rung has not run on a GPU yet. Once it is shown to be correct and faster there, it should trade
     // places with the next rung, which accepts everything that this one does.
-    {.name = "cuda.hopper",
-     .idea = "sm_90a: one thread copies whole tiles, four warps multiply 64 x 128 x 16 from shared memory",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_hopper<I>; }),
-     .why_not = hopper_only,
-     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, hopper_bf16); }},
-    {.name = "cuda.tensor",
-     .idea = "64 x 64 elements of C per warp, three stages being copied while the fourth is multiplied",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_tensor<I>; }),
-     .why_not = tensor_only,
-     .scratch_bytes = tensor_scratch},
-    {.name = "cuda.few_rows",
-     .idea = "up to 8 rows: every byte of B is loaded once; a warp along K, or K split over warps",
-     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_few_rows<I>; }),
-     .why_not = few_rows_only},
+    {per_gpu<"cuda.hopper">,
+     "sm_90a: one thread copies whole tiles, four warps multiply 64 x 128 x 16 from shared memory",
+     hopper_only, [](const Matmul& a, int) { return split_bytes(a, hopper_bf16); }},
+    {per_gpu<"cuda.tensor">,
+     "64 x 64 elements of C per warp, three stages being copied while the fourth is multiplied", tensor_only,
+     tensor_scratch},
+    {per_gpu<"cuda.few_rows">,
+     "up to 8 rows: every byte of B is loaded once; a warp along K, or K split over warps", few_rows_only},
 };
 
 constexpr Ladder<Matmul> ladder{"matmul", rungs, cost_of};

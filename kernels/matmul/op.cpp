@@ -4,9 +4,7 @@
 #include <vector>
 
 #include "kernels/contract/contract.h"
-#include "kernels/contract/rows_apart.h"
 #include "kernels/gpu/runtime/runtime.h"
-#include "kernels/matmul/run.h"
 
 namespace hewn {
 namespace {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "core/base/not_copied.h"
 #include "core/tape.h"
+#include "kernels/matmul/abi.h"
 
 namespace hewn {
 
@@ -13,5 +15,25 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a = false, bool trans
 /// c (set or add) alpha a b without the tape, for other rooms: a [..., M, K], b [..., K, N], c [..., M, N]
 /// with dense rows. a and b broadcast to c; dimensions that c lacks are summed over.
 void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, double alpha = 1);
+
+/// The arguments of c (set or add) a b for matrices a [M, K], b [K, N] and c [M, N] with dense rows, or columns (not c).
+Matmul product_of(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c);
+
+/// Runs a product, in TF32 if the device is configured for it (GpuRuntime::tf32), by rows that do not know of each other
+/// if the caller wants that (RowsApart).
+void run_product(Device& device, Matmul m);
+
+/// While it lives, matrix products that this thread calls on a CPU use only kernels in which every row of the result has
+/// the bits that it would have alone: AMX, whose order few rows do not have, is left out.
+class RowsApart : NotCopied {
+ public:
+  RowsApart() { ++depth; }
+  ~RowsApart() { --depth; }
+
+  static bool on() { return depth > 0; }
+
+ private:
+  static inline thread_local int depth = 0;
+};
 
 }  // namespace hewn

@@ -1,6 +1,6 @@
-#include "kernels/matmul/kernels.h"
+#include "kernels/matmul/abi.h"
 
-#include "kernels/activation/kernels.h"
+#include "kernels/activation/abi.h"
 #include "kernels/contract/reference.h"
 
 namespace hewn {
@@ -66,7 +66,8 @@ void batch(const Matmul& m) {
 
 }  // namespace
 
-void matmul_reference(const Launch&, const Matmul& a) {
+template <>
+void kernel<"reference">(const Launch&, const Matmul& a) {
   switch (a.dtype) {
     case DType::f64: return batch<double>(a);
     case DType::bf16:

@@ -49,6 +49,16 @@ struct StochasticRounding {
 /// No dropout of a model has this site number.
 inline constexpr uint32_t rounding_site = 0xffffffffu;
 
+/// The factors common to all elements of one update that have decay, or that have none.
+struct UpdateScalars {
+  double clip;        ///< multiplies the gradients
+  double keep;        ///< adamw: factor of the old w, 1 - lr weight_decay; else 1
+  double decay;       ///< adam, sgd: factor of w in the gradient; else 0
+  double step_size;   ///< lr / (1 - beta1^t); sgd: lr
+  double root_scale;  ///< 1 / sqrt(1 - beta2^t)
+};
+UpdateScalars scalars_of(const ParameterUpdate& a, bool decayed);
+
 const Ladder<ParameterUpdate>& ladder_of(const ParameterUpdate&);
 const Ladder<StochasticRounding>& ladder_of(const StochasticRounding&);
 

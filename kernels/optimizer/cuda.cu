@@ -1,4 +1,4 @@
-#include "kernels/optimizer/kernels.h"
+#include "kernels/optimizer/abi.h"
 
 #include <type_traits>
 
@@ -116,12 +116,12 @@ __global__ void __launch_bounds__(threads, resident) round_stochastically(Stocha
 }  // namespace
 
 template <>
-void update_gpu<Isa::HEWN_ISA>(const Launch& on, const ParameterUpdate& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const ParameterUpdate& a) {
   a.dtype == DType::f64 ? run<double>(on, a) : run<float>(on, a);
 }
 
 template <>
-void round_gpu<Isa::HEWN_ISA>(const Launch& on, const StochasticRounding& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const StochasticRounding& a) {
   launch(on, "round_stochastically", {blocks_for(ceil_div(a.n, int64_t{64}) * 16, threads), threads},
          round_stochastically, a);
 }

@@ -1,4 +1,4 @@
-#include "kernels/optimizer/kernels.h"
+#include "kernels/optimizer/abi.h"
 
 #include <bit>
 #include <cmath>
@@ -46,7 +46,8 @@ UpdateScalars scalars_of(const ParameterUpdate& a, bool decayed) {
   return s;
 }
 
-void update_reference(const Launch&, const ParameterUpdate& a) {
+template <>
+void kernel<"reference">(const Launch&, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
   a.dtype == DType::f64 ? update<double>(a) : update<float>(a);
   if (!a.w_bf16) return;
@@ -54,7 +55,8 @@ void update_reference(const Launch&, const ParameterUpdate& a) {
   for (int64_t i = 0; i < a.n_decayed; ++i) static_cast<BFloat16*>(a.w_bf16)[i] = BFloat16(w[i]);
 }
 
-void round_reference(const Launch&, const StochasticRounding& a) {
+template <>
+void kernel<"reference">(const Launch&, const StochasticRounding& a) {
   if (a.state->non_finite) return;
   const auto updates = static_cast<uint32_t>(a.state->step + a.extra);
   for (int64_t i = 0; i < a.n; ++i) {

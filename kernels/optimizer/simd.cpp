@@ -1,4 +1,4 @@
-#include "kernels/optimizer/kernels.h"
+#include "kernels/optimizer/abi.h"
 
 #include <algorithm>
 
@@ -69,7 +69,7 @@ vf rounded_by(vi words, vf w) {
 }  // namespace
 
 template <>
-void update_simd<Isa::HEWN_ISA>(const Launch& launch, const ParameterUpdate& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
   const Factors with_decay(a, scalars_of(a, true)), without(a, scalars_of(a, false));
   parallel_elements(launch, a.n, [&](int64_t begin, int64_t end) {
@@ -80,7 +80,7 @@ void update_simd<Isa::HEWN_ISA>(const Launch& launch, const ParameterUpdate& a) 
 }
 
 template <>
-void round_simd<Isa::HEWN_ISA>(const Launch& launch, const StochasticRounding& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const StochasticRounding& a) {
   if (a.state->non_finite) return;
   const auto* w = static_cast<const float*>(a.w);
   auto* w_bf16 = static_cast<BFloat16*>(a.w_bf16);

@@ -1,4 +1,4 @@
-#include "kernels/optimizer/kernels.h"
+#include "kernels/optimizer/abi.h"
 
 #include <cmath>
 
@@ -9,7 +9,8 @@ namespace hewn {
 // One sweep per line of the algorithm, as in a program of whole-array operations. The loops are simple, and
 // the compiler vectorises them, but m, v and w are read from memory for every single line: this moves 10
 // arrays where a single sweep moves 7.
-void update_sweeps(const Launch& launch, const ParameterUpdate& a) {
+template <>
+void kernel<"sweeps">(const Launch& launch, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
   auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);
   const auto* g = static_cast<const float*>(a.g);

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "kernels/contract/parallel.h"
-#include "kernels/paged_attention/kernels.h"
+#include "kernels/paged_attention/abi.h"
 #include "kernels/paged_attention/page.h"
 
 namespace hewn {
@@ -58,12 +58,14 @@ void append_head(const AppendToPages& a, int64_t b, int64_t kv) {
 
 }  // namespace
 
-void append_to_pages_reference(const Launch&, const AppendToPages& a) {
+template <>
+void kernel<"reference">(const Launch&, const AppendToPages& a) {
   for (int64_t b = 0; b < a.B; ++b)
     for (int64_t kv = 0; kv < a.pages.layout.Hkv; ++kv) append_head(a, b, kv);
 }
 
-void append_to_pages_threads(const Launch& launch, const AppendToPages& a) {
+template <>
+void kernel<"threads">(const Launch& launch, const AppendToPages& a) {
   const int64_t Hkv = a.pages.layout.Hkv;
   parallel_for(launch, a.B * Hkv, [&](int64_t begin, int64_t end, int) {
     for (int64_t head = begin; head < end; ++head) append_head(a, head / Hkv, head % Hkv);

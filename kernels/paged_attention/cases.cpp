@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "kernels/contract/case.h"
-#include "kernels/paged_attention/kernels.h"
+#include "kernels/paged_attention/abi.h"
 #include "kernels/paged_attention/page.h"
 
 namespace hewn {

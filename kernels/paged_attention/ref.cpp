@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/paged_attention/kernels.h"
+#include "kernels/paged_attention/abi.h"
 #include "kernels/paged_attention/page.h"
 
 namespace hewn {
@@ -39,7 +39,8 @@ void attend(const PagedAttention& a, int64_t b, int64_t h, int64_t i, double* sc
 
 }  // namespace
 
-void paged_attention_reference(const Launch& launch, const PagedAttention& a) {
+template <>
+void kernel<"reference">(const Launch& launch, const PagedAttention& a) {
   for (int64_t b = 0; b < a.B; ++b)
     for (int64_t h = 0; h < a.H; ++h)
       for (int64_t i = 0; i < a.T; ++i) attend(a, b, h, i, static_cast<double*>(launch.scratch));

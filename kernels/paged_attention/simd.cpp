@@ -1,6 +1,6 @@
 #include "kernels/attention/cpu/online_tile.h"
 #include "kernels/contract/parallel.h"
-#include "kernels/paged_attention/kernels.h"
+#include "kernels/paged_attention/abi.h"
 #include "kernels/paged_attention/work.h"
 #include "kernels/simd/vec_bf16.h"
 
@@ -211,7 +211,7 @@ void attend_rows(const PagedAttention& p, const AttentionForward& a, int64_t b, 
 // order, and probabilities and values over the keys of a page in order, so a query has the same bits alone and among
 // others.
 template <>
-void paged_attention_simd<Isa::HEWN_ISA>(const Launch& launch, const PagedAttention& p) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const PagedAttention& p) {
   static_assert(PagedWork::group == query_group && PagedWork::block >= query_block);
   const int64_t Hkv = p.pages.layout.Hkv;
   const bool few = p.T < queries_in_lanes;

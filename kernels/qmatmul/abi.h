@@ -67,6 +67,17 @@ struct EncodeBlocks {
   void* blocks;  ///< rows of cols / elements blocks
 };
 
+/// Row i of what WidenRows describes, for rungs in plain C++.
+void widen_row(const WidenRows& a, int64_t i);
+
+/// From this many rows of x on, the rungs simd and vnni transpose W in panels, if vectors have 32 bytes or more.
+inline constexpr int64_t panels_from = 8;
+/// Rows of x that stay in a near cache while W passes.
+inline constexpr int64_t near_rows = 64;
+/// The scratch that they need for each thread: for a group of 32 columns in panels; else for a chunk of 256 columns of
+/// each row of x, of at most near_rows.
+inline constexpr size_t panel_group_bytes = 384, near_chunk_bytes = 352;
+
 const Ladder<QuantizeRows>& ladder_of(const QuantizeRows&);
 const Ladder<QMatmul>& ladder_of(const QMatmul&);
 const Ladder<WidenRows>& ladder_of(const WidenRows&);

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "kernels/contract/case.h"
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 
 namespace hewn {
 

@@ -1,4 +1,4 @@
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 
 #include <algorithm>
 
@@ -159,12 +159,12 @@ void multiply(const Launch& on, const QMatmul& a) {
 }  // namespace
 
 template <>
-void quantize_rows_gpu<Isa::HEWN_ISA>(const Launch& on, const QuantizeRows& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const QuantizeRows& a) {
   launch(on, "qmatmul_quantize", {{blocks_for(a.rows, 1)}, {threads}}, quantize, a);
 }
 
 template <>
-void qmatmul_gpu<Isa::HEWN_ISA>(const Launch& on, const QMatmul& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const QMatmul& a) {
   with_format(a.format, [&]<class F>(F) {
     if (is_multiple(a.w, F::alignment) && is_multiple(a.x, 4))
       multiply<F, true>(on, a);
@@ -174,7 +174,7 @@ void qmatmul_gpu<Isa::HEWN_ISA>(const Launch& on, const QMatmul& a) {
 }
 
 template <>
-void widen_rows_gpu<Isa::HEWN_ISA>(const Launch& on, const WidenRows& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const WidenRows& a) {
   with_format(a.format, [&]<class F>(F) {
     const Grid grid{{blocks_for(a.n, 1)}, {threads}};
     if (is_multiple(a.w, F::alignment))

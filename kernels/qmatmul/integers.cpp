@@ -1,5 +1,5 @@
 #include "kernels/contract/parallel.h"
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 
 namespace hewn {
 namespace {
@@ -23,7 +23,8 @@ float product_of_integers(const BlockFormat& format, const OpenBlock& w, const i
 
 /// Products of bytes need no floats, and their sums are exact: a scale and an offset are applied once for each group of
 /// 16 or 32 elements. A block of W is opened once for all rows of x.
-void qmatmul_integers(const Launch& launch, const QMatmul& a) {
+template <>
+void kernel<"integers">(const Launch& launch, const QMatmul& a) {
   const BlockFormat& format = format_of(a.format);
   const int64_t blocks = a.K / format.elements, padded = padded_cols(a.K);
   parallel_for(launch, a.N, [&](int64_t begin, int64_t end, int worker) {

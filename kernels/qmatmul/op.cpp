@@ -9,7 +9,7 @@
 #include "kernels/contract/parallel.h"
 #include "kernels/copy/op.h"
 #include "kernels/embedding/op.h"
-#include "kernels/matmul/run.h"
+#include "kernels/matmul/op.h"
 #include "kernels/qmatmul/abi.h"
 
 namespace hewn {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 
 namespace hewn {
 namespace {
@@ -47,7 +47,8 @@ double product(const QMatmul& a, int64_t m, int64_t n) {
 
 }  // namespace
 
-void quantize_rows_reference(const Launch&, const QuantizeRows& a) {
+template <>
+void kernel<"reference">(const Launch&, const QuantizeRows& a) {
   const int64_t padded = padded_cols(a.cols);
   const float nothing[quantised_block] = {};
   for (int64_t r = 0; r < a.rows; ++r) {
@@ -66,7 +67,8 @@ void quantize_rows_reference(const Launch&, const QuantizeRows& a) {
   }
 }
 
-void qmatmul_reference(const Launch&, const QMatmul& a) {
+template <>
+void kernel<"reference">(const Launch&, const QMatmul& a) {
   for (int64_t m = 0; m < a.M; ++m)
     for (int64_t n = 0; n < a.N; ++n)
       a.y[m * a.N + n] = static_cast<float>(product(a, m, n) + (a.bias ? static_cast<double>(a.bias[n]) : 0));
@@ -83,7 +85,8 @@ void widen_row(const WidenRows& a, int64_t i) {
   }
 }
 
-void widen_rows_reference(const Launch&, const WidenRows& a) {
+template <>
+void kernel<"reference">(const Launch&, const WidenRows& a) {
   for (int64_t i = 0; i < a.n; ++i) widen_row(a, i);
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 #include "kernels/qmatmul/products.h"
 
 namespace hewn {
@@ -65,7 +65,7 @@ void quantize_chunk(const QuantizeRows& a, int64_t row, int64_t c, int32_t row_b
 }  // namespace
 
 template <>
-void quantize_rows_simd<Isa::HEWN_ISA>(const Launch& launch, const QuantizeRows& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const QuantizeRows& a) {
   const int64_t chunks = padded_cols(a.cols) / quantised_chunk;
   if (a.one_scale)
     return parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
@@ -80,7 +80,7 @@ void quantize_rows_simd<Isa::HEWN_ISA>(const Launch& launch, const QuantizeRows&
 }
 
 template <>
-void qmatmul_simd<Isa::HEWN_ISA>(const Launch& launch, const QMatmul& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const QMatmul& a) {
   multiply_in_format(launch, a);
 }
 

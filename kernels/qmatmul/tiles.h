@@ -5,8 +5,8 @@
 // included only by products.h.
 
 #include "kernels/contract/parallel.h"
+#include "kernels/qmatmul/abi.h"
 #include "kernels/qmatmul/formats.h"
-#include "kernels/qmatmul/kernels.h"
 
 namespace hewn {
 namespace {

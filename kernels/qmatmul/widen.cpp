@@ -1,5 +1,5 @@
 #include "kernels/contract/parallel.h"
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 
 namespace hewn {
 namespace {
@@ -19,7 +19,8 @@ float product_of_floats(const int8_t* x, const float* x_scale, const float* w, i
 
 /// Each row of W is written out in float32, eight times its size in blocks of 4 bits, before all rows of x read it from
 /// there.
-void qmatmul_widen(const Launch& launch, const QMatmul& a) {
+template <>
+void kernel<"widen">(const Launch& launch, const QMatmul& a) {
   const BlockFormat& format = format_of(a.format);
   const int64_t blocks = a.K / format.elements, padded = padded_cols(a.K);
   parallel_for(launch, a.N, [&](int64_t begin, int64_t end, int worker) {
@@ -38,7 +39,8 @@ void qmatmul_widen(const Launch& launch, const QMatmul& a) {
   });
 }
 
-void widen_rows_threads(const Launch& launch, const WidenRows& a) {
+template <>
+void kernel<"threads">(const Launch& launch, const WidenRows& a) {
   parallel_for(launch, a.n, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) widen_row(a, i);
   });

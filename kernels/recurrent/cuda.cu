@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "kernels/gpu/simt/simt.h"
-#include "kernels/recurrent/kernels.h"
+#include "kernels/recurrent/abi.h"
 
 namespace hewn {
 namespace {
@@ -54,13 +54,13 @@ __global__ void __launch_bounds__(threads, 4) lstm_backward(LstmBackward a) {
 }  // namespace
 
 template <>
-void lstm_gpu<Isa::HEWN_ISA>(const Launch& on, const LstmForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const LstmForward& a) {
   const Grid grid{blocks_for(a.rows * a.cols, threads), threads};
   launch(on, "lstm_forward", grid, a.dtype == DType::f64 ? lstm_forward<double> : lstm_forward<float>, a);
 }
 
 template <>
-void lstm_gpu<Isa::HEWN_ISA>(const Launch& on, const LstmBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const LstmBackward& a) {
   const Grid grid{blocks_for(a.rows * a.cols, threads), threads};
   launch(on, "lstm_backward", grid, a.dtype == DType::f64 ? lstm_backward<double> : lstm_backward<float>, a);
 }

@@ -5,7 +5,6 @@
 #include "kernels/elementwise/abi.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/matmul/op.h"
-#include "kernels/matmul/run.h"
 #include "kernels/recurrent/abi.h"
 
 // Shapes: T steps of B sequences, H units; u_t = x_t + h_(t-1) W, [B, H] or [B, 4H], is what enters the curves of a

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "kernels/contract/reference.h"
-#include "kernels/recurrent/kernels.h"
+#include "kernels/recurrent/abi.h"
 
 namespace hewn {
 namespace {
@@ -46,11 +46,13 @@ void backward(const LstmBackward& a) {
 
 }  // namespace
 
-void lstm_reference(const Launch&, const LstmForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const LstmForward& a) {
   a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
 }
 
-void lstm_reference(const Launch&, const LstmBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const LstmBackward& a) {
   a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
 }
 

@@ -1,5 +1,5 @@
 #include "kernels/contract/parallel.h"
-#include "kernels/recurrent/kernels.h"
+#include "kernels/recurrent/abi.h"
 #include "kernels/simd/vec_math.h"
 
 namespace hewn {
@@ -19,7 +19,7 @@ HEWN_INLINE vf slope_of_tanh(vf y) { return (1.0f - y) * (1.0f + y); }
 }  // namespace
 
 template <>
-void lstm_simd<Isa::HEWN_ISA>(const Launch& launch, const LstmForward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const LstmForward& a) {
   for_rows(launch, a.rows, a.cols, [&](int64_t r) {
     const float* x = static_cast<const float*>(a.x) + 4 * r * a.cols;
     const float* c_before = a.c_before ? static_cast<const float*>(a.c_before) + r * a.cols : nullptr;
@@ -42,7 +42,7 @@ void lstm_simd<Isa::HEWN_ISA>(const Launch& launch, const LstmForward& a) {
 }
 
 template <>
-void lstm_simd<Isa::HEWN_ISA>(const Launch& launch, const LstmBackward& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const LstmBackward& a) {
   for_rows(launch, a.rows, a.cols, [&](int64_t r) {
     const auto row = [&](const void* of) { return static_cast<const float*>(of) + r * a.cols; };
     const float* gates = static_cast<const float*>(a.gates) + 4 * r * a.cols;

@@ -42,6 +42,14 @@ struct Expand {
   Write to_y;
 };
 
+/// Vector code reduces blocks of this many elements separately, then their results in order, so that the order of a sum
+/// depends only on the sizes: many if a vector's lanes run along the row, few if each lane sums a column, which would
+/// otherwise lose digits.
+constexpr int64_t row_block = 2048, column_block = 64;
+
+/// The same on GPUs: elements of a row, or rows of a column, per block of threads.
+inline constexpr int64_t gpu_row_piece = 8192, gpu_column_piece = 512;
+
 const Ladder<Reduce>& ladder_of(const Reduce&);
 const Ladder<MaxBackward>& ladder_of(const MaxBackward&);
 const Ladder<Expand>& ladder_of(const Expand&);

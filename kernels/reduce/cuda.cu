@@ -1,4 +1,4 @@
-#include "kernels/reduce/kernels.h"
+#include "kernels/reduce/abi.h"
 
 #include "kernels/gpu/simt/simt.h"
 
@@ -53,7 +53,8 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   const int64_t row = blockIdx.x / pieces, first = blockIdx.x % pieces * gpu_row_piece;
   const int64_t end = first + gpu_row_piece < n ? first + gpu_row_piece : n;
   T result = nothing<op, T>();
-  for (int64_t i = first + threadIdx.x; i < end; i += threads) result = combine<op>(result, load_as<T>(x + row * n + i));
+  for (int64_t i = first + threadIdx.x; i < end; i += threads)
+    result = combine<op>(result, load_as<T>(x + row * n + i));
   result = combine_warp<op>(result);
   OfWarps<T>& of_warps = shared_memory<OfWarps<T>>();
   if (threadIdx.x % lanes == 0) of_warps.at[threadIdx.x / lanes] = result;
@@ -70,7 +71,8 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   const int64_t row = int64_t{blockIdx.x} * warps + threadIdx.x / lanes;
   if (row >= rows) return;
   T result = nothing<op, T>();
-  for (int64_t i = threadIdx.x % lanes; i < n; i += lanes) result = combine<op>(result, load_as<T>(x + row * n + i));
+  for (int64_t i = threadIdx.x % lanes; i < n; i += lanes)
+    result = combine<op>(result, load_as<T>(x + row * n + i));
   result = combine_warp<op>(result);
   if (threadIdx.x % lanes == 0) to.put(row, result);
 }
@@ -173,7 +175,7 @@ void reduce(const Launch& on, const Reduce& a) {
 }  // namespace
 
 template <>
-void reduce_gpu<Isa::HEWN_ISA>(const Launch& on, const Reduce& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const Reduce& a) {
   switch (a.dtype) {
     case DType::f64: return reduce<double, double>(on, a);
     case DType::bf16: return reduce<bf16, float>(on, a);
@@ -182,13 +184,13 @@ void reduce_gpu<Isa::HEWN_ISA>(const Launch& on, const Reduce& a) {
 }
 
 template <>
-void max_backward_gpu<Isa::HEWN_ISA>(const Launch& on, const MaxBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const MaxBackward& a) {
   const Grid grid{blocks_for(a.outer * a.inner, threads), threads};
   launch(on, "max_backward", grid, a.dtype == DType::f64 ? max_backward<double> : max_backward<float>, a);
 }
 
 template <>
-void expand_gpu<Isa::HEWN_ISA>(const Launch& on, const Expand& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const Expand& a) {
   const Grid grid{blocks_for(a.outer * a.n * a.inner, threads), threads};
   launch(on, "expand", grid, a.dtype == DType::f64 ? expand<double> : expand<float>, a);
 }

@@ -1,10 +1,29 @@
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
-#include "kernels/reduce/cost.h"
-#include "kernels/reduce/kernels.h"
+#include "kernels/reduce/abi.h"
 
 namespace hewn {
 namespace {
+
+/// One operation per element read.
+Cost cost_of(const Reduce& a) {
+  const double columns = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double n = columns * static_cast<double>(a.n);
+  return {n, n * static_cast<double>(size_of(a.dtype)) +
+                 (a.to_y == Write::add ? 2 : 1) * columns * static_cast<double>(size_of(y_type(a)))};
+}
+
+Cost cost_of(const MaxBackward& a) {
+  const double columns = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double n = columns * static_cast<double>(a.n);
+  return {n, ((a.to_dx == Write::add ? 3 : 2) * n + 2 * columns) * static_cast<double>(size_of(a.dtype))};
+}
+
+Cost cost_of(const Expand& a) {
+  const double columns = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double n = columns * static_cast<double>(a.n);
+  return {n, ((a.to_y == Write::add ? 2 : 1) * n + columns) * static_cast<double>(size_of(a.dtype))};
+}
 
 /// One float per block and column.
 size_t scratch_bytes(const Reduce& a, int) {
@@ -19,40 +38,25 @@ size_t gpu_scratch_bytes(const Reduce& a, int) {
 }
 
 constexpr Rung<Reduce> reduce_rungs[] = {
-    {.name = "reference", .idea = "one sequential sum, in double", .run = scalar<Reduce>(reduce_reference)},
-    {.name = "vector",
-     .idea =
-         "fixed blocks over threads, lanes along rows or across columns; results of blocks added in order",
-     .run = per_isa<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_simd<I>; }),
-     .why_not = f32_only,
-     .scratch_bytes = scratch_bytes},
-    {.name = "cuda",
-     .idea = "fixed pieces of rows or columns over blocks of threads; results of pieces added in order",
-     .run = per_gpu<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_gpu<I>; }),
-     .scratch_bytes = gpu_scratch_bytes},
+    {scalar<"reference">, "one sequential sum, in double"},
+    {per_isa<"vector">,
+     "fixed blocks over threads, lanes along rows or across columns; results of blocks added in order",
+     f32_only, scratch_bytes},
+    {per_gpu<"cuda">,
+     "fixed pieces of rows or columns over blocks of threads; results of pieces added in order",
+     gpu_scratch_bytes},
 };
 
 constexpr Rung<MaxBackward> max_backward_rungs[] = {
-    {.name = "reference",
-     .idea = "searches for the first element that equals the maximum",
-     .run = scalar<MaxBackward>(max_backward_reference)},
-    {.name = "parallel",
-     .idea = "the same, rows over threads",
-     .run = scalar<MaxBackward>(max_backward_parallel)},
-    {.name = "cuda",
-     .idea = "one result per thread",
-     .run = per_gpu<MaxBackward>([]<Isa I>() -> KernelFn<MaxBackward> { return max_backward_gpu<I>; })},
+    {scalar<"reference">, "searches for the first element that equals the maximum"},
+    {scalar<"parallel">, "the same, rows over threads"},
+    {per_gpu<"cuda">, "one result per thread"},
 };
 
 constexpr Rung<Expand> expand_rungs[] = {
-    {.name = "reference", .idea = "one element at a time", .run = scalar<Expand>(expand_reference)},
-    {.name = "vector",
-     .idea = "a vector at a time, rows over threads",
-     .run = per_isa<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_simd<I>; }),
-     .why_not = f32_only},
-    {.name = "cuda",
-     .idea = "one element per thread",
-     .run = per_gpu<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_gpu<I>; })},
+    {scalar<"reference">, "one element at a time"},
+    {per_isa<"vector">, "a vector at a time, rows over threads", f32_only},
+    {per_gpu<"cuda">, "one element per thread"},
 };
 
 constexpr Ladder<Reduce> reduce_ladder{"reduce", reduce_rungs, cost_of};

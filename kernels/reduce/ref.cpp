@@ -1,4 +1,4 @@
-#include "kernels/reduce/kernels.h"
+#include "kernels/reduce/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/contract/reference.h"
@@ -54,7 +54,8 @@ void expand(const Expand& a) {
 
 }  // namespace
 
-void reduce_reference(const Launch&, const Reduce& a) {
+template <>
+void kernel<"reference">(const Launch&, const Reduce& a) {
   switch (a.dtype) {
     case DType::f64: return reduce<double>(a);
     case DType::bf16: return reduce<BFloat16, float>(a);
@@ -62,17 +63,20 @@ void reduce_reference(const Launch&, const Reduce& a) {
   }
 }
 
-void max_backward_reference(const Launch&, const MaxBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const MaxBackward& a) {
   for (int64_t o = 0; o < a.outer; ++o) max_backward_of(a, o);
 }
 
-void max_backward_parallel(const Launch& launch, const MaxBackward& a) {
+template <>
+void kernel<"parallel">(const Launch& launch, const MaxBackward& a) {
   parallel_for(launch, a.outer, [&](int64_t begin, int64_t end, int) {
     for (int64_t o = begin; o < end; ++o) max_backward_of(a, o);
   });
 }
 
-void expand_reference(const Launch&, const Expand& a) {
+template <>
+void kernel<"reference">(const Launch&, const Expand& a) {
   a.dtype == DType::f64 ? expand<double>(a) : expand<float>(a);
 }
 

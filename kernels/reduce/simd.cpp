@@ -1,4 +1,4 @@
-#include "kernels/reduce/kernels.h"
+#include "kernels/reduce/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec.h"
@@ -96,12 +96,12 @@ void reduce(const Launch& launch, const Reduce& a) {
 }  // namespace
 
 template <>
-void reduce_simd<Isa::HEWN_ISA>(const Launch& launch, const Reduce& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const Reduce& a) {
   a.op == ReduceOp::sum ? reduce<Sum>(launch, a) : reduce<Max>(launch, a);
 }
 
 template <>
-void expand_simd<Isa::HEWN_ISA>(const Launch& launch, const Expand& a) {
+void kernel<"vector", Isa::HEWN_ISA>(const Launch& launch, const Expand& a) {
   const float* x = static_cast<const float*>(a.x);
   float* y = static_cast<float*>(a.y);
   const auto scale = static_cast<float>(a.scale);

@@ -1,10 +1,10 @@
-#include "kernels/roof/functions.h"
+#include "kernels/roof/roof.h"
 
 #include <vector>
 
 #include "kernels/contract/huge_pages.h"
 #include "kernels/contract/parallel.h"
-#include "kernels/roof/simd_functions.h"
+#include "kernels/roof/simd.h"
 #include "kernels/roof/timing.h"
 
 namespace hewn {

@@ -3,6 +3,7 @@
 // `hewn plan` compare.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "core/dtype.h"
 #include "kernels/contract/isa.h"
@@ -21,5 +22,12 @@ double measured_latency(Isa isa);
 /// Bytes per second read and written over a working set of `bytes` (clamped to 16 KiB .. 256 MiB), split over
 /// `threads` threads: the better of reading only and copying. Takes about 0.1 s.
 double measured_bandwidth(size_t bytes, Isa isa, int threads);
+
+/// Functions of kernels/simd/vec_math.h.
+enum class MathFunction : uint8_t { exp, tanh };
+
+/// Results per second for f32 arrays in the first-level cache on `threads` threads. Takes about 60 ms and
+/// returns the best of many tries.
+double measured_functions(MathFunction function, Isa isa, int threads);
 
 }  // namespace hewn

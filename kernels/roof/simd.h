@@ -2,8 +2,7 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
-#include "kernels/contract/isa.h"
+#include "kernels/roof/roof.h"
 
 namespace hewn {
 
@@ -32,5 +31,24 @@ float roof_read(const float* x, int64_t n);
 /// y := 2x for n floats.
 template <Isa I>
 void roof_copy(const float* x, float* y, int64_t n);
+
+/// y[i] = f(x[i]) for n elements, a multiple of 64.
+template <Isa I>
+void roof_function(MathFunction f, const float* x, float* y, int64_t n);
+
+/// Rounds of a stream: each reads `read` blocks of x, updates `update` blocks of y and writes `write` blocks
+/// of z, then advances. All arrays are aligned to 64 bytes.
+struct StreamWork {
+  static constexpr int64_t block = 256;  // floats
+  const float* x;
+  float *y, *z;
+  int read, update, write;
+  int64_t turns;
+};
+
+/// Does the work; returns a value that depends on everything read. `past_caches`: z is written with
+/// non-temporal stores.
+template <Isa I>
+float roof_stream(const StreamWork& work, bool past_caches);
 
 }  // namespace hewn

@@ -1,4 +1,4 @@
-#include "kernels/roof/simd_functions.h"
+#include "kernels/roof/simd.h"
 
 #include "kernels/simd/vec_math.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/roof/simd_stream.h"
+#include "kernels/roof/simd.h"
 
 #include "kernels/simd/vec_stream.h"
 

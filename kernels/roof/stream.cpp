@@ -6,7 +6,7 @@
 #include "core/base/clock.h"
 #include "core/error.h"
 #include "kernels/contract/parallel.h"
-#include "kernels/roof/simd_stream.h"
+#include "kernels/roof/simd.h"
 #include "kernels/roof/timing.h"
 
 namespace hewn {

@@ -26,6 +26,9 @@ struct Rotary {
   const int32_t* position = nullptr;
 };
 
+/// The number of positions that share a table of sines and cosines in vector code; a block belongs to one thread.
+inline constexpr int64_t rotary_block = 16;
+
 const Ladder<Rotary>& ladder_of(const Rotary&);
 
 }  // namespace hewn

@@ -1,4 +1,4 @@
-#include "kernels/rotary/kernels.h"
+#include "kernels/rotary/abi.h"
 
 #include <cmath>
 
@@ -17,7 +17,8 @@ struct Rotation {
 /// Computes position blockIdx.y, one pair per thread, in double: angles grow with the position, and a float
 /// would be too inaccurate.
 template <class T>
-__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(Rotary a, Rotation<T>* table) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48))
+    make_table(Rotary a, Rotation<T>* table) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i >= a.D / 2) return;
   const double frequency = std::pow(a.base, -2 * static_cast<double>(i) / static_cast<double>(a.D));
@@ -31,7 +32,8 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(
 /// One pair of a row per thread: blockIdx.x and threads count the pairs of all rows of a head, y and its
 /// strides the heads, z and its strides the batches.
 template <class E, class T>
-__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) rotate(Rotary a, const Rotation<T>* table) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48))
+    rotate(Rotary a, const Rotation<T>* table) {
   const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x, pairs = a.D / 2;
   if (at >= a.T * pairs) return;
   const int64_t t = at / pairs, i = at % pairs;
@@ -64,7 +66,7 @@ void rotary(const Launch& on, const Rotary& a) {
 }  // namespace
 
 template <>
-void rotary_gpu<Isa::HEWN_ISA>(const Launch& on, const Rotary& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const Rotary& a) {
   with_element(a.dtype, [&]<class E>(E x) { rotary<E, decltype(number(x))>(on, a); });
 }
 

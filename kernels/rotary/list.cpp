@@ -1,9 +1,16 @@
 #include "kernels/contract/contract.h"
-#include "kernels/rotary/cost.h"
-#include "kernels/rotary/kernels.h"
+#include "kernels/rotary/abi.h"
 
 namespace hewn {
 namespace {
+
+/// Two products and a sum per rotated element, which is read once and written once.
+Cost cost_of(const Rotary& a) {
+  const auto rows = static_cast<double>(a.B * a.T), d = static_cast<double>(a.D);
+  return {3 * rows * static_cast<double>(a.rotated) * d, (a.to_y == Write::add ? 3 : 2) * rows *
+                                                             static_cast<double>(a.H) * d *
+                                                             static_cast<double>(size_of(a.dtype))};
+}
 
 size_t table_bytes(const Rotary& a, int threads) {
   return static_cast<size_t>(2 * rotary_block * a.D * threads) * sizeof(float);
@@ -15,18 +22,12 @@ size_t gpu_table_bytes(const Rotary& a, int) {
 }
 
 constexpr Rung<Rotary> rungs[] = {
-    {.name = "reference",
-     .idea = "every angle individually, sine and cosine from the C library, in double",
-     .run = scalar<Rotary>(rotary_reference)},
-    {.name = "simd",
-     .idea = "a table of sines and cosines for 16 positions at a time, shared by all heads of the batch",
-     .run = per_isa<Rotary>([]<Isa I>() { return rotary_simd<I>; }),
-     .why_not = f32_only,
-     .scratch_bytes = table_bytes},
-    {.name = "cuda",
-     .idea = "a table of all sines and cosines, computed in double; then one pair per thread",
-     .run = per_gpu<Rotary>([]<Isa I>() -> KernelFn<Rotary> { return rotary_gpu<I>; }),
-     .scratch_bytes = gpu_table_bytes},
+    {scalar<"reference">, "every angle individually, sine and cosine from the C library, in double"},
+    {per_isa<"simd">,
+     "a table of sines and cosines for 16 positions at a time, shared by all heads of the batch", f32_only,
+     table_bytes},
+    {per_gpu<"cuda">, "a table of all sines and cosines, computed in double; then one pair per thread",
+     gpu_table_bytes},
 };
 
 constexpr Ladder<Rotary> ladder{"rotary", rungs, cost_of};

@@ -1,4 +1,4 @@
-#include "kernels/rotary/kernels.h"
+#include "kernels/rotary/abi.h"
 
 #include <cmath>
 
@@ -37,7 +37,8 @@ void rotary(const Rotary& a) {
 
 }  // namespace
 
-void rotary_reference(const Launch&, const Rotary& a) {
+template <>
+void kernel<"reference">(const Launch&, const Rotary& a) {
   with_float(a.dtype, [&]<class T>(T) { rotary<T>(a); });
 }
 

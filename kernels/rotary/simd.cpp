@@ -1,4 +1,4 @@
-#include "kernels/rotary/kernels.h"
+#include "kernels/rotary/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec.h"
@@ -68,7 +68,7 @@ HEWN_INLINE void rotate(const Rotary& a, const float* x, const float* cosine, co
 }  // namespace
 
 template <>
-void rotary_simd<Isa::HEWN_ISA>(const Launch& launch, const Rotary& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const Rotary& a) {
   const auto* x = static_cast<const float*>(a.x.data);
   auto* y = static_cast<float*>(a.y.data);
   const int64_t skipped = a.start % rotary_block;  // positions of the first block before the first row

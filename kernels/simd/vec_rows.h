@@ -2,7 +2,7 @@
 // Loops over one row of floats, shared by softmax, the losses and the norms. The order of every sum depends
 // only on the length.
 
-#include "kernels/simd/row_blocks.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_math.h"
 #include "kernels/simd/vec_stream.h"
 

@@ -26,6 +26,12 @@ struct SoftmaxBackward {
   int64_t queries = 0;  ///< as in SoftmaxForward
 };
 
+/// The number of columns that row r sees (SoftmaxForward::queries).
+template <class Args>
+[[gnu::always_inline]] inline int64_t visible(const Args& a, int64_t r) {
+  return a.queries == 0 ? a.cols : a.cols - a.queries + r % a.queries + 1;
+}
+
 const Ladder<SoftmaxForward>& ladder_of(const SoftmaxForward&);
 const Ladder<SoftmaxBackward>& ladder_of(const SoftmaxBackward&);
 

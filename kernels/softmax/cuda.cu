@@ -1,4 +1,4 @@
-#include "kernels/softmax/kernels.h"
+#include "kernels/softmax/abi.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 
@@ -112,33 +112,33 @@ __global__ void __launch_bounds__(S::block, resident_rows<S, 2>)
 }  // namespace
 
 template <>
-void softmax_thread_gpu<Isa::HEWN_ISA>(const Launch& on, const SoftmaxForward& a) {
+void kernel<"cuda.threads", Isa::HEWN_ISA>(const Launch& on, const SoftmaxForward& a) {
   const Grid grid{blocks_for(a.rows, 128), 128};
   launch(on, "softmax_thread", grid, a.dtype == DType::f64 ? softmax_thread<double> : softmax_thread<float>,
          a);
 }
 
 template <>
-void softmax_block_gpu<Isa::HEWN_ISA>(const Launch& on, const SoftmaxForward& a) {
+void kernel<"cuda.blocks", Isa::HEWN_ISA>(const Launch& on, const SoftmaxForward& a) {
   launch(on, "softmax_block", Block::grid(a.rows),
          a.dtype == DType::f64 ? softmax_block<double> : softmax_block<float>, a);
 }
 
 template <>
-void softmax_gpu<Isa::HEWN_ISA>(const Launch& on, const SoftmaxForward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const SoftmaxForward& a) {
   with_row_shape(a.cols, [&]<class S>() {
     launch(on, "softmax_rows", S::grid(a.rows), softmax_rows<S>, a, loads_wide(a.cols, a.x, a.y));
   });
 }
 
 template <>
-void softmax_block_gpu<Isa::HEWN_ISA>(const Launch& on, const SoftmaxBackward& a) {
+void kernel<"cuda.blocks", Isa::HEWN_ISA>(const Launch& on, const SoftmaxBackward& a) {
   launch(on, "softmax_backward_block", Block::grid(a.rows),
          a.dtype == DType::f64 ? softmax_backward_block<double> : softmax_backward_block<float>, a);
 }
 
 template <>
-void softmax_gpu<Isa::HEWN_ISA>(const Launch& on, const SoftmaxBackward& a) {
+void kernel<"cuda", Isa::HEWN_ISA>(const Launch& on, const SoftmaxBackward& a) {
   with_row_shape(a.cols, [&]<class S>() {
     launch(on, "softmax_backward_rows", S::grid(a.rows), softmax_backward_rows<S>, a,
            loads_wide(a.cols, a.y, a.dy, a.dx));

@@ -1,15 +1,15 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/softmax/kernels.h"
-#include "kernels/softmax/visible.h"
+#include "kernels/softmax/abi.h"
 
 namespace hewn {
 
 // Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018), algorithm 3: when a larger
 // value m' is found, the sum so far, which is relative to m, is multiplied by e^(m - m'). The sum is in
 // double: a float sum of 50,257 values loses more than the rounding of each.
-void softmax_online(const Launch&, const SoftmaxForward& a) {
+template <>
+void kernel<"online">(const Launch&, const SoftmaxForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;
     const int64_t seen = visible(a, r);

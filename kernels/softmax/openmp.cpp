@@ -1,8 +1,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/softmax/kernels.h"
-#include "kernels/softmax/visible.h"
+#include "kernels/softmax/abi.h"
 
 namespace hewn {
 
@@ -14,7 +13,8 @@ namespace hewn {
 // no pragma replaces it. Vectors are those of any x86-64, and each of the four loops along a row starts
 // when the previous one has finished. The next rung has its own exponential, uses the widest vectors,
 // and overlaps loops.
-void softmax_openmp(const Launch& launch, const SoftmaxForward& a) {
+template <>
+void kernel<"openmp">(const Launch& launch, const SoftmaxForward& a) {
 #pragma omp parallel for num_threads(launch.threads) schedule(static)
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;

@@ -1,11 +1,10 @@
-#include "kernels/softmax/kernels.h"
+#include "kernels/softmax/abi.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "kernels/contract/reference.h"
-#include "kernels/softmax/visible.h"
 
 namespace hewn {
 namespace {
@@ -39,11 +38,13 @@ void backward(const SoftmaxBackward& a) {
 
 }  // namespace
 
-void softmax_reference(const Launch&, const SoftmaxForward& a) {
+template <>
+void kernel<"reference">(const Launch&, const SoftmaxForward& a) {
   a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
 }
 
-void softmax_reference(const Launch&, const SoftmaxBackward& a) {
+template <>
+void kernel<"reference">(const Launch&, const SoftmaxBackward& a) {
   a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
 }
 

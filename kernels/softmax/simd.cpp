@@ -1,9 +1,8 @@
-#include "kernels/softmax/kernels.h"
+#include "kernels/softmax/abi.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"
-#include "kernels/softmax/visible.h"
 
 namespace hewn {
 namespace {
@@ -99,7 +98,7 @@ void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t
 }  // namespace
 
 template <>
-void softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) {
   if (a.dtype == DType::f64) return forward_rows(launch, a);
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
@@ -119,7 +118,7 @@ void softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) 
 }
 
 template <>
-void softmax_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxBackward& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const SoftmaxBackward& a) {
   const auto *y = static_cast<const float*>(a.y), *dy = static_cast<const float*>(a.dy);
   auto* dx = static_cast<float*>(a.dx);
   const auto row = choose(way_for(a.to_dx, a.rows * a.cols), backward_row<To::set>, backward_row<To::add>,

@@ -1,15 +1,15 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/softmax/kernels.h"
-#include "kernels/softmax/visible.h"
+#include "kernels/softmax/abi.h"
 
 namespace hewn {
 
 // An exponential takes longer than a store and a load: each is computed once and stored in y until the sum is
 // known, and n divisions become one division and n products. The sum is in double: a float sum of 50,257
 // values loses more than the rounding of each.
-void softmax_stored(const Launch&, const SoftmaxForward& a) {
+template <>
+void kernel<"stored">(const Launch&, const SoftmaxForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;
     float* y = static_cast<float*>(a.y) + r * a.cols;

@@ -45,23 +45,6 @@ size_t find_word(string_view text, string_view word, size_t from = 0) {
   return nowhere;
 }
 
-string_view word_at(string_view text, size_t at) {
-  size_t end = at;
-  while (end < text.size() && in_word(text[end])) ++end;
-  return text.substr(at, end - at);
-}
-
-/// After the bracket that closes the one at `at`.
-size_t after_brackets(string_view text, size_t at) {
-  const char open = text[at], close = open == '(' ? ')' : '>';
-  int depth = 0;
-  for (; at < text.size(); ++at) {
-    if (text[at] == open) ++depth;
-    if (text[at] == close && --depth == 0) return at + 1;
-  }
-  return nowhere;
-}
-
 size_t line_of(string_view text, size_t at) {
   return 1 +
          static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
@@ -75,47 +58,19 @@ size_t begin_of_line(string_view text, int line) {
   return std::min(at, text.size());
 }
 
-/// The name of a rung's kernel, and the type of its arguments.
-struct Kernel {
-  string_view function, type;
-};
-
-/// From the entry of a rung: `.run = scalar<Matmul>(matmul_rows)`, or a lambda in per_isa<…> that returns the function.
-Kernel kernel_in(string_view entry) {
-  const size_t run = entry.find(".run =");
-  if (run == nowhere) return {};
-  for (const char* next : {".why_not =", ".scratch_bytes ="}) entry = entry.substr(0, entry.find(next, run));
-  const size_t type = entry.find('<', run);
-  if (type == nowhere) return {};
-  const string_view returns = "return ";
-  size_t at = entry.find(returns, type);
-  if (at != nowhere)
-    at += returns.size();
-  else if ((at = entry.find(">(", type)) != nowhere)
-    at += 2;
-  if (at == nowhere) return {};
-  return {word_at(entry, at), word_at(entry, type + 1)};
-}
-
-/// The place of the function's definition, with arguments of this type if there are several; `nowhere` if there is none.
-size_t definition(string_view text, const Kernel& kernel) {
-  size_t other = nowhere;
-  for (size_t at = find_word(text, kernel.function); at != nowhere;
-       at = find_word(text, kernel.function, at + 1)) {
-    size_t end = at + kernel.function.size();
-    if (end < text.size() && text[end] == '<') end = after_brackets(text, end);
-    if (end >= text.size() || text[end] != '(') continue;
-    const size_t begin = end;
-    end = after_brackets(text, end);
-    if (end == nowhere || text.substr(end, 2) != " {") continue;
-    if (find_word(text.substr(begin, end - begin), kernel.type) != nowhere) return at;
-    if (other == nowhere) other = at;
+/// Where the definition of `kernel<"name">`, or of `kernel<"name", Isa::HEWN_ISA>`, with arguments of this type begins;
+/// `nowhere` if the text has none.
+size_t definition(string_view text, const std::string& name, string_view type) {
+  const std::string begins = "kernel" + name;
+  for (size_t at = text.find(begins); at != nowhere; at = text.find(begins, at + 1)) {
+    const size_t open = text.find('(', at), body = text.find(") {", at);
+    if (body < text.find(';', at) && find_word(text.substr(open, body - open), type) != nowhere) return at;
   }
-  return other;
+  return nowhere;
 }
 
-/// The lines of code: no comments, blank lines, includes and namespaces, and not the signature of `function`.
-Lines code_of(string_view text, string_view function) {
+/// The lines of code: no comments, blank lines, includes and namespaces, and not the signature of a kernel.
+Lines code_of(string_view text) {
   Lines code;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -123,8 +78,7 @@ Lines code_of(string_view text, string_view function) {
     at = end + 1;
     line = line.substr(0, line.find("//"));
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.remove_suffix(1);
-    const bool signature =
-        line.starts_with("template <>") || line.starts_with("void " + std::string(function));
+    const bool signature = line.starts_with("template <>") || line.starts_with("void kernel<");
     if (line.empty() || line[0] == '#' || line.starts_with("namespace") || signature) continue;
     if (line != "}") code.emplace_back(line);
   }
@@ -150,20 +104,19 @@ RungSource source_of(const Case& c, size_t rung) {
   const auto list = std::find_if(files().begin(), files().end(),
                                  [&](const File& f) { return list_name.ends_with(f.name); });
   if (list == files().end()) return {};
-  const std::string name = join(".name = \"", c.rung_name(rung), "\"");
-  const size_t entry = list->text.substr(0, begin_of_line(list->text, line + 1)).rfind(name);
-  if (entry == nowhere) return {};
-  const string_view rest = list->text.substr(entry);
-  const Kernel kernel =
-      kernel_in(rest.substr(0, std::min(rest.find(".name = ", name.size()), rest.find("};"))));
-  if (kernel.function.empty()) return {};
+  const std::string name = join("<\"", c.rung_name(rung), "\"");
+  const string_view listed = list->text.substr(0, begin_of_line(list->text, line + 1));
+  const size_t entry = listed.rfind(name), rungs = listed.rfind("Rung<", entry);
+  if (entry == nowhere || rungs == nowhere) return {};
+  const size_t type_at = listed.find('<', rungs) + 1;
+  const string_view type = listed.substr(type_at, listed.find('>', type_at) - type_at);
   const string_view folder = list->name.substr(0, list->name.rfind('/') + 1);
   for (const File& file : files()) {
     if (!file.name.starts_with(folder)) continue;
-    const size_t at = definition(file.text, kernel);
+    const size_t at = definition(file.text, name, type);
     if (at == nowhere) continue;
-    Lines code = code_of(file.text, kernel.function);
-    if (code.size() > most_code) code = code_of(function_at(file.text, at), kernel.function);
+    Lines code = code_of(file.text);
+    if (code.size() > most_code) code = code_of(function_at(file.text, at));
     return {std::string(file.name), static_cast<int>(line_of(file.text, at)), std::move(code)};
   }
   return {};

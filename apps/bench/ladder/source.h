@@ -20,7 +20,8 @@ struct RungSource {
   std::string place() const;
 };
 
-/// Finds the kernel of a rung: its entry in list.cpp names the function, which is defined in a file of the same folder.
+/// Finds the kernel of a rung: its entry in list.cpp has the name, `scalar<"cached">`, with which a file of the same folder defines
+/// it: `kernel<"cached">`.
 RungSource source_of(const Case& c, size_t rung);
 
 /// The lines of `before` that are not in `after`, marked "- ", and the other way round, "+ ", in the order of the

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/tape.h"
 #include "kernels/devices/devices.h"
-#include "kernels/layernorm/op.h"
+#include "kernels/norm/op.h"
 
 namespace hewn::cli::learn {
 namespace norm_and_residuals {

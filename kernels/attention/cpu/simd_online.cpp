@@ -1,5 +1,5 @@
+#include "kernels/attention/abi.h"
 #include "kernels/attention/cpu/row.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_math.h"
 
@@ -96,7 +96,7 @@ void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, 
 // algorithm 3). W keys are processed at a time, and their values are added immediately; a query needs D + 2
 // numbers, however long the context is.
 template <>
-void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
+void kernel<"online", Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   parallel_for(launch, a.B * a.H * a.Tq, [&](int64_t begin, int64_t end, int worker) {
     float* y = Scratch(launch, worker).take(a.D);
     for (int64_t row = begin; row < end; ++row) forward_row(a, row / a.Tq, row % a.Tq, y);
@@ -106,7 +106,7 @@ void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForwar
 // The same for the backward pass. Given lse, a probability can be recomputed from its score, so W keys at a
 // time contribute their shares of dq, dk and dv, and no probability is stored.
 template <>
-void attention_backward_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
+void kernel<"online", Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
   const int64_t group = a.H / a.Hkv;
   parallel_for(launch, a.B * a.Hkv, [&](int64_t begin, int64_t end, int worker) {
     Scratch scratch(launch, worker);

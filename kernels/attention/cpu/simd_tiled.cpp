@@ -1,5 +1,5 @@
+#include "kernels/attention/abi.h"
 #include "kernels/attention/cpu/online_tile.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/contract/parallel.h"
 
 namespace hewn {
@@ -61,7 +61,7 @@ void forward_group(const AttentionForward& a, const Group& group, const Workspac
 // maximum is updated and the sums are rescaled once per 64 keys instead of per key, and the blocks of a group
 // of queries take turns at these keys. Keys that no query of a vector attends to are skipped.
 template <>
-void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
+void kernel<"tiled", Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   // Groups of one block where there are few items of work; what a block computes does not depend on its group.
   const bool few = a.B * a.H * blocks_of(a.Tq, query_group) < 4 * launch.threads;
   const int64_t each = few ? query_block : query_group, groups = blocks_of(a.Tq, each);

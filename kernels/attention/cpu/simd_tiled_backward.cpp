@@ -1,5 +1,5 @@
+#include "kernels/attention/abi.h"
 #include "kernels/attention/cpu/tile.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_math.h"
 
@@ -169,7 +169,7 @@ Workspace take_workspace(Scratch& s, int64_t D, int64_t width) {
 // block. An item of work is a head of keys with its query heads in order or, where these would be too few
 // items, one query head.
 template <>
-void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
+void kernel<"tiled", Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
   const int64_t width = rounded_up(a.D, W), size = a.Tk * width;
   const int64_t parts = backward_parts(a), heads = a.H / a.Hkv / parts, shared = backward_parts_scratch(a);
   float* const partial = static_cast<float*>(launch.scratch);  // [B Hkv parts][2][Tk][width]

@@ -3,10 +3,10 @@
 // (Dao, Haziza, Massa, Sizov, "Flash-Decoding for long-context inference", 2023). Each block computes maximum,
 // sum of exponentials and weighted values of its piece; a second kernel joins the pieces in their order.
 
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/attention/gpu/pieces.cuh"
 #include "kernels/attention/gpu/splits.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/gpu/tiles/elements.cuh"
 #include "kernels/gpu/tiles/tile.cuh"
 
@@ -309,7 +309,7 @@ void forward(const Launch& on, const AttentionForward& a) {
 }  // namespace
 
 template <>
-void attention_gpu_few_queries<Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
+void kernel<"cuda.few_queries", Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
   a.dtype == DType::bf16 ? forward<bf16>(on, a) : forward<float>(on, a);
 }
 

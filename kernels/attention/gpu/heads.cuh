@@ -2,6 +2,7 @@
 // Shared by the GPU kernels of attention: locations of rows, sums over lanes, dy_i . y_i.
 
 #include <limits>
+#include <type_traits>
 
 #include "kernels/attention/gpu/visits.cuh"
 #include "kernels/gpu/simt/simt.h"
@@ -13,28 +14,22 @@ namespace {
 template <class T>
 inline constexpr T unseen = -std::numeric_limits<T>::infinity();
 
-/// Row 0 of head `bh` of the B * H query heads.
-template <class T>
-__device__ __forceinline__ const T* query_head(const AttentionSizes& a, const Heads& x, int bh) {
-  const int H = static_cast<int>(a.H);
-  return static_cast<const T*>(x.data) + bh / H * x.batch + bh % H * x.head;
-}
-template <class T>
-__device__ __forceinline__ T* query_head(const AttentionSizes& a, const HeadsOut& x, int bh) {
-  const int H = static_cast<int>(a.H);
-  return static_cast<T*>(x.data) + bh / H * x.batch + bh % H * x.head;
+/// Row 0 of head number `head` of an operand with H of them in each sequence; const if x is read only.
+template <class T, class X>
+__device__ __forceinline__ auto* head_at(const X& x, int H, int head) {
+  using Element = SameConst<std::remove_pointer_t<decltype(x.data)>, T>;
+  return static_cast<Element*>(x.data) + head / H * x.batch + head % H * x.head;
 }
 
-/// Row 0 of head `kv` of the B * Hkv heads of keys and values; query head bh reads head bh / (H / Hkv).
-template <class T>
-__device__ __forceinline__ const T* key_head(const AttentionSizes& a, const Heads& x, int kv) {
-  const int H = static_cast<int>(a.Hkv);
-  return static_cast<const T*>(x.data) + kv / H * x.batch + kv % H * x.head;
+/// Of head `bh` of the B * H query heads, and of head `kv` of the B * Hkv heads of keys and values; query head bh reads
+/// head bh / (H / Hkv).
+template <class T, class X>
+__device__ __forceinline__ auto* query_head(const AttentionSizes& a, const X& x, int bh) {
+  return head_at<T>(x, static_cast<int>(a.H), bh);
 }
-template <class T>
-__device__ __forceinline__ T* key_head(const AttentionSizes& a, const HeadsOut& x, int kv) {
-  const int H = static_cast<int>(a.Hkv);
-  return static_cast<T*>(x.data) + kv / H * x.batch + kv % H * x.head;
+template <class T, class X>
+__device__ __forceinline__ auto* key_head(const AttentionSizes& a, const X& x, int kv) {
+  return head_at<T>(x, static_cast<int>(a.Hkv), kv);
 }
 
 /// The arguments with the number of keys that holds now, if device memory has it.

@@ -2,8 +2,8 @@
 // (2023): a warp owns its queries, and scores stay in its registers, where they become the left
 // operand of the second product.
 
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/mma.cuh"
-#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {
@@ -149,7 +149,7 @@ void forward(const Launch& on, const AttentionForward& a) {
 }  // namespace
 
 template <>
-void attention_gpu_mma<Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
+void kernel<"cuda.mma", Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
   a.D <= 32   ? forward<32>(on, a)
   : a.D <= 64 ? forward<64>(on, a)
   : a.D <= 96 ? forward<96>(on, a)

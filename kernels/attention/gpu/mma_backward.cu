@@ -3,8 +3,8 @@
 // products instead of five, but every result is written by a single block, so it needs neither atomics nor a
 // reduction over blocks.
 
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/mma.cuh"
-#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {
@@ -247,7 +247,7 @@ void backward(const Launch& on, const AttentionBackward& a) {
 }  // namespace
 
 template <>
-void attention_gpu_mma<Isa::HEWN_ISA>(const Launch& on, const AttentionBackward& a) {
+void kernel<"cuda.mma", Isa::HEWN_ISA>(const Launch& on, const AttentionBackward& a) {
   a.D <= 32   ? backward<32>(on, a)
   : a.D <= 64 ? backward<64>(on, a)
   : a.D <= 96 ? backward<96>(on, a)

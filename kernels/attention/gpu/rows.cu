@@ -2,9 +2,9 @@
 // stored: running maximum and sum (Milakov and Gimelshein 2018, as in op.cpp). For any head size, in float,
 // double and bf16.
 
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/dropout.cuh"
 #include "kernels/attention/gpu/heads.cuh"
-#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {
@@ -151,7 +151,7 @@ void rows_backward(const Launch& on, const AttentionBackward& a) {
 }  // namespace
 
 template <>
-void attention_gpu_rows<Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
+void kernel<"cuda.rows", Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
   const Grid grid{blocks_for(a.B * a.H * a.Tq, warps), threads};
   const auto kernel = a.dtype == DType::f64    ? attend<double, double>
                       : a.dtype == DType::bf16 ? attend<bf16, float>
@@ -160,7 +160,7 @@ void attention_gpu_rows<Isa::HEWN_ISA>(const Launch& on, const AttentionForward&
 }
 
 template <>
-void attention_gpu_rows<Isa::HEWN_ISA>(const Launch& on, const AttentionBackward& a) {
+void kernel<"cuda.rows", Isa::HEWN_ISA>(const Launch& on, const AttentionBackward& a) {
   a.dtype == DType::f64    ? rows_backward<double, double>(on, a)
   : a.dtype == DType::bf16 ? rows_backward<bf16, float>(on, a)
                            : rows_backward<float, float>(on, a);

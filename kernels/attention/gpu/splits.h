@@ -8,6 +8,9 @@
 
 namespace hewn {
 
+/// The widest heads of the rungs that keep tiles on chip.
+inline constexpr int64_t most_tiled_width = 128;
+
 /// Up to this many queries, the time is that of reading keys and values.
 inline constexpr int64_t few_queries = 8;
 

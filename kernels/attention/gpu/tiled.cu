@@ -1,8 +1,8 @@
 // Blockwise attention in float32, as in Dao, "FlashAttention-2" (2023): scores of 64 queries and up to 64
 // keys are a product of small matrices in registers and never leave the multiprocessor.
 
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/tiled.cuh"
-#include "kernels/attention/kernels.h"
 #include "kernels/gpu/simt/limits.h"
 
 namespace hewn {
@@ -99,7 +99,7 @@ void forward(const Launch& on, const AttentionForward& a) {
 }  // namespace
 
 template <>
-void attention_gpu_tiled<Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
+void kernel<"cuda.tiled", Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
   a.D <= 32 ? forward<32>(on, a) : a.D <= 64 ? forward<64>(on, a) : forward<128>(on, a);
 }
 

@@ -1,8 +1,8 @@
 // The backward pass of blockwise attention in float32: one kernel whose blocks own rows of dq, and one whose
 // blocks own rows of dk and dv. Both recompute the probabilities from the saved lse.
 
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/tiled.cuh"
-#include "kernels/attention/kernels.h"
 #include "kernels/gpu/simt/limits.h"
 
 namespace hewn {
@@ -175,7 +175,7 @@ void backward(const Launch& on, const AttentionBackward& a) {
 }  // namespace
 
 template <>
-void attention_gpu_tiled<Isa::HEWN_ISA>(const Launch& on, const AttentionBackward& a) {
+void kernel<"cuda.tiled", Isa::HEWN_ISA>(const Launch& on, const AttentionBackward& a) {
   a.D <= 32 ? backward<32>(on, a) : a.D <= 64 ? backward<64>(on, a) : backward<128>(on, a);
 }
 

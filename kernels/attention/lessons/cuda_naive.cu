@@ -4,9 +4,9 @@
 // assigns a query to the 32 lanes of a warp, one key per lane: no score is stored at all, since a running
 // maximum and sum replace the passes over them.
 
+#include "kernels/attention/abi.h"
 #include "kernels/attention/gpu/dropout.cuh"
 #include "kernels/attention/gpu/heads.cuh"
-#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {
@@ -56,7 +56,7 @@ void attend(const Launch& on, const AttentionForward& a) {
 }  // namespace
 
 template <>
-void attention_gpu_naive<Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
+void kernel<"cuda.naive", Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
   a.dtype == DType::f64 ? attend<double>(on, a) : attend<float>(on, a);
 }
 

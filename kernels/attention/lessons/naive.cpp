@@ -1,4 +1,4 @@
-#include "kernels/attention/kernels.h"
+#include "kernels/attention/abi.h"
 
 #include <algorithm>
 #include <cmath>
@@ -104,23 +104,18 @@ void backward(const Launch& launch, const AttentionBackward& a) {
   });
 }
 
-size_t matrices(const AttentionSizes& a, int threads, int64_t n) {
-  return static_cast<size_t>(n * a.Tq * a.Tk * threads) * size_of(a.dtype);
-}
-
 }  // namespace
 
 // The formula as written: all scores of a head, then all of its probabilities, then all sums. It is easy to
 // check against the paper, but T x T numbers per head travel to memory and back between the steps.
-void attention_naive(const Launch& launch, const AttentionForward& a) {
+template <>
+void kernel<"naive">(const Launch& launch, const AttentionForward& a) {
   a.dtype == DType::f64 ? forward<double>(launch, a) : forward<float>(launch, a);
 }
 
-void attention_naive(const Launch& launch, const AttentionBackward& a) {
+template <>
+void kernel<"naive">(const Launch& launch, const AttentionBackward& a) {
   a.dtype == DType::f64 ? backward<double>(launch, a) : backward<float>(launch, a);
 }
-
-size_t attention_naive_scratch(const AttentionForward& a, int threads) { return matrices(a, threads, 1); }
-size_t attention_naive_scratch(const AttentionBackward& a, int threads) { return matrices(a, threads, 2); }
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
+#include "kernels/attention/abi.h"
 #include "kernels/attention/cpu/tile.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_math.h"
 
@@ -45,7 +45,7 @@ void forward_block(const AttentionForward& a, const Queries& block, float* q, fl
 // keys one after the other. A key that is read serves all of them, every lane has its own maximum and sum,
 // and there are no reductions across lanes. The price: y is read and written for every key.
 template <>
-void attention_lanes<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
+void kernel<"lanes", Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   const int64_t blocks = blocks_of(a.Tq, query_block);
   parallel_for(launch, a.B * a.H * blocks, [&](int64_t begin, int64_t end, int worker) {
     Scratch scratch(launch, worker);

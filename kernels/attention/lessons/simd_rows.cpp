@@ -1,5 +1,5 @@
+#include "kernels/attention/abi.h"
 #include "kernels/attention/cpu/row.h"
-#include "kernels/attention/kernels.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_rows.h"
 
@@ -51,7 +51,7 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* score)
 // added in one sweep in which 4 W elements of y stay in registers; the one-pass rung reads and writes y for
 // every W keys.
 template <>
-void attention_rows<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
+void kernel<"rows", Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   parallel_for(launch, a.B * a.H * a.Tq, [&](int64_t begin, int64_t end, int worker) {
     float* score = Scratch(launch, worker).take(rounded_up(a.Tk, W));
     for (int64_t row = begin; row < end; ++row) forward_row(a, row / a.Tq, row % a.Tq, score);

@@ -33,6 +33,10 @@ Options& options();
 /// Runs all blocks, calling `body` once per thread. Throws ErrorCode::failed. Runs one kernel at a time.
 void run_kernel(const char* name, const Grid& grid, const std::function<void()>& body);
 
+/// Queues work of another library on a stream (`GpuRuntime::stream`), for stand-ins of such libraries: `done` is called again and again when its turn has come, with access to
+/// device memory, and what is queued behind it waits until it returns true.
+void queue_until(void* stream, std::function<bool()> done);
+
 // The following functions are called from inside a kernel.
 
 /// Waits until every thread of the block has arrived.

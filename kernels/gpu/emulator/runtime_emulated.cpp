@@ -13,7 +13,6 @@
 #include "core/error.h"
 #include "kernels/contract/launch.h"
 #include "kernels/gpu/emulator/emulator.h"
-#include "kernels/gpu/emulator/external_work.h"
 #include "kernels/gpu/runtime/runtime.h"
 
 namespace hewn {

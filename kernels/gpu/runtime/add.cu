@@ -1,4 +1,4 @@
-#include "kernels/gpu/runtime/add.h"
+#include "kernels/gpu/runtime/runtime.h"
 
 #include "kernels/gpu/tiles/elements.cuh"
 

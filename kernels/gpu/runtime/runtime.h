@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/contract/isa.h"
+#include "kernels/contract/launch.h"
 
 namespace hewn {
 
@@ -96,5 +97,9 @@ int cuda_gpus();
 /// Ten times the compute capability of the GPU that this process has opened, else of the first (90 for 9.0), 0 without a
 /// GPU; queried once. Only in builds with CUDA.
 int cuda_capability();
+
+/// to[i] += from[i] for n elements of f32, f64 or bf16: the only arithmetic that the tape itself needs on a device.
+template <Isa I>
+void gpu_add(const Launch& launch, DType dtype, int64_t n, void* to, const void* from);
 
 }  // namespace hewn

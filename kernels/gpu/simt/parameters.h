@@ -2,6 +2,7 @@
 // Types and sizes of what kernels are given, for both builds.
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include "kernels/gpu/simt/limits.h"
@@ -24,5 +25,15 @@ constexpr size_t parameter_bytes() {
 template <class... P>
 concept FitAsParameters = parameter_bytes<P...>()
 <= most_parameters;
+
+/// The 16-bit floats as kernels store them: plain structs, since types with constructors cannot be placed in shared
+/// memory.
+struct bf16 {
+  uint16_t bits;
+};
+
+struct f16 {
+  uint16_t bits;
+};
 
 }  // namespace hewn

@@ -7,7 +7,6 @@
 #include "kernels/gpu/simt/arguments_text.h"
 #include "kernels/gpu/simt/grid.h"
 #include "kernels/gpu/simt/parameters.h"
-#include "kernels/gpu/simt/simt_bf16.h"
 
 namespace hewn {
 

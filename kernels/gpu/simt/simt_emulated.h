@@ -17,7 +17,6 @@
 #include "kernels/gpu/simt/arguments_text.h"
 #include "kernels/gpu/simt/grid.h"
 #include "kernels/gpu/simt/parameters.h"
-#include "kernels/gpu/simt/simt_bf16.h"
 
 #define __global__
 #define __device__

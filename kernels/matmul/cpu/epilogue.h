@@ -2,8 +2,8 @@
 // Applies the epilogue to finished elements while they are in the nearest cache. Compiled per instruction
 // set; included only by simd*.cpp.
 
+#include "kernels/activation/abi.h"
 #include "kernels/activation/curves.h"
-#include "kernels/activation/kernels.h"
 #include "kernels/matmul/cpu/tile.h"
 
 namespace hewn {

@@ -1,4 +1,4 @@
-#include "kernels/matmul/kernels.h"
+#include "kernels/matmul/abi.h"
 
 #include <type_traits>
 
@@ -320,7 +320,7 @@ void multiply_all(const Launch& launch, const Matmul& m) {
 }  // namespace
 
 template <>
-void matmul_simd<Isa::HEWN_ISA>(const Launch& launch, const Matmul& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const Matmul& a) {
   switch (a.dtype) {
     case DType::f64: return multiply_all<double, double>(launch, a);
     case DType::bf16: return multiply_all<float, BFloat16>(launch, a);

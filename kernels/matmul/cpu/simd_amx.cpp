@@ -1,4 +1,4 @@
-#include "kernels/matmul/kernels.h"
+#include "kernels/matmul/abi.h"
 
 #include "kernels/matmul/cpu/pack_amx.h"
 #include "kernels/matmul/cpu/product_bf16.h"
@@ -177,7 +177,7 @@ void multiply(const Product& p, Range rows, Range cols, Worker& w) {
 }  // namespace
 
 template <>
-void matmul_amx<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
+void kernel<"tiles16", Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   const SquareScratch scratch = square_scratch(m);
   for_rectangles(launch, m, square_side, square_side,
                  [&](const Product& p, Range rows, Range cols, int worker) {

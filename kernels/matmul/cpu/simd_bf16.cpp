@@ -1,4 +1,4 @@
-#include "kernels/matmul/kernels.h"
+#include "kernels/matmul/abi.h"
 
 #include "kernels/matmul/cpu/blocks_bf16.h"
 #include "kernels/matmul/cpu/pack_bf16.h"
@@ -161,7 +161,7 @@ void multiply_few(const Product& p, Range cols, void* scratch) {
 }  // namespace
 
 template <>
-void matmul_bf16_simd<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
+void kernel<"pairs", Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   const DotScratch scratch = dot_scratch(m);
   for_rectangles(launch, m, dot_rows, dot_panel, [&](const Product& p, Range rows, Range cols, int worker) {
     char* own = static_cast<char*>(launch.scratch) + worker * scratch.bytes();

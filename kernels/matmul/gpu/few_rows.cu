@@ -1,8 +1,8 @@
 // Up to eight rows, as in decoding: the time is that of reading B from memory. So every byte of B is loaded
 // only once, in whole lines per warp, with many loads in flight, for all rows of A together.
 
+#include "kernels/matmul/abi.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
-#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {
@@ -135,7 +135,7 @@ void multiply(const Launch& on, const Matmul& m) {
 }  // namespace
 
 template <>
-void matmul_gpu_few_rows<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.few_rows", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   if (m.dtype == DType::f32)
     multiply<float, float>(on, m);
   else if (m.bf16_c)

@@ -4,9 +4,9 @@
 // both operands have one row per term, and its `Sums`: a thread's part of the tile.
 
 #include "kernels/gpu/tiles/async.cuh"
+#include "kernels/matmul/abi.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
 #include "kernels/matmul/gpu/layout.cuh"
-#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {

@@ -79,7 +79,7 @@ using Small = FloatTile<small_floats, small_float_lanes>;
 }  // namespace
 
 template <>
-void matmul_gpu_floats<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.floats", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   constexpr const char* name = "matmul_floats";
   takes_large(m, large_floats) ? multiply<Large>(on, m, name) : multiply<Small>(on, m, name);
 }

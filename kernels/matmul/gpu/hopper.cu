@@ -5,9 +5,9 @@
 // only sums. The two sides synchronise by two barriers per stage: full and empty.
 
 #include "kernels/gpu/tiles/hopper.cuh"
+#include "kernels/matmul/abi.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
 #include "kernels/matmul/gpu/layout.cuh"
-#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {
@@ -155,7 +155,7 @@ void multiply(const Launch& on, const Matmul& m) {
 }  // namespace
 
 template <>
-void matmul_gpu_hopper<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.hopper", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   if (m.trans_a)
     m.trans_b ? multiply<true, true>(on, m) : multiply<true, false>(on, m);
   else

@@ -2,9 +2,9 @@
 // in pieces of 16 bytes, laid out so that neither writes nor reads have bank conflicts; a warp multiplies 16
 // x 8 x 16 at a time.
 
+#include "kernels/matmul/abi.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
 #include "kernels/matmul/gpu/layout.cuh"
-#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {
@@ -267,12 +267,12 @@ void multiply(const Launch& on, const Matmul& m) {
 }  // namespace
 
 template <>
-void matmul_gpu_mma<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.mma", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   multiply<Lesson, false, false>(on, m, "matmul_mma");
 }
 
 template <>
-void matmul_gpu_tensor<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.tensor", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   takes_large(m, large_bf16) ? multiply<Large>(on, m) : multiply<Small>(on, m);
 }
 

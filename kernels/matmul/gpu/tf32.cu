@@ -80,7 +80,7 @@ using Small = Tf32Tile<small_floats>;
 }  // namespace
 
 template <>
-void matmul_gpu_tf32<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.tf32", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   constexpr const char* name = "matmul_tf32";
   takes_large(m, large_floats) ? multiply<Large>(on, m, name) : multiply<Small>(on, m, name);
 }

@@ -8,7 +8,8 @@ namespace hewn {
 // from memory M times. Cut k and j so that a block of B fits a near cache, and process all rows of A with one
 // block before moving to the next: B comes from memory once. The price is that C is read and written once per
 // block along k. It is small, and still in a near cache.
-void matmul_cached(const Launch&, const Matmul& m) {
+template <>
+void kernel<"cached">(const Launch&, const Matmul& m) {
   const Floats f(m);
   if (m.to_c == Write::set)
     for (int64_t i = 0; i < m.M; ++i) std::fill_n(f.c + i * m.ldc, m.N, 0.0f);

@@ -1,7 +1,7 @@
 // The first four steps from the dot product to the production kernel on a GPU, one idea each.
 
+#include "kernels/matmul/abi.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
-#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {
@@ -132,12 +132,12 @@ void coalesced(const Launch& on, const Matmul& m) {
 }  // namespace
 
 template <>
-void matmul_gpu_naive<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.naive", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   launch(on, "matmul_naive", {{pieces(m.M, 16), pieces(m.N, 16)}, {16, 16}}, multiply_naive, Floats(m));
 }
 
 template <>
-void matmul_gpu_coalesced<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.coalesced", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   if (m.dtype == DType::f64)
     coalesced<double>(on, m);
   else if (m.dtype == DType::f32)
@@ -149,13 +149,13 @@ void matmul_gpu_coalesced<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
 }
 
 template <>
-void matmul_gpu_shared<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.shared", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   launch(on, "matmul_shared", {{pieces(m.N, square), pieces(m.M, square)}, {square, square}}, multiply_shared,
          Floats(m));
 }
 
 template <>
-void matmul_gpu_registers<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+void kernel<"cuda.registers", Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   launch(on, "matmul_registers", {{pieces(m.N, patch), pieces(m.M, patch)}, 256}, multiply_registers,
          Floats(m));
 }

@@ -29,20 +29,4 @@ struct Floats {
 constexpr int64_t lesson_k = 128, lesson_cols = 192;
 constexpr int64_t lesson_block_bytes = lesson_k * lesson_cols * 4;
 
-void matmul_rows(const Launch&, const Matmul& a);
-void matmul_openmp(const Launch& launch, const Matmul& a);
-void matmul_cached(const Launch&, const Matmul& a);
-template <Isa I>
-void matmul_vectors(const Launch& launch, const Matmul& a);
-template <Isa I>
-void matmul_chains(const Launch& launch, const Matmul& a);
-template <Isa I>
-void matmul_tiles(const Launch& launch, const Matmul& a);
-template <Isa I>
-void matmul_packed(const Launch& launch, const Matmul& a);
-template <Isa I>
-void matmul_ahead(const Launch& launch, const Matmul& a);
-template <Isa I>
-void matmul_threads(const Launch& launch, const Matmul& a);
-
 }  // namespace hewn

@@ -12,7 +12,8 @@ namespace hewn {
 // This is where the pragmas end. Every step of k still loads and stores a vector of C, every row still reads
 // all of B, and vectors are those of any x86-64, since this file is compiled once. The next rungs change
 // which data is where, and no pragma does that.
-void matmul_openmp(const Launch& launch, const Matmul& m) {
+template <>
+void kernel<"openmp">(const Launch& launch, const Matmul& m) {
   const Floats f(m);
 #pragma omp parallel for num_threads(launch.threads) schedule(static)
   for (int64_t i = 0; i < m.M; ++i) {

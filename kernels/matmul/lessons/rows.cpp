@@ -8,7 +8,8 @@ namespace hewn {
 // 64 bytes. With k as the middle loop, the inner loop walks along a row of B and a row of C instead. Every
 // byte fetched is used, and adjacent elements can be computed side by side in one vector, which compilers do
 // on their own. The arithmetic is unchanged.
-void matmul_rows(const Launch&, const Matmul& m) {
+template <>
+void kernel<"rows">(const Launch&, const Matmul& m) {
   const Floats f(m);
   for (int64_t i = 0; i < m.M; ++i) {
     float* c = f.c + i * m.ldc;

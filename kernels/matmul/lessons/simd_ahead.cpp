@@ -18,7 +18,7 @@ HEWN_INLINE void fetch(const Matmul& m, const LessonBlock& next, int64_t n, Tile
 // multiply-adds, and the block is in the second-level cache when its turn comes. This matters if B comes from
 // memory, as a layer's weights do in training, and not if B is in a cache already.
 template <>
-void matmul_ahead<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
+void kernel<"ahead", Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   auto* packed = static_cast<float*>(launch.scratch);
   for_blocks(m, [&](const LessonBlock& block, const LessonBlock& next) {
     pack_block(m, block, packed);

@@ -32,7 +32,7 @@ HEWN_INLINE void row_of_sums(const Matmul& m, const float* a, const float* b, fl
 // multiply-adds, and k walks over eight adjacent cache lines instead of one. Now each multiply-add needs one
 // load of B, and load ports are the bottleneck.
 template <>
-void matmul_chains<Isa::HEWN_ISA>(const Launch&, const Matmul& m) {
+void kernel<"chains", Isa::HEWN_ISA>(const Launch&, const Matmul& m) {
   const Floats f(m);
   for (int64_t i = 0; i < m.M; ++i) {
     const float* a = f.a + i * m.lda;

@@ -8,7 +8,7 @@ namespace hewn {
 // no longer compete for the same cache sets. The copy costs one load and one store per element, and pays off
 // if many rows of A use it.
 template <>
-void matmul_packed<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
+void kernel<"packed", Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   auto* packed = static_cast<float*>(launch.scratch);
   for_blocks(m, [&](const LessonBlock& block, const LessonBlock&) {
     pack_block(m, block, packed);

@@ -9,7 +9,7 @@ namespace hewn {
 // production kernel improves on this with rectangles instead of strips, so that not every thread copies B,
 // and adds transposed operands, epilogues, and shapes with few rows or an odd width.
 template <>
-void matmul_threads<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
+void kernel<"threads", Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   parallel_for(launch, blocks_of(m.M, tile_rows), [&](int64_t begin, int64_t end, int worker) {
     auto* packed = static_cast<float*>(launch.scratch) + worker * (lesson_k * lesson_cols);
     for_blocks(m, [&](const LessonBlock& block, const LessonBlock&) {

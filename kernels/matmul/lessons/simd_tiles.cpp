@@ -9,7 +9,7 @@ namespace hewn {
 // not ensure. The tile itself is the production kernel's (tile.h). Columns past the last whole vector are
 // copied and padded with zeros.
 template <>
-void matmul_tiles<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
+void kernel<"tiles", Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   const Floats f(m);
   constexpr int64_t wide = tile_cols<float>;
   const int64_t whole = m.N / W * W;

@@ -9,7 +9,7 @@ namespace hewn {
 // But each addition waits for the previous one (about 4 cycles), while the units could start one or two per
 // cycle; and k walks down columns of B again, 64 bytes wide, all of which are read once for every row of A.
 template <>
-void matmul_vectors<Isa::HEWN_ISA>(const Launch&, const Matmul& m) {
+void kernel<"vectors", Isa::HEWN_ISA>(const Launch&, const Matmul& m) {
   const Floats f(m);
   for (int64_t i = 0; i < m.M; ++i) {
     for (int64_t j = 0; j < m.N; j += W) {

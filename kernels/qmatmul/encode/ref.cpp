@@ -2,8 +2,8 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/qmatmul/abi.h"
 #include "kernels/qmatmul/encode/search.h"
-#include "kernels/qmatmul/kernels.h"
 
 namespace hewn {
 namespace {
@@ -297,7 +297,8 @@ SuperScales least_squares(const GroupSums* sums, const float* a, const float* b,
   return {now.scale + (aa > 0 ? ra / aa : 0), now.offset};
 }
 
-void encode_blocks_reference(const Launch&, const EncodeBlocks& a) {
+template <>
+void kernel<"reference">(const Launch&, const EncodeBlocks& a) {
   const BlockFormat& format = format_of(a.format);
   const int64_t blocks = a.cols / format.elements;
   for (int64_t r = 0; r < a.rows; ++r)

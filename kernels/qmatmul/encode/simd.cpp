@@ -1,6 +1,6 @@
 #include "kernels/contract/parallel.h"
+#include "kernels/qmatmul/abi.h"
 #include "kernels/qmatmul/encode/super.h"
-#include "kernels/qmatmul/kernels.h"
 
 namespace hewn {
 namespace {
@@ -162,7 +162,7 @@ void encode_batch(const EncodeBlocks& a, int64_t begin, int64_t end, Batch& batc
 }  // namespace
 
 template <>
-void encode_blocks_simd<Isa::HEWN_ISA>(const Launch& launch, const EncodeBlocks& a) {
+void kernel<"simd", Isa::HEWN_ISA>(const Launch& launch, const EncodeBlocks& a) {
   const GroupPlan plan = group_plan_of(a.format);
   const int64_t blocks = a.rows * (a.cols / (plan.elements * plan.groups));
   const int64_t at_once = batch_lanes / plan.groups;

@@ -255,11 +255,21 @@ TEST_CASE("--shape selects a single case as the output writes it") {
       "no case has the shape \"4096 relo\"; cases with these sizes are \"4096 none\" \"4096 gelu_tanh\"");
 }
 
+TEST_CASE("bench kernels: --op takes what operations have in common") {
+  const auto result = hewn(
+      {"bench", "kernels", "--op=rmsnorm", "--shape=4x16", "--cache=warm", "--threads=1", "-r1", "--csv"});
+  REQUIRE(result.exit_code == 0);
+  CHECK(contains(result.out, "rmsnorm.forward"));
+  CHECK(contains(result.out, "rmsnorm.backward"));
+  CHECK(!contains(result.out, "layernorm"));
+}
+
 TEST_CASE("invalid requests of bench kernels are refused") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax"}), 2, "did you mean 'softmax'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax.sideways"}), 2,
               "no kernels are named 'softmax.sideways'");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax.bakcward"}), 2, "did you mean 'softmax.backward'?");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=rmsnrom"}), 2, "did you mean 'rmsnorm'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--shape=3x3"}), 2, "--shape requires a single --op");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=3x"}), 2, "does not have the form");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=0x3"}), 2, "does not have the form");

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <regex>
 
-#include "kernels/contract/compiled.h"
+#include "kernels/contract/isa.h"
 #include "tests/apps/learn/desk.h"
 
 namespace hewn::test {

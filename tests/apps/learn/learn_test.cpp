@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "apps/learn/judge/wrong_answers.h"
-#include "kernels/contract/compiled.h"
+#include "kernels/contract/isa.h"
 #include "tests/apps/learn/desk.h"
 
 namespace hewn::test {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <thread>
 
-#include "kernels/contract/compiled.h"
+#include "kernels/contract/isa.h"
 #include "tests/apps/ranks/train_on.h"
 
 namespace hewn::test {

@@ -1,6 +1,6 @@
 // hewn verify --ranks: the same bits with any number of processes, on CPUs and GPUs.
 
-#include "kernels/contract/compiled.h"
+#include "kernels/contract/isa.h"
 #include "kernels/devices/devices.h"
 #include "tests/apps/ranks/train_on.h"
 

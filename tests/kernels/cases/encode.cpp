@@ -8,7 +8,7 @@
 
 #include "core/dtype.h"
 #include "kernels/devices/devices.h"
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"

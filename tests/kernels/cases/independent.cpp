@@ -28,11 +28,13 @@ struct Doubled {
 template <>
 inline constexpr auto pointers_in<Doubled> = std::tuple{&Doubled::x, &Doubled::y};
 
+template <>
+void kernel<"reference">(const Launch&, const Doubled& a) {
+  for (int64_t i = 0; i < a.n; ++i) a.y[i] = 2 * a.x[i];
+}
+
 const Ladder<Doubled>& ladder_of(const Doubled&) {
-  static constexpr Rung<Doubled> rungs[] = {
-      {.name = "reference", .idea = "", .run = scalar<Doubled>([](const Launch&, const Doubled& a) {
-                                          for (int64_t i = 0; i < a.n; ++i) a.y[i] = 2 * a.x[i];
-                                        })}};
+  static constexpr Rung<Doubled> rungs[] = {{scalar<"reference">, ""}};
   static constexpr Ladder<Doubled> ladder{"doubled", rungs, [](const Doubled&) { return Cost{}; }};
   return ladder;
 }

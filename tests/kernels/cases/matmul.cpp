@@ -3,7 +3,7 @@
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"
-#include "kernels/matmul/kernels.h"
+#include "kernels/matmul/abi.h"
 #include "tests/kernels/cases/every_rung.h"
 #include "tests/kernels/cases/normals.h"
 #include "tests/support/catch.h"

@@ -6,7 +6,7 @@
 #include "core/dtype.h"
 #include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
-#include "kernels/qmatmul/kernels.h"
+#include "kernels/qmatmul/abi.h"
 #include "tests/kernels/cases/every_rung.h"
 #include "tests/support/catch.h"
 #include "tests/support/random.h"
@@ -124,7 +124,7 @@ TEST_CASE("qmatmul: the largest sums of products do not overflow") {
                           std::vector<float>(blocks, 1), std::vector<int32_t>(blocks, 32 * number)};
         a.w = w.data();
         std::vector<float> expected, y;
-        qmatmul_reference({}, with_rows(a, x, 1, expected));
+        kernel<"reference">({}, with_rows(a, x, 1, expected));
         for_each_rung(a, [&](Isa, const auto& run) {
           run(with_rows(a, x, 1, y), 1);
           CHECK(std::abs(y[0] - expected[0]) <= 1e-6f * std::abs(expected[0]));

@@ -155,12 +155,19 @@ struct ThreadProbe {
   Cost cost;
   int* threads;
 };
-void count_threads(const Launch& launch, const ThreadProbe& a) { *a.threads = launch.threads; }
-constexpr Rung<ThreadProbe> probe_rungs[] = {
-    {.name = "reference", .idea = "", .run = scalar<ThreadProbe>(count_threads)}};
+
+}  // namespace
+
+template <>
+void kernel<"reference">(const Launch& launch, const ThreadProbe& a) {
+  *a.threads = launch.threads;
+}
+
+namespace {
+
 const Ladder<ThreadProbe>& ladder_of(const ThreadProbe&) {
-  static const Ladder<ThreadProbe> ladder{
-      .op = "probe", .rungs = probe_rungs, .cost = [](const ThreadProbe& a) { return a.cost; }};
+  static constexpr Rung<ThreadProbe> rungs[] = {{scalar<"reference">, ""}};
+  static constexpr Ladder<ThreadProbe> ladder{"probe", rungs, [](const ThreadProbe& a) { return a.cost; }};
   return ladder;
 }
 

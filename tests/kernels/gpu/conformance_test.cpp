@@ -10,8 +10,7 @@
 #include "kernels/devices/devices.h"
 #include "kernels/gpu/emulator/emulator.h"
 #include "kernels/gpu/simt/limits.h"
-#include "kernels/layernorm/op.h"
-#include "kernels/rmsnorm/op.h"
+#include "kernels/norm/op.h"
 #include "tests/kernels/bf16_norms.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
@@ -144,7 +143,7 @@ TEST_CASE("GPU kernels that work in pieces equal the reference for several piece
 
 TEST_CASE("GPU rungs over rows equal the reference for every team size") {
   const auto device = test::make_test_gpu();
-  for (const char* name : {"softmax", "layernorm", "rmsnorm", "cross_entropy"}) {
+  for (const char* name : {"softmax", "norm", "cross_entropy"}) {
     SECTION(name) {
       const Room& room = room_called(name);
       const uint64_t seed = test::run_seed();

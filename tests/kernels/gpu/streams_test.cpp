@@ -1,7 +1,7 @@
 // The two streams of a GPU: each has an order of its own, and one follows the other where that is said.
 
 #include "kernels/devices/beside.h"
-#include "kernels/gpu/emulator/external_work.h"
+#include "kernels/gpu/emulator/emulator.h"
 #include "tests/support/catch.h"
 #include "tests/support/gpu.h"
 

@@ -9,8 +9,8 @@
 #include "kernels/attention/op.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
-#include "kernels/layernorm/op.h"
 #include "kernels/matmul/op.h"
+#include "kernels/norm/op.h"
 #include "kernels/reduce/op.h"
 #include "kernels/softmax/op.h"
 

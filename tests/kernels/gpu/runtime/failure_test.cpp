@@ -82,14 +82,14 @@ TEST_CASE("kernel failures: with blocking launches the kernel is named, then not
 }
 
 TEST_CASE("kernel failures: errors of a rung name the operation, its sizes and the rung") {
-  const Rung<Matmul> rung{"tiles", "", {}, nullptr, nullptr};
+  const Rung<Matmul> rung{scalar<"reference">, ""};
   Matmul m{};
   m.dtype = DType::bf16, m.M = 1, m.N = 2, m.K = 3;
   const KernelFn<Matmul> refused = [](const Launch&, const Matmul&) {
     fail(ErrorCode::failed, "kernel a: refused");
   };
   CHECK_THROWS_WITH(call(rung, refused, Launch{}, m),
-                    "matmul bf16 M=1 N=2 K=3, rung tiles: kernel a: refused");
+                    "matmul bf16 M=1 N=2 K=3, rung reference: kernel a: refused");
 }
 
 }  // namespace hewn

@@ -8,11 +8,10 @@
 #include "kernels/devices/devices.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/op.h"
-#include "kernels/layernorm/op.h"
 #include "kernels/linear/op.h"
 #include "kernels/matmul/op.h"
+#include "kernels/norm/op.h"
 #include "kernels/reduce/op.h"
-#include "kernels/rmsnorm/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 

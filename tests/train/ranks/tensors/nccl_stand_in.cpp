@@ -4,8 +4,8 @@
 #include <cstring>
 #include <thread>
 
-#include "kernels/contract/compiled.h"
-#include "kernels/gpu/emulator/external_work.h"
+#include "kernels/contract/isa.h"
+#include "kernels/gpu/emulator/emulator.h"
 
 namespace hewn::test {
 namespace {
