@@ -6,8 +6,8 @@
 #include <set>
 
 #include "core/base/clock.h"
+#include "core/io/socket.h"
 #include "train/ranks/messages.h"
-#include "train/ranks/sockets/socket.h"
 
 namespace hewn {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "train/ranks/sockets/socket.h"
+#include "core/io/socket.h"
 
 namespace hewn {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/io/socket.h"
 #include "train/ranks/messages.h"
-#include "train/ranks/sockets/socket.h"
 
 namespace hewn {
 

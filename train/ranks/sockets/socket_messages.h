@@ -5,9 +5,9 @@
 #include <set>
 #include <vector>
 
+#include "core/io/socket.h"
 #include "train/ranks/messages.h"
 #include "train/ranks/sockets/link.h"
-#include "train/ranks/sockets/socket.h"
 
 namespace hewn {
 

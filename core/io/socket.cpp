@@ -1,4 +1,4 @@
-#include "train/ranks/sockets/socket.h"
+#include "core/io/socket.h"
 
 #include <fcntl.h>
 #include <ifaddrs.h>
