@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
-#include "apps/ranks/comm/collectives.h"
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/run/ranks/numbers.h"
+#include "apps/ranks/comm/collectives.h"
 #include "apps/run/ranks/library.h"
+#include "apps/run/ranks/local_ranks.h"
+#include "apps/run/ranks/numbers.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "core/error.h"
@@ -71,8 +73,10 @@ bool time_size(Ranks& ranks, Communication& communication, int64_t mb, int64_t r
   const auto device = make_cpu(1);
   Tensor slab = Tensor::empty(*device, DType::f32, {n});
   ExactWay exact(ranks, *device, n);
-  LibraryWay library(communication, message_library(), *device, n);
-  const std::vector<CollectiveWay*> ways{&exact, &library};
+  std::optional<LibraryWay> library;
+  if (!is_local_rank()) library.emplace(communication, message_library(), *device, n);
+  std::vector<CollectiveWay*> ways{&exact};
+  if (library) ways.push_back(&*library);
   for (const Collective what : {Collective::reduce_scatter, Collective::all_gather, Collective::all_reduce}) {
     std::vector<std::vector<double>> seconds(ways.size());
     for (int64_t round = -1; round < repeat; ++round)  // the first is a warm-up
@@ -118,7 +122,7 @@ int run_bench_comm(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key");
   sizes_in_mb(settings);
-  if (started_as_rank(settings))
+  if (started_as_rank())
     return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
       return time_as_rank(settings, ranks, communication);
     });

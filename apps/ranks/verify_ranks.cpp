@@ -47,7 +47,7 @@ class Trainings {
     else
       words.insert(words.end(), keys_.begin(), keys_.end());
     if (ranks > 1) words.push_back(join("--ranks=", ranks));
-    Child child(words, environment_without_keys(), "/dev/null", log);
+    Child child(words, environment_without_keys(), {.out = "/dev/null", .err = log});
     bool asked = false;
     std::optional<int> status;
     while (!(status = child.ended())) {

@@ -59,8 +59,10 @@ const MessageLibrary& message_library() {
   static const SharedLibrary library(path_of_library());
   const auto entry = library.symbol<const MessageLibrary* (*)()>(MessageLibrary::entry);
   if (!entry)
-    fail(ErrorCode::failed, "several processes need ", path_of_library(), ": ", library.problem(),
-         "; build Hewn with MPI (scripts/install-deps.sh mpi installs Debian's), or start one process");
+    fail(ErrorCode::failed, "ranks on several hosts, or started by mpirun or srun, need ", path_of_library(),
+         ": ", library.problem(),
+         "; build Hewn with MPI (scripts/install-deps.sh mpi installs Debian's); --ranks=N alone "
+         "starts ranks on this host without MPI");
   const MessageLibrary& table = *entry();
   if (table.abi != MessageLibrary::current_abi)
     fail(ErrorCode::failed, path_of_library(), ": is of another version of Hewn than this program");

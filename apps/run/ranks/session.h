@@ -9,9 +9,9 @@
 
 namespace hewn::cli {
 
-/// Whether this process is one of several: mpirun, mpiexec or srun has started it as such, or the key `rendezvous` and the
-/// environment say so. Throws usage if there are several, but they have not been told how to find each other.
-bool started_as_rank(const Settings& settings);
+/// Whether this process is one of several: the launcher of `launch_ranks`, mpirun, mpiexec or srun has started it as such.
+/// Throws usage if srun has, but without telling the processes of each other.
+bool started_as_rank();
 
 /// Calls `body` with the ranks, which rank 0 speaks for, and returns its exit status when all of them have ended. When one
 /// of them fails, all end: with its exit status, and with one message, which names the rank.

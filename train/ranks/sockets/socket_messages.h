@@ -1,5 +1,5 @@
 #pragma once
-// Messages between ranks over TCP.
+// Messages between ranks over sockets.
 
 #include <memory>
 #include <set>
