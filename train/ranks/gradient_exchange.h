@@ -29,8 +29,7 @@ class GradientExchange : NotCopied {
   static constexpr int64_t most_under_way = 4;
 
   /// Exchanges the gradients that `groups` adds. Allocates room for what other ranks send: (R - 1) / R of
-  /// `most_under_way` buckets; nothing if the library behind the ranks adds them, all at once in `finish`. The arguments
-  /// must outlive the object.
+  /// `most_under_way` buckets. The arguments must outlive the object.
   GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks);
   ~GradientExchange();
 

@@ -1,6 +1,5 @@
 #include "apps/run/ranks/library.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "apps/cli/system/shared_library.h"
@@ -71,19 +70,6 @@ const MessageLibrary& message_library() {
 
 std::unique_ptr<Messages> connect_ranks(const MessageLibrary& library) {
   return std::make_unique<LibraryMessages>(library);
-}
-
-LibrarySum library_sum(Communication& communication) {
-  // Libraries count numbers in 31 bits.
-  constexpr size_t most = size_t{1} << 30;
-  return [&](std::span<float> all) {
-    for (; !all.empty(); all = all.subspan(std::min(all.size(), most)))
-      communication.call([&] {
-        const MessageLibrary& library = message_library();
-        if (const char* problem = library.all_reduce(all.data(), std::min(all.size(), most)))
-          fail(ErrorCode::failed, library.name, ": ", problem);
-      });
-  };
 }
 
 }  // namespace hewn::cli

@@ -11,6 +11,7 @@
 #include "apps/run/ranks/library.h"
 #include "apps/run/ranks/local_ranks.h"
 #include "core/error.h"
+#include "train/ranks/communication.h"
 
 namespace hewn::cli {
 namespace {
@@ -58,10 +59,6 @@ bool started_as_rank() {
 }
 
 int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& body) {
-  return as_one_of_ranks(settings, [&](Ranks& ranks, Communication&) { return body(ranks); });
-}
-
-int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Communication&)>& body) {
   const auto end_now = [](const Error& error) { std::_Exit(static_cast<int>(error.code())); };
   const std::chrono::duration<double> timeout(settings.real("rank_timeout"));
   be_watched();
@@ -75,7 +72,7 @@ int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Co
   try {
     check_number(settings, ranks);
     take_own_cores(ranks);
-    const int status = body(ranks, communication);
+    const int status = body(ranks);
     communication.close(true);
     return status;
   } catch (const Error& error) {
