@@ -2,7 +2,7 @@
 # Installs the missing Debian packages that Hewn is built and tested with.
 #   scripts/install-deps.sh [build] [test] [several] [mpi] [full] [coverage] [arm] [wheel]   (default: build)
 # build: to build `hewn`; test: to build and run its tests; several: to share compilations among several builds;
-# mpi: to train with several processes; full: other compilers, sanitizers; coverage: to count with clang
+# mpi: to train on several hosts; full: other compilers, sanitizers; coverage: to count with clang
 # (scripts/coverage.sh); arm: to test on aarch64; wheel: to make and install Python wheels.
 set -euo pipefail
 

@@ -44,8 +44,13 @@ mkdir -p "$work/tree/scripts"
 cp scripts/quickstart.sh "$work/tree/scripts"
 cp -r "$work/env/share/hewn/configs" "$work/tree"
 HEWN_PROGRAM=$hewn HEWN_MAX_ITERS=100 "$work/tree/scripts/quickstart.sh" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+if [ ${#aarch64[@]} = 0 ]; then # the emulator of a processor does not start programs for it
+  "$hewn" -q train --dataset=tales --ranks=2 --gradient_accumulation_steps=2 --max_iters=2 --out_dir="$work/ranks"
+fi
 # What such a build lacks.
-refuses "build Hewn with MPI" train --dataset=tales --ranks=2 --gradient_accumulation_steps=2 --out_dir="$work/ranks"
+echo "127.0.0.1 2" >"$work/hosts"
+refuses "build Hewn with MPI" train --dataset=tales --ranks=2 --hosts="$work/hosts" --gradient_accumulation_steps=2 \
+  --out_dir="$work/on_hosts"
 echo "$wheel, installed with pip, runs the commands of quickstart.sh"
 [ ${#aarch64[@]} = 0 ] || exit 0
 

@@ -155,7 +155,7 @@ address_tests() {
     run_tests "address + undefined" build-asan "$(sampled 8)" "${@:2}"
 }
 
-# `ranks` starts programs with MPI, which frees little of its memory.
+# `ranks` also starts programs with MPI, which frees little of its memory.
 part_address() { address_tests all -E "^(arch|docs|install|ranks)$"; }
 # The tests of one program each, without the long ones of `hewn bench` and of kills.
 libraries="core kernels cases gpu tokenizer weights model data train scores fuzz" commands="cli trace learn report sweep"

@@ -45,10 +45,9 @@ struct PreferenceConfig {
   double label_smoothing = 0;  ///< probability that the answers of a pair are in the wrong order
 };
 
-/// How several processes add their gradients: in an order of their own, which gives the bits of one process, or as the
-/// library behind their messages does.
-enum class Reduction : uint8_t { exact, library };
-constexpr std::string_view names_of(Reduction) { return "exact|library"; }
+/// How several processes add their gradients: in an order that gives the bits of one process.
+enum class Reduction : uint8_t { exact };
+constexpr std::string_view names_of(Reduction) { return "exact"; }
 
 /// The configuration of a run; equal configurations give the same bits. Every member that users set by name
 /// has a line in `training_keys`, `preference_keys` or `watching_keys` below.
@@ -107,9 +106,7 @@ inline constexpr Key<TrainConfig> training_keys[] = {
         "MB of gradients that several processes exchange at a time, while the backward pass computes more"),
     key<&TrainConfig::reduce>(
         "reduce", Change::always,
-        "how several processes add their gradients: exact, with the bits of one process, while the backward pass goes "
-        "on; or by the library's own function after it, to compare, with bits that depend on the library and on the "
-        "number of processes"),
+        "how several processes add their gradients: exact, with the bits of one process"),
     key<&TrainConfig::optimizer, &OptimizerConfig::shard>(
         "shard_optimizer", Change::always,
         "with several ranks, divide the optimizer's moments among them (ZeRO, stage 1), which takes less memory "

@@ -123,7 +123,6 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   count_parameters(*model, plan);
   AlikeRanks messages(target.rank, target.ranks);
   Ranks ranks(messages, config.bucket_mb << 20);
-  if (config.reduce == Reduction::library) ranks.reduce_by([](std::span<float>) {});
   Trainer trainer(*model, config, &ranks);
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps / target.ranks),
                                    empty_batch(config));

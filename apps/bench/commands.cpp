@@ -45,7 +45,7 @@ Sections train_sections() {
           training(),
           watching(),
           described("bench_train", {once(text("ranks", "1,2,4"))}),
-          ranks("hosts rendezvous rank_timeout"),
+          ranks("hosts rank_timeout"),
           computing("device cuda_graph matmul_precision threads").with({training_key("dtype")})};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "apps/cli/terminal.h"
 #include "core/error.h"
@@ -153,7 +154,16 @@ std::vector<Assignment> read_sealed_config(const std::string& path) {
          " has changed since it was written: the checksum in its last line differs. Restore it, for example "
          "from "
          "the copy in a checkpoint; values are changed by flags, which the run keeps");
-  return parse_config(text, path);
+  std::vector<Assignment> assignments = parse_config(text, path);
+  for (Assignment& a : assignments) {
+    if (a.key != "reduce" || a.value != "library") continue;  // which runs of earlier versions may have
+    a.value = "exact";
+    static bool said = false;
+    if (!std::exchange(said, true))
+      say("note    ", a.where,
+          ": reduce = library is read as exact: gradients are added with the bits of one process");
+  }
+  return assignments;
 }
 
 }  // namespace hewn::cli

@@ -16,7 +16,7 @@ namespace {
 // Variables that are not keys: for the kernels, bench kernels --compare, judge and the tests.
 constexpr std::string_view no_keys[] = {"isa",       "openblas",   "blis", "onednn", "mkl",
                                         "nccl",      "api_key",    "slow", "shared", "program",
-                                        "test_seed", "test_tally", "watch"};
+                                        "test_seed", "test_tally", "watch", "rank_sockets"};
 
 std::string lower(std::string_view text) {
   std::string out(text);

@@ -20,7 +20,7 @@ Sections eval_sections() {
                          text("delimiter", "TEXT", " "), text("methods", "NAME,...", "greedy"),
                          text("answers", "FILE"), special(""), flag("csv"), flag("md")}),
       several,
-      ranks("hosts rendezvous rank_timeout"),
+      ranks("hosts rank_timeout"),
       generating("batch_size beam length_penalty"),
       computing("device matmul_precision dtype threads").with({training_key("seed")})};
 }

@@ -121,10 +121,10 @@ int eval_text(const Settings& settings, Ranks* ranks) {
 
 int run_eval(const Settings& settings) {
   const int64_t ranks = ranks_to_launch(settings);
-  const bool is_rank = started_as_rank(settings);
+  const bool is_rank = started_as_rank();
   if (const Mode& mode = chosen_mode(settings, scorings); !mode.key.empty()) {
     require(!is_rank && ranks == 1, mode.key,
-            " is scored by one process; leave out ranks, rendezvous, mpirun and srun");
+            " is scored by one process; leave out ranks, mpirun and srun");
     return score_answers(settings, mode.key);
   }
   if (is_rank) return as_one_of_ranks(settings, [&](Ranks& r) { return eval_text(settings, &r); });

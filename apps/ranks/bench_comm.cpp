@@ -1,15 +1,13 @@
 // hewn bench comm: times sums and copies over several processes, and checks each result.
 
 #include <algorithm>
-#include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/ranks/comm/collectives.h"
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "apps/ranks/comm/collectives.h"
 #include "apps/run/ranks/numbers.h"
-#include "apps/run/ranks/library.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "core/error.h"
@@ -38,8 +36,8 @@ std::vector<int64_t> several_ranks(const Settings& settings) {
 void check_memory_for(double bytes, Ranks& ranks) {
   const std::string here = name_of_host();
   const auto hosts = ranks.gather(here);
-  // A slab, a rank's part of it, and what others send of four buckets, which are no longer than the slab.
-  const double each = bytes * (2 + 1.0 / ranks.size());
+  // A slab, and what others send of four buckets, which are no longer than the slab.
+  const double each = bytes * 2;
   const double needed = each * static_cast<double>(std::count(hosts.begin(), hosts.end(), here));
   const auto available = static_cast<double>(available_memory());
   if (available > 0 && needed > available)
@@ -47,14 +45,14 @@ void check_memory_for(double bytes, Ranks& ranks) {
          bytes_text(available), " are free; choose fewer MB or fewer processes");
 }
 
-Json comm_row(Collective what, const CollectiveWay& way, int ranks, int64_t mb, std::vector<double> seconds) {
+Json comm_row(Collective what, int ranks, int64_t mb, std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
   const double best = seconds.front(), median = seconds[seconds.size() / 2];
   const double gb = static_cast<double>(mb << 20) * 1e-9, bus = bus_factor(what, ranks);
   return {{"op", name_of(what)},
           {"shape", join(mb, " MB, ", ranks, " ranks")},
           {"dtype", name_of(DType::f32)},
-          {"rung", way.name()},
+          {"rung", "exact"},
           {"ranks", ranks},
           {"mb", mb},
           {"best_ms", best * 1e3},
@@ -65,24 +63,20 @@ Json comm_row(Collective what, const CollectiveWay& way, int ranks, int64_t mb, 
 }
 
 // Appends the rows of one size. Returns false if the user has asked for the end.
-bool time_size(Ranks& ranks, Communication& communication, int64_t mb, int64_t repeat, Json& rows) {
+bool time_size(Ranks& ranks, int64_t mb, int64_t repeat, Json& rows) {
   const int64_t bytes = mb << 20, n = bytes / int64_t{sizeof(float)};
   check_memory_for(static_cast<double>(bytes), ranks);
   const auto device = make_cpu(1);
   Tensor slab = Tensor::empty(*device, DType::f32, {n});
-  ExactWay exact(ranks, *device, n);
-  LibraryWay library(communication, message_library(), *device, n);
-  const std::vector<CollectiveWay*> ways{&exact, &library};
+  Collectives collectives(ranks, *device, n);
   for (const Collective what : {Collective::reduce_scatter, Collective::all_gather, Collective::all_reduce}) {
-    std::vector<std::vector<double>> seconds(ways.size());
-    for (int64_t round = -1; round < repeat; ++round)  // the first is a warm-up
-      for (size_t way = 0; way < ways.size(); ++way) {
-        if (any_asked_to_stop(ranks)) return false;
-        const double took = timed_and_checked(ranks, *ways[way], what, slab);
-        if (round >= 0) seconds[way].push_back(took);
-      }
-    for (size_t way = 0; way < ways.size(); ++way)
-      rows.push_back(comm_row(what, *ways[way], ranks.size(), mb, seconds[way]));
+    std::vector<double> seconds;
+    for (int64_t round = -1; round < repeat; ++round) {  // the first is a warm-up
+      if (any_asked_to_stop(ranks)) return false;
+      const double took = collectives.timed_and_checked(what, slab);
+      if (round >= 0) seconds.push_back(took);
+    }
+    rows.push_back(comm_row(what, ranks.size(), mb, seconds));
   }
   return true;
 }
@@ -90,23 +84,22 @@ bool time_size(Ranks& ranks, Communication& communication, int64_t mb, int64_t r
 void print_comm_rows(const Json& rows, bool as_json) {
   if (as_json) return print(json_text(rows, 2), "\n");
   std::vector<std::vector<std::string>> table{
-      {"collective", "MB", "ranks", "by", "best ms", "median ms", "GB/s", "bus GB/s", "median bus"}};
+      {"collective", "MB", "ranks", "best ms", "median ms", "GB/s", "bus GB/s", "median bus"}};
   for (const auto& row : rows) {
     const auto number = [&](const char* key) { return fixed(row.at(key).get<double>(), 2); };
     table.push_back({row.at("op"), std::to_string(row.at("mb").get<int64_t>()),
-                     std::to_string(row.at("ranks").get<int64_t>()), row.at("rung"), number("best_ms"),
-                     number("median_ms"), number("algbw_gbps"), number("busbw_gbps"),
-                     number("median_busbw_gbps")});
+                     std::to_string(row.at("ranks").get<int64_t>()), number("best_ms"), number("median_ms"),
+                     number("algbw_gbps"), number("busbw_gbps"), number("median_busbw_gbps")});
   }
   print(table_text(table));
 }
 
-int time_as_rank(const Settings& settings, Ranks& ranks, Communication& communication) {
+int time_as_rank(const Settings& settings, Ranks& ranks) {
   ranks.set_bucket_bytes(settings.integer("bucket_mb") << 20);
   say_ranks(ranks, *make_cpu(1));
   auto rows = Json::array();
   for (const int64_t mb : sizes_in_mb(settings))
-    if (!time_size(ranks, communication, mb, settings.integer("repeat"), rows)) return stop_status();
+    if (!time_size(ranks, mb, settings.integer("repeat"), rows)) return stop_status();
   print_comm_rows(rows, settings.flag("json"));
   flush_results();
   return 0;
@@ -118,10 +111,8 @@ int run_bench_comm(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key");
   sizes_in_mb(settings);
-  if (started_as_rank(settings))
-    return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
-      return time_as_rank(settings, ranks, communication);
-    });
+  if (started_as_rank())
+    return as_one_of_ranks(settings, [&](Ranks& ranks) { return time_as_rank(settings, ranks); });
   auto rows = Json::array();
   if (const int status = run_with_each(settings, several_ranks(settings), {}, rows); status != 0)
     return status;

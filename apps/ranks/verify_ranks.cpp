@@ -47,7 +47,7 @@ class Trainings {
     else
       words.insert(words.end(), keys_.begin(), keys_.end());
     if (ranks > 1) words.push_back(join("--ranks=", ranks));
-    Child child(words, environment_without_keys(), "/dev/null", log);
+    Child child(words, environment_without_keys(), {.out = "/dev/null", .err = log});
     bool asked = false;
     std::optional<int> status;
     while (!(status = child.ended())) {
@@ -73,8 +73,6 @@ int verify_ranks(Settings settings, const ModelConfig& model) {
   for (const char* key : {"gradient_accumulation_steps", "grad_shards"})
     if (!settings.given(key)) settings.set({key, std::to_string(most), settings.where("ranks")});
   const TrainConfig config = train_config(settings, model);
-  require(config.reduce == Reduction::exact, settings.where("reduce"),
-          ": reduce = library gives other bits for each number of processes; leave it out");
   for (const int64_t n : numbers)
     require(config.grad_shards % n == 0, settings.where("ranks"), ": ", n, " processes cannot share ",
             config.grad_shards, " groups of micro-steps (grad_shards)");

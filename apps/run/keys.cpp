@@ -87,8 +87,7 @@ Section computing(std::string_view names) {
 }
 
 Section ranks(std::string_view names) {
-  static Section all = described(
-      "ranks", {text("hosts", "FILE"), text("rendezvous", "DIR"), real("rank_timeout", "30", 1, 86400)});
+  static Section all = described("ranks", {text("hosts", "FILE"), real("rank_timeout", "30", 1, 86400)});
   for (Option& option : all.options) option.once = true;
   return all.only(names);
 }

@@ -31,7 +31,7 @@ Section sampling(std::string_view names);
 Section generating(std::string_view more = "");
 /// Device, threads and precision: run/help/computing.md.
 Section computing(std::string_view names);
-/// Several processes: hosts, rendezvous, rank_timeout.
+/// Several processes: hosts, rank_timeout.
 Section ranks(std::string_view names);
 
 /// How the text of special tokens is read.

@@ -119,7 +119,8 @@ class SweepJob {
   // Starts this program. The keys of the environment are among the arguments already.
   void start(std::vector<std::string> arguments, const std::string& out, const std::string& err) {
     arguments.insert(arguments.begin(), own_program());
-    child_ = std::make_unique<Child>(std::move(arguments), environment_without_keys(), out, err);
+    child_ = std::make_unique<Child>(std::move(arguments), environment_without_keys(),
+                                     ChildOptions{.out = out, .err = err});
   }
 
   // False if the run has no validation data.

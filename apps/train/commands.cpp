@@ -18,7 +18,7 @@ Sections train_sections() {
           model(),
           training(),
           several,
-          ranks("hosts rendezvous rank_timeout"),
+          ranks("hosts rank_timeout"),
           watching("eval_only profile report dry_run force"),
           computing("device cuda_graph matmul_precision threads").with({training_key("dtype")})};
 }

@@ -5,18 +5,16 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/run/ranks/launch.h"
-#include "apps/train/training.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/input.h"
 #include "apps/run/ranks/gpus.h"
-#include "apps/run/ranks/library.h"
-#include "apps/run/ranks/rank_environment.h"
+#include "apps/run/ranks/launch.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/drawn_text.h"
 #include "apps/run/train_setup.h"
+#include "apps/train/training.h"
 #include "core/base/clock.h"
 #include "core/error.h"
 #include "core/io/file.h"
@@ -148,16 +146,7 @@ void load_start(const TrainStart& start, Trainer& trainer) {
     broadcast_parameters(trainer.model().parameters(), *ranks_of(trainer));
 }
 
-// Has NCCL add the gradients if the ranks use it, else MPI.
-void reduce_by_library(const Settings& settings, Ranks& ranks, const LibrarySum& sum) {
-  require(ranks.nccl() || !has_rendezvous(settings), settings.where("reduce"),
-          ": reduce = library needs NCCL or MPI, and rendezvous goes without MPI; leave one of them out");
-  ranks.reduce_by(sum);
-  say("reduce  by ", ranks.nccl() ? "NCCL" : message_library().name,
-      ": the bits depend on it and on the number of ranks");
-}
-
-int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum = {}) {
+int train_as(const Settings& given, Ranks* ranks) {
   Settings settings = given;
   TrainSetup setup = set_up_training(settings, open_new_dataset, ranks);
   TrainStart& start = setup.start;
@@ -173,7 +162,6 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
     require_agreement(*ranks, config, *device, data.hash);
     ranks->set_bucket_bytes(config.bucket_mb << 20);
     use_nccl(*ranks, *device);
-    if (config.reduce == Reduction::library) reduce_by_library(given, *ranks, library_sum);
   }
   check_memory(config, *device);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
@@ -208,10 +196,8 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
 int run_train(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
-  if (started_as_rank(settings))
-    return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
-      return train_as(settings, &ranks, library_sum(communication));
-    });
+  if (started_as_rank())
+    return as_one_of_ranks(settings, [&](Ranks& ranks) { return train_as(settings, &ranks); });
   const int64_t ranks = ranks_to_launch(settings);
   return ranks > 1 ? launch_ranks(settings, {.ranks = ranks}) : train_as(settings, nullptr);
 }

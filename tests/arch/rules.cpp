@@ -277,11 +277,11 @@ Problems circles(const std::vector<SourceFile>& files) {
 
 Problems foreign_includes(const std::vector<SourceFile>& files) {
   // Beside the standard library: OpenMP, CUDA, the compiler's view of the processor, the C++ runtime's names of
-  // functions (cxxabi.h), and the system calls behind files and memory (open, fsync, mmap) that C++ has no words for.
+  // functions (cxxabi.h), and the system calls behind files, sockets and memory (open, send, mmap) that C++ has no words for.
   const std::set<std::string> allowed{
-      "omp.h",    "cpuid.h",        "immintrin.h", "arm_neon.h",  "sys/auxv.h", "sched.h",
-      "unistd.h", "sys/mman.h",     "fcntl.h",     "sys/stat.h",  "sys/file.h", "sys/syscall.h",
-      "cuda.h",   "cuda_runtime.h", "cuda_bf16.h", "cuda_fp16.h", "mma.h",      "cxxabi.h"};
+      "omp.h",      "cpuid.h", "immintrin.h",    "arm_neon.h",  "sys/auxv.h",    "sched.h", "unistd.h",
+      "sys/mman.h", "fcntl.h", "sys/stat.h",     "sys/file.h",  "sys/syscall.h", "poll.h",  "sys/socket.h",
+      "sys/uio.h",  "cuda.h",  "cuda_runtime.h", "cuda_bf16.h", "cuda_fp16.h",   "mma.h",   "cxxabi.h"};
   Problems problems;
   for_each_include(files, [&](const SourceFile& file, size_t line, const std::string& what, bool quoted) {
     if (quoted || (top(file.path) != "core" && top(file.path) != "kernels")) return;

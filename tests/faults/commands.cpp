@@ -79,26 +79,14 @@ Words Workplace::adapting(const std::string& out) const {
           "--threads=1"};
 }
 
-// One of two processes that train together.
 TriedCommand Workplace::training_as(int rank) const {
-  const Words words = training("both", {"--max_iters=2", "--keep=1", "--gradient_accumulation_steps=2",
-                                        "--grad_shards=2", "--rendezvous=" + at("meet"), "--rank_timeout=3"});
-  const auto environment = [](int number) {
-    return Environment{{"RANK", std::to_string(number)},
-                       {"WORLD_SIZE", "2"},
-                       {"LOCAL_RANK", std::to_string(number)},
-                       {"LOCAL_WORLD_SIZE", "2"}};
-  };
-  const Words alone =
-      training("both", {"--max_iters=2", "--keep=1", "--gradient_accumulation_steps=2", "--grad_shards=2"});
-  const Words resume{"train", "--init_from=resume", "--out_dir=" + at("both"),
-                     "--rendezvous=", "--threads=1"};
+  const Words keys{"--max_iters=2", "--keep=1", "--gradient_accumulation_steps=2", "--grad_shards=2"};
+  const Words resume{"train", "--init_from=resume", "--out_dir=" + at("both"), "--threads=1"};
   return {.name = "train as rank " + std::to_string(rank),
-          .arguments = words,
+          .arguments = training("both", with(keys, {"--rank_timeout=3"})),
           .outputs = {"both"},
-          .afterwards = {resume, alone},
-          .environment = environment(rank),
-          .companion = {words, environment(1 - rank), "meet/hewn.run.0.rank-" + std::to_string(1 - rank)}};
+          .afterwards = {resume, training("both", keys)},
+          .rank = rank};
 }
 
 std::vector<TriedCommand> Workplace::commands() const {

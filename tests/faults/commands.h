@@ -2,7 +2,6 @@
 // The commands whose calls are made to fail, on files small enough to try thousands of faults.
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -11,15 +10,6 @@
 namespace hewn::test {
 
 using Words = std::vector<std::string>;
-using Environment = std::map<std::string, std::string>;
-
-/// A process that does its part of a command, undisturbed.
-struct Companion {
-  Words arguments = {};  ///< empty: there is none
-  Environment environment = {};
-  std::string ready = {};  ///< the file below the directory whose appearance the command awaits
-};
-
 /// A command in the directory of a `Workplace`, and what is true of it.
 struct TriedCommand {
   std::string name;
@@ -27,8 +17,7 @@ struct TriedCommand {
   Words outputs = {};                  ///< paths below the directory that it writes
   std::vector<Words> afterwards = {};  ///< what one does after a fault, in this order, until one succeeds
   std::string run = {};                ///< the run that it goes on with, whose older checkpoints remain whole
-  Environment environment = {};
-  Companion companion = {};
+  int rank = -1;  ///< that it is, of two processes with these arguments; the other one is undisturbed
 };
 
 /// A directory `work` with texts, tables and trained runs, which can be had again at the same path.

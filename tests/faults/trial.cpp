@@ -1,11 +1,14 @@
 #include "tests/faults/trial.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
-#include <thread>
+#include <map>
+#include <memory>
 
+#include "core/io/socket.h"
 #include "tests/apps/hewn.h"
 
 namespace hewn::test {
@@ -52,17 +55,20 @@ Trial::Trial(const Workplace& workplace, const TriedCommand& command)
 ProcessResult Trial::run(const Fault& fault) {
   workplace_.restore();
   faults_.set(fault);
-  Environment environment = faults_.environment();
-  environment.insert(command_.environment.begin(), command_.environment.end());
-  const Companion& companion = command_.companion;
-  if (companion.arguments.empty()) return hewn(command_.arguments, {.env = environment});
-  Words words = companion.arguments;
-  words.insert(words.begin(), hewn_program().string());
-  Process beside(words, {.env = companion.environment});
-  for (int i = 0; i < 3000 && !std::filesystem::exists(workplace_.path() / companion.ready); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  ProcessResult r = hewn(command_.arguments, {.env = environment});
-  const ProcessResult other = beside.finish();
+  if (command_.rank < 0) return hewn(command_.arguments, {.env = faults_.environment()});
+  // As the launcher of ranks starts them.
+  const auto start = [&](int rank, Socket socket, std::map<std::string, std::string> environment) {
+    ::fcntl(socket.get(), F_SETFD, 0);
+    const std::string fd = std::to_string(socket.get());
+    environment["HEWN_RANK_SOCKETS"] = rank == 0 ? "-1," + fd : fd + ",-1";
+    Words words = command_.arguments;
+    words.insert(words.begin(), hewn_program().string());
+    return std::make_unique<Process>(words, ProcessOptions{.env = environment});
+  };
+  auto [mine, theirs] = connected_sockets();
+  const auto beside = start(1 - command_.rank, std::move(theirs), {});
+  ProcessResult r = start(command_.rank, std::move(mine), faults_.environment())->finish();
+  const ProcessResult other = beside->finish();
   // What the one cannot say any more, the other says.
   r.err += other.err;
   r.timed_out |= other.timed_out;

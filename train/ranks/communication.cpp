@@ -82,17 +82,6 @@ void Communication::rest() {
   asked_at_ = -1;
 }
 
-void Communication::call(const std::function<void()>& work) {
-  std::unique_lock lock(mutex_);
-  check(lock);
-  work_ = &work;
-  worked_ = false;
-  for_thread_.notify_one();
-  for_rank_.wait(lock, [&] { return worked_ || failure_; });
-  check(lock);
-  if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
-}
-
 /// Throws if a rank has failed. Before that, the thread ends: the transport must not touch memory that those who catch
 /// the error may free.
 void Communication::check(std::unique_lock<std::mutex>& lock) {
@@ -164,7 +153,6 @@ void Communication::work() {
     for (;;) {
       const Wish now = wish();
       const bool busy = transfer(now);
-      if (now.work && !now.failure) carry_out(*now.work);
       const auto state = now.goal == Goal::give_up                       ? Peers::State::fails
                          : now.goal == Goal::leave && under_way_.empty() ? Peers::State::leaves
                                                                          : Peers::State::works;
@@ -190,10 +178,7 @@ void Communication::work() {
 
 Communication::Wish Communication::wish() {
   const std::lock_guard lock(mutex_);
-  return {.goal = goal_,
-          .failure = failure_,
-          .requests = std::exchange(requests_, {}),
-          .work = std::exchange(work_, nullptr)};
+  return {.goal = goal_, .failure = failure_, .requests = std::exchange(requests_, {})};
 }
 
 /// Starts the transfers that are wished for, and looks which ones are done. Returns whether any are under way.
@@ -215,19 +200,6 @@ bool Communication::transfer(const Wish& wish) {
   ++changes_;
   for_rank_.notify_one();
   return true;
-}
-
-void Communication::carry_out(const std::function<void()>& work) {
-  std::exception_ptr thrown;
-  try {
-    work();
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  const std::lock_guard lock(mutex_);
-  worked_ = true;
-  thrown_ = thrown;
-  for_rank_.notify_one();
 }
 
 bool Communication::may_end(const Wish& wish) const {
@@ -272,7 +244,7 @@ void Communication::end_if_stuck() {
 /// Leaves the core to others between two turns: for a moment while bytes move, and until the next wish otherwise.
 void Communication::doze(bool busy) {
   std::unique_lock lock(mutex_);
-  if (!requests_.empty() || work_) return;
+  if (!requests_.empty()) return;
   if (!busy) {
     for_thread_.wait_for(lock, std::min<std::chrono::duration<double>>(options_.timeout / 100, 20ms));
     return;

@@ -51,10 +51,6 @@ class Communication final : public Messages {
     std::unique_lock lock(mutex_);
     check(lock);
   }
-  /// Calls `work` on the thread, and waits until it has returned: for what the library behind the transport can do
-  /// besides messages. Throws what it throws. Meanwhile no message is sent or received, and a rank that ends is not
-  /// missed.
-  void call(const std::function<void()>& work);
   /// In order: waits until all ranks have called it, and disconnects them. Otherwise the others take this rank for one that
   /// has ended without a word.
   void close(bool in_order) override;
@@ -79,7 +75,6 @@ class Communication final : public Messages {
     Goal goal;
     std::optional<RankFailure> failure;
     std::vector<Request> requests;
-    const std::function<void()>* work;  // null: none
   };
 
   // The rank's part.
@@ -93,7 +88,6 @@ class Communication final : public Messages {
   void work();
   Wish wish();
   bool transfer(const Wish& wish);
-  void carry_out(const std::function<void()>& work);
   bool may_end(const Wish& wish) const;
   void fail_with(const RankFailure& failure);
   bool reports() const;
@@ -118,9 +112,6 @@ class Communication final : public Messages {
   int64_t changes_ = 0;    // number of times that transfers have finished
   int64_t asked_at_ = -1;  // their number when `done` was first called after `rest`; -1: it was not
   bool rests_ = false;
-  const std::function<void()>* work_ = nullptr;  // that the rank waits for
-  bool worked_ = false;                          // whether the thread has called it
-  std::exception_ptr thrown_;                    // by it
   Goal goal_ = Goal::work;
   Clock::time_point wished_ = {};  // since when the goal is another
   std::optional<RankFailure> failure_;

@@ -35,11 +35,6 @@ GradientExchange::GradientExchange(Parameters& parameters, GradientGroups& group
       grads_(elements_of(*parameters.slab().grads, parameters.dtype())),
       slices_(slices),
       buckets_of_(buckets_of_members(parameters, slices_)) {
-  if (ranks.reduces_by_library()) {
-    require(grads_.dtype() == DType::f32, "reduce = library adds f32 numbers, but the gradients are ",
-            name_of(grads_.dtype()), "; give reduce = exact");
-    return;
-  }
   reset();
   for (const size_t member : last_to_first(parameters))
     for (int64_t bucket = buckets_of_[member].begin; bucket < buckets_of_[member].end; ++bucket)
@@ -67,7 +62,6 @@ void GradientExchange::reset() {
 
 void GradientExchange::begin() {
   sent_before_ = ranks_.bytes_sent();
-  if (ranks_.reduces_by_library()) return;
   const std::vector<Parameter*>& members = parameters_.slab().members;
   for (size_t i = 0; i < members.size(); ++i)
     members[i]->value.variable()->hooks.push_back({.call = [this, i](const Tensor&) { complete(i); }});
@@ -115,16 +109,11 @@ void GradientExchange::finish(std::list<BucketExchange>::iterator exchange) {
 void GradientExchange::finish() {
   remove_hooks();
   parameters_.complete_grads();
-  if (ranks_.reduces_by_library()) {
-    groups_.add_subtrees({0, grads_.numel()});
-    ranks_.sum_by_library(grads_);
-  } else {
-    std::fill(incomplete_.begin(), incomplete_.end(), 0);
-    for (advance(); !under_way_.empty(); advance()) finish(under_way_.begin());
-    ranks_.join();
-    grads_.changed();
-    reset();
-  }
+  std::fill(incomplete_.begin(), incomplete_.end(), 0);
+  for (advance(); !under_way_.empty(); advance()) finish(under_way_.begin());
+  ranks_.join();
+  grads_.changed();
+  reset();
   sent_ = ranks_.bytes_sent() - sent_before_;
 }
 

@@ -28,9 +28,8 @@ class GradientExchange : NotCopied {
   /// backward pass goes on.
   static constexpr int64_t most_under_way = 4;
 
-  /// Exchanges the gradients that `groups` adds, as `slices` divide them. Allocates room for what other ranks send: (R - 1) / R of
-  /// `most_under_way` buckets; nothing if the library behind the ranks adds them, all at once in `finish`. The arguments
-  /// but `slices` must outlive the object.
+  /// Exchanges the gradients that `groups` adds, as `slices` divide them. Allocates room for what other ranks send:
+  /// (R - 1) / R of `most_under_way` buckets. The arguments but `slices` must outlive the object.
   GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks, const Slices& slices);
   ~GradientExchange();
 

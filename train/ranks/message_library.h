@@ -10,7 +10,7 @@ namespace hewn {
 /// One thread calls all of them. Each returns null, or a text that says what went wrong, which stays valid until the
 /// next call.
 struct MessageLibrary {
-  static constexpr uint32_t current_abi = 2;
+  static constexpr uint32_t current_abi = 3;
   /// The function without arguments that returns the library's table.
   static constexpr const char* entry = "hewn_message_library";
 
@@ -25,17 +25,6 @@ struct MessageLibrary {
   const char* (*send)(int to, int topic, const void* bytes, size_t n, int64_t* transfer);
   const char* (*receive)(int from, int topic, void* bytes, size_t n, int64_t* transfer);
   const char* (*done)(int64_t transfer, bool* is_done);
-
-  /// What the library itself computes for all R processes together, to compare the exact sums and copies of `Ranks`
-  /// with. All processes call the same function with the same n, a number of f32 numbers that R divides, in the same
-  /// order. It returns when this process has its result.
-  ///
-  /// `part` [n / R] = this process's part of the sum of all processes' `all` [n].
-  const char* (*reduce_scatter)(const float* all, float* part, size_t n);
-  /// `all` [n] = the `part` [n / R] of all processes, by rank.
-  const char* (*all_gather)(const float* part, float* all, size_t n);
-  /// `all` [n] = the sum of all processes' `all`.
-  const char* (*all_reduce)(float* all, size_t n);
 
   /// Disconnects; all processes call it, after their transfers are done.
   const char* (*close)();

@@ -141,13 +141,6 @@ void Ranks::replayed(int64_t bytes_sent) {
   tensors_->replayed();
 }
 
-void Ranks::sum_by_library(Tensor slab) {
-  const AddedTime time(traffic_.seconds_waited);
-  tensors_->add_by_library(slab, library_sum_);
-  slab.changed();
-  traffic_.bytes_sent += 2 * (size() - 1) * static_cast<int64_t>(slab.bytes()) / size();
-}
-
 /// Starts to copy what each rank has of a tensor to all others.
 template <class TensorOf>
 std::unique_ptr<TensorExchange> Ranks::start_gather(const TensorOf& tensor_of) {

@@ -69,10 +69,6 @@ class Ranks final : public StepPartners {
   TensorTransport* carry_by(TensorTransport* transport) { return std::exchange(tensors_, transport); }
   Messages& messages() { return messages_; }
 
-  /// Has gradients be added by the library behind the messages, or behind the tensors' transport, on all ranks; empty: not.
-  void reduce_by(LibrarySum sum) { library_sum_ = std::move(sum); }
-  bool reduces_by_library() const { return static_cast<bool>(library_sum_); }
-
   int rank() const { return messages_.rank(); }
   int size() const { return messages_.size(); }
   /// Whether there is only one.
@@ -102,9 +98,6 @@ class Ranks final : public StepPartners {
   void finish(BucketExchange& exchange);
   /// Has what is launched from now on follow all exchanges that were finished.
   void join() { tensors_->join(); }
-  /// The sum over the ranks of all of a slab, [n] f32, by the library: on every rank, in an order that depends on
-  /// the library and on R. Counts the bytes that it sends at least.
-  void sum_by_library(Tensor slab);
   /// Whether an exchange that was started goes on while this process does something else.
   bool goes_on() const { return tensors_->goes_on(); }
   /// Starts to copy every rank's slices of the part's elements in a bucket to all others. Nothing may read or change these
@@ -154,7 +147,6 @@ class Ranks final : public StepPartners {
 
   Messages& messages_;
   int64_t bucket_bytes_;
-  LibrarySum library_sum_;
   std::unique_ptr<TensorTransport> direct_;
   TensorTransport* tensors_;
   const nccl::Library* nccl_ = nullptr;

@@ -112,7 +112,7 @@ int time_training(const Settings& settings, Ranks* ranks) {
 
 int run_bench_train(const Settings& settings) {
   require_no_arguments(settings);
-  if (started_as_rank(settings))
+  if (started_as_rank())
     return as_one_of_ranks(settings, [&](Ranks& ranks) { return time_training(settings, &ranks); });
   const bool compares = settings.has("ranks") && settings.text("ranks") != "1";
   return compares ? bench_train_ranks(settings) : time_training(settings, nullptr);

@@ -65,10 +65,12 @@ std::vector<std::string> environment_without_keys() {
   return all;
 }
 
-Child::Child(std::vector<std::string> words, std::vector<std::string> environment, const std::string& out,
-             const std::string& err) {
+Child::Child(std::vector<std::string> words, std::vector<std::string> environment,
+             const ChildOptions& options) {
   const std::vector<char*> argv = pointers_to(words), envp = pointers_to(environment);
-  const int out_fd = open_output(out, Stream::results), err_fd = open_output(err, Stream::messages);
+  const char* const path = options.path.empty() ? argv[0] : options.path.c_str();
+  const int out_fd = open_output(options.out, Stream::results),
+            err_fd = open_output(options.err, Stream::messages);
   const pid_t parent = ::getpid();
   // A signal that arrives before the new program has started must end it. The handlers of this program would take it
   // and be gone with the call of execve.
@@ -86,13 +88,14 @@ Child::Child(std::vector<std::string> words, std::vector<std::string> environmen
     ::dup2(nothing, 0);
     ::dup2(out_fd, 1);
     ::dup2(err_fd, 2);
-    ::execve(argv[0], argv.data(), envp.data());
+    for (const int fd : options.inherits) ::fcntl(fd, F_SETFD, 0);
+    ::execve(path, argv.data(), envp.data());
     ::_exit(127);
   }
   const int error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (!out.empty()) ::close(out_fd);
-  if (!err.empty()) ::close(err_fd);
+  if (!options.out.empty()) ::close(out_fd);
+  if (!options.err.empty()) ::close(err_fd);
   if (pid_ < 0) fail(ErrorCode::failed, "cannot start a process: ", std::strerror(error));
 }
 

@@ -18,14 +18,20 @@ std::vector<std::string> environment();
 /// The same without the variables `HEWN_*` that are keys of some command.
 std::vector<std::string> environment_without_keys();
 
+/// How a program is started.
+struct ChildOptions {
+  std::string out = {}, err = {};  ///< files for standard output and messages; "": those of this process
+  std::string path = {};           ///< of the program; "": its first word
+  std::vector<int> inherits = {};  ///< descriptors beyond 2 that stay open in it, with the same numbers
+};
+
 /// A running program. It is in a process group of its own, so that a Ctrl-C of the terminal reaches only this one, which
 /// passes it on; and it receives SIGTERM, upon which it saves and ends, when this one is killed.
 class Child : NotCopied {
  public:
-  /// Starts the program words[0], a path, with the other words as arguments. Standard output goes to the file `out`,
-  /// messages to `err`; "": to those of this process. Throws ErrorCode::failed.
-  Child(std::vector<std::string> words, std::vector<std::string> environment, const std::string& out = {},
-        const std::string& err = {});
+  /// Starts a program, called words[0], with the other words as arguments. Throws ErrorCode::failed.
+  Child(std::vector<std::string> words, std::vector<std::string> environment,
+        const ChildOptions& options = {});
   /// Kills it if it still runs.
   ~Child();
 

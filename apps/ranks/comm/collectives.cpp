@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <limits>
 #include <span>
 
@@ -54,60 +53,38 @@ class Expected {
   std::vector<float> numbers_;  // [rows, block]
 };
 
-void fill(CollectiveWay& way, Collective what, int rank, Tensor& slab) {
-  auto* const x = slab.ptr<float>();
-  const Range all{0, slab.numel()};
-  if (what != Collective::all_gather) {
-    for (int64_t i = all.begin; i < all.end; ++i) x[i] = number_of(rank, i);
-    return;
-  }
-  std::fill(x, x + all.end, std::numeric_limits<float>::quiet_NaN());
-  for (const Range& mine : way.owned())
-    for (int64_t i = mine.begin; i < mine.end; ++i) x[i] = number_of(0, i);
-}
-
-void check(CollectiveWay& way, Collective what, const Ranks& ranks, const Tensor& slab) {
-  const auto* const x = slab.ptr<float>();
-  Expected expected(what, ranks.size());
-  // Two orders of R numbers in [-1, 1] differ by R - 1 roundings of sums up to R at most, twice.
-  const double most = way.exact() || what == Collective::all_gather
-                          ? 0
-                          : std::numeric_limits<float>::epsilon() * (ranks.size() - 1.0) * ranks.size();
-  const auto wrong = [&](float found, float right) {
-    return most == 0 ? std::bit_cast<uint32_t>(found) != std::bit_cast<uint32_t>(right)
-                     : !(std::abs(static_cast<double>(found) - right) <= most);
-  };
-  const bool everything = what != Collective::reduce_scatter;
-  for (const Range& range : everything ? std::vector<Range>{{0, slab.numel()}} : way.owned())
-    for_blocks(range, [&](int64_t begin, int64_t end) {
-      const std::span<const float> right = expected.of(begin, end);
-      for (int64_t i = begin; i < end; ++i)
-        if (const float r = right[static_cast<size_t>(i - begin)]; wrong(x[i], r))
-          fail(ErrorCode::numerical, name_of(what), ", ", way.name(), ": element ", i, " of ", slab.numel(),
-               " is ", x[i], " on rank ", ranks.rank(), ", but must be ", r);
-    });
-}
-
 }  // namespace
 
 double bus_factor(Collective what, int ranks) {
   return (what == Collective::all_reduce ? 2.0 : 1.0) * (ranks - 1) / ranks;
 }
 
-ExactWay::ExactWay(Ranks& ranks, Device& device, int64_t n)
+Collectives::Collectives(Ranks& ranks, Device& device, int64_t n)
     : ranks_(ranks), slices_(ranks.slices(n, DType::f32)) {
   for (int64_t i = 0; i < std::min(GradientExchange::most_under_way, slices_.buckets()); ++i)
     rooms_.push_back(ranks.room(device, DType::f32, slices_));
 }
 
-std::vector<Range> ExactWay::owned() const {
+std::vector<Range> Collectives::owned() const {
   std::vector<Range> all;
   for (int64_t bucket = 0; bucket < slices_.buckets(); ++bucket)
     all.push_back(slices_.elements(bucket, ranks_.rank()));
   return all;
 }
 
-void ExactWay::reduce_scatter(const Tensor& slab) {
+void Collectives::fill(Collective what, Tensor& slab) const {
+  auto* const x = slab.ptr<float>();
+  const Range all{0, slab.numel()};
+  if (what != Collective::all_gather) {
+    for (int64_t i = all.begin; i < all.end; ++i) x[i] = number_of(ranks_.rank(), i);
+    return;
+  }
+  std::fill(x, x + all.end, std::numeric_limits<float>::quiet_NaN());
+  for (const Range& mine : owned())
+    for (int64_t i = mine.begin; i < mine.end; ++i) x[i] = number_of(0, i);
+}
+
+void Collectives::reduce_scatter(const Tensor& slab) {
   const int64_t n = slices_.buckets(), most = std::ssize(rooms_);
   for (int64_t bucket = 0; bucket < n + most; ++bucket) {
     BucketExchange& room = rooms_[static_cast<size_t>(bucket % most)];
@@ -116,50 +93,35 @@ void ExactWay::reduce_scatter(const Tensor& slab) {
   }
 }
 
-double ExactWay::run(Collective what, Tensor& slab) {
+double Collectives::run(Collective what, Tensor& slab) {
   const auto start = Clock::now();
   if (what != Collective::all_gather) reduce_scatter(slab);
   if (what != Collective::reduce_scatter) ranks_.all_gather(slab, slices_);
   return seconds_since(start);
 }
 
-LibraryWay::LibraryWay(Communication& communication, const MessageLibrary& library, Device& device, int64_t n)
-    : communication_(communication),
-      library_(library),
-      mine_{n / communication.size() * communication.rank(),
-            n / communication.size() * (communication.rank() + 1)},
-      part_(Tensor::empty(device, DType::f32, {mine_.size()})) {}
-
-void LibraryWay::check(const char* problem) const {
-  if (problem) fail(ErrorCode::failed, library_.name, ": ", problem);
+void Collectives::check(Collective what, const Tensor& slab) const {
+  const auto* const x = slab.ptr<float>();
+  Expected expected(what, ranks_.size());
+  const bool everything = what != Collective::reduce_scatter;
+  for (const Range& range : everything ? std::vector<Range>{{0, slab.numel()}} : owned())
+    for_blocks(range, [&](int64_t begin, int64_t end) {
+      const std::span<const float> right = expected.of(begin, end);
+      for (int64_t i = begin; i < end; ++i)
+        if (const float r = right[static_cast<size_t>(i - begin)];
+            std::bit_cast<uint32_t>(x[i]) != std::bit_cast<uint32_t>(r))
+          fail(ErrorCode::numerical, name_of(what), ": element ", i, " of ", slab.numel(), " is ", x[i],
+               " on rank ", ranks_.rank(), ", but must be ", r);
+    });
 }
 
-double LibraryWay::run(Collective what, Tensor& slab) {
-  auto* const all = slab.ptr<float>();
-  auto* const part = part_.ptr<float>();
-  const auto n = static_cast<size_t>(slab.numel());
-  if (what == Collective::all_gather) std::copy(all + mine_.begin, all + mine_.end, part);
-  double seconds = 0;
-  communication_.call([&] {
-    float together = 0;
-    check(library_.all_reduce(&together, 1));
-    const auto start = Clock::now();
-    check(what == Collective::reduce_scatter ? library_.reduce_scatter(all, part, n)
-          : what == Collective::all_gather   ? library_.all_gather(part, all, n)
-                                             : library_.all_reduce(all, n));
-    seconds = seconds_since(start);
-  });
-  if (what == Collective::reduce_scatter) std::copy(part, part + mine_.size(), all + mine_.begin);
-  return seconds;
-}
-
-double timed_and_checked(Ranks& ranks, CollectiveWay& way, Collective what, Tensor& slab) {
-  fill(way, what, ranks.rank(), slab);
-  ranks.gather("");  // begin together
-  const double mine = way.run(what, slab);
-  check(way, what, ranks, slab);
+double Collectives::timed_and_checked(Collective what, Tensor& slab) {
+  fill(what, slab);
+  ranks_.gather("");  // begin together
+  const double mine = run(what, slab);
+  check(what, slab);
   double slowest = 0;
-  for (const std::vector<double>& theirs : ranks.gather(std::span(&mine, 1)))
+  for (const std::vector<double>& theirs : ranks_.gather(std::span(&mine, 1)))
     slowest = std::max(slowest, theirs.at(0));
   return slowest;
 }

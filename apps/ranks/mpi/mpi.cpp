@@ -3,7 +3,6 @@
 #include <mpi.h>
 
 #include <algorithm>
-#include <climits>
 #include <string>
 #include <vector>
 
@@ -95,35 +94,6 @@ const char* done(int64_t transfer, bool* is_done) {
   return nullptr;
 }
 
-// A part of n numbers for each process, unless MPI cannot count them.
-const char* divide(size_t n, int* parts, int* part) {
-  MPI_Comm_size(world, parts);
-  if (n > INT_MAX || n % static_cast<size_t>(*parts) != 0)
-    return "a sum or copy by MPI itself needs less than 2^31 numbers, as many for each process";
-  *part = static_cast<int>(n) / *parts;
-  return nullptr;
-}
-
-const char* reduce_scatter(const float* all, float* part, size_t n) {
-  int size = 0, each = 0;
-  if (const char* failed = divide(n, &size, &each)) return failed;
-  const std::vector<int> counts(static_cast<size_t>(size), each);
-  return problem_of(MPI_Reduce_scatter(all, part, counts.data(), MPI_FLOAT, MPI_SUM, world),
-                    "MPI_Reduce_scatter");
-}
-
-const char* all_gather(const float* part, float* all, size_t n) {
-  int size = 0, each = 0;
-  if (const char* failed = divide(n, &size, &each)) return failed;
-  return problem_of(MPI_Allgather(part, each, MPI_FLOAT, all, each, MPI_FLOAT, world), "MPI_Allgather");
-}
-
-const char* all_reduce(float* all, size_t n) {
-  if (n > INT_MAX) return "a sum by MPI itself needs less than 2^31 numbers";
-  return problem_of(MPI_Allreduce(MPI_IN_PLACE, all, static_cast<int>(n), MPI_FLOAT, MPI_SUM, world),
-                    "MPI_Allreduce");
-}
-
 const char* close() {
   MPI_Comm_free(&world);
   return problem_of(MPI_Finalize(), "MPI_Finalize");
@@ -157,9 +127,6 @@ extern "C" const hewn::MessageLibrary* hewn_message_library() {
                                             .send = send,
                                             .receive = receive,
                                             .done = done,
-                                            .reduce_scatter = reduce_scatter,
-                                            .all_gather = all_gather,
-                                            .all_reduce = all_reduce,
                                             .close = close};
   return &library;
 }

@@ -18,6 +18,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/ranks/launch_watch.h"
 #include "apps/run/ranks/library.h"
+#include "apps/run/ranks/local_ranks.h"
 #include "apps/run/ranks/start.h"
 #include "core/base/clock.h"
 #include "core/error.h"
@@ -79,11 +80,10 @@ double timeout_of(const Settings& settings) {
   return settings.takes("rank_timeout") ? settings.real("rank_timeout") : 30;
 }
 
-// This command, for a rank.
-std::vector<std::string> words_of_command(const Settings& settings, const RankLaunch& launch, bool alone) {
-  // As the user calls it, so that messages do, too; other hosts may have another PATH.
-  const bool findable = !alone && !settings.has("hosts") && program().find('\'') == std::string::npos;
-  std::vector<std::string> words{findable ? program() : own_program()};
+// This command, for a rank, by this name of the program.
+std::vector<std::string> words_of_command(const Settings& settings, const RankLaunch& launch,
+                                          const std::string& name) {
+  std::vector<std::string> words{name};
   for (const std::string& word : split(settings.command().name, ' ')) words.push_back(word);
   if (!settings.config.empty()) words.push_back(settings.config);
   words.insert(words.end(), settings.arguments.begin(), settings.arguments.end());
@@ -99,19 +99,18 @@ std::vector<std::string> words_of_command(const Settings& settings, const RankLa
   return words;
 }
 
-// The launcher's options: ranks keep to cores of their own choice.
+// The options of MPI's launcher: ranks keep to cores of their own choice.
 std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ranks,
                                            const std::vector<Host>& hosts) {
   const MessageLibrary& library = message_library();
   std::string list;
   for (const Host& host : hosts) list += join(list.empty() ? "" : ",", host.name, ":", host.slots);
   std::vector<std::string> words{library.launcher, "-n", std::to_string(ranks)};
-  if (!list.empty()) words.insert(words.end(), {library.hydra ? "-hosts" : "--host", list});
   if (library.hydra) {
-    words.insert(words.end(), {"-bind-to", "none"});
+    words.insert(words.end(), {"-hosts", list, "-bind-to", "none"});
     return words;
   }
-  words.insert(words.end(), {"--quiet", "--oversubscribe", "--bind-to", "none"});
+  words.insert(words.end(), {"--host", list, "--quiet", "--oversubscribe", "--bind-to", "none"});
   // Has the launcher miss a host that is cut off before the ranks do; it would wait for the host for ever. Once it has
   // sent the host something, as it does when ranks end, the connection is no longer probed.
   const auto timeout = std::lround(timeout_of(settings));
@@ -121,8 +120,7 @@ std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ran
                  {"--mca", join("oob_tcp_keepalive_", parameter), std::to_string(std::max(1L, value))});
   // Open MPI hands on the environment to this host only.
   for (const std::string& line : environment())
-    if (!hosts.empty() &&
-        (line.starts_with("HEWN_") || line.starts_with("OMP_") || line.starts_with("NCCL_")))
+    if (line.starts_with("HEWN_") || line.starts_with("OMP_") || line.starts_with("NCCL_"))
       words.insert(words.end(), {"-x", line.substr(0, line.find('='))});
   return words;
 }
@@ -137,29 +135,72 @@ std::vector<std::string> environment_of_launcher() {
   return all;
 }
 
-// Runs a program to its end, passing on stops as this signal, or if it is 0, as they are. Returns its status.
-int run_to_end(Child& program, int signal_of_stop, const std::function<void()>& meanwhile = {}) {
+using Programs = std::vector<std::unique_ptr<Child>>;
+using Seconds = std::chrono::duration<double>;
+
+// The exit status of a command whose rank has ended with this one.
+int status_of_rank(int status) {
+  const bool stopped = status == 128 + SIGINT || status == 128 + SIGTERM || status == 128 + SIGHUP;
+  const bool said = status <= static_cast<int>(ErrorCode::numerical);
+  return stopped || said ? status : static_cast<int>(ErrorCode::failed);
+}
+
+// Waits for the end of all, and passes a stop on to them as this signal. `look` is called with those that are left.
+// Returns the largest status.
+int run_to_end(Programs programs, int signal_of_stop, const std::function<void(const Programs&)>& look) {
+  int largest = 0;
   for (int passed_on = 0;;) {
-    if (const auto status = program.ended()) return *status;
-    if (const int signal = stop_signal(); signal != passed_on) {
-      passed_on = signal;
-      program.send(signal_of_stop != 0 ? signal_of_stop : signal);
+    std::erase_if(programs, [&](const auto& program) {
+      const auto status = program->ended();
+      largest = std::max(largest, status_of_rank(status.value_or(0)));
+      return status.has_value();
+    });
+    if (programs.empty()) return largest;
+    if (stop_signal() != passed_on) {
+      passed_on = stop_signal();
+      for (const auto& program : programs) program->send(signal_of_stop);
     }
-    if (meanwhile) meanwhile();
+    look(programs);
     std::this_thread::sleep_for(10ms);
   }
 }
 
-// Runs a launcher to its end, and ends it by force, with the ranks that are left, if it is still there this time after the
-// first rank on this host has ended. Returns its status.
-int run_launcher(std::vector<std::string> words, const std::string& out,
-                 std::chrono::duration<double> patience) {
+// Runs ranks on this host. Those that are left this time after the first has ended hang, or were stopped, and are killed.
+int run_here(const Settings& settings, const RankLaunch& launch, Seconds patience) {
+  // The name by which the user calls the program, so that messages of ranks do, too.
+  const bool quoted = program().find('\'') != std::string::npos;
+  Programs ranks = start_local_ranks(words_of_command(settings, launch, quoted ? own_program() : program()),
+                                     launch.ranks, launch.out);
+  std::optional<Clock::time_point> first_end;
+  bool forced = false;
+  // Only one of two Ctrl-C may end a rank at once: another rank may have told it of the first.
+  return run_to_end(std::move(ranks), SIGTERM, [&](const Programs& left) {
+    if (!first_end && std::ssize(left) < launch.ranks) first_end = Clock::now();
+    if (forced || !first_end || Clock::now() < *first_end + patience) return;
+    say("note    ", left.size(), left.size() == 1 ? " rank is" : " ranks are",
+        " ended by force, still there ", patience.count(), " s after the first has ended");
+    for (const auto& rank : left) rank->send(SIGKILL);
+    forced = true;
+  });
+}
+
+// Runs the launcher of MPI to its end, and ends it by force, with the ranks that are left, if it is still there this time
+// after the first rank on this host has ended.
+int run_on_hosts(const Settings& settings, const RankLaunch& launch, const std::vector<Host>& hosts,
+                 Seconds patience) {
+  std::vector<std::string> words = words_of_launcher(settings, launch.ranks, hosts);
+  // Other hosts may have another PATH.
+  for (std::string& word : words_of_command(settings, launch, own_program()))
+    words.push_back(std::move(word));
   LaunchWatch watch;
   std::vector<std::string> environment = environment_of_launcher();
   environment.push_back(watch.environment_line());
-  Child launcher(std::move(words), std::move(environment), out);
+  Programs launcher;
+  launcher.push_back(
+      std::make_unique<Child>(std::move(words), std::move(environment), ChildOptions{.out = launch.out}));
   bool forced = false;
-  const auto end_in_time = [&] {
+  // Upon other signals than this one, a launcher would kill the ranks.
+  const int status = run_to_end(std::move(launcher), SIGUSR1, [&](const Programs& left) {
     watch.look();
     const auto end = watch.first_end();
     if (!end || Clock::now() < *end + patience) return;
@@ -167,45 +208,31 @@ int run_launcher(std::vector<std::string> words, const std::string& out,
       say("note    the launcher is ended by force, as it is still there ", patience.count(),
           " s after a rank has ended");
       watch.kill_ranks();
-      launcher.send(SIGTERM);  // it removes its files
+      left[0]->send(SIGTERM);  // it removes its files
     }
     forced = true;
-    if (Clock::now() > *end + patience + 2s) launcher.send(SIGKILL);
-  };
-  // Upon other signals than this one, a launcher would kill the ranks.
-  const int status = run_to_end(launcher, SIGUSR1, end_in_time);
+    if (Clock::now() > *end + patience + 2s) left[0]->send(SIGKILL);
+  });
   return forced ? static_cast<int>(ErrorCode::failed) : status;
 }
 
 // Starts the ranks, waits for their end, and returns their status.
 int run_ranks(const Settings& settings, const RankLaunch& launch, const std::vector<Host>& hosts) {
-  const bool alone = launch.ranks == 1 && hosts.empty();
-  std::vector<std::string> words;
-  if (!alone) words = words_of_launcher(settings, launch.ranks, hosts);
-  for (std::string& word : words_of_command(settings, launch, alone)) words.push_back(std::move(word));
-  int status = 0;
-  if (alone) {
-    Child program(std::move(words), environment(), launch.out);
-    status = run_to_end(program, 0);
-  } else {
-    // The ranks end by themselves within rank_timeout.
-    status =
-        run_launcher(std::move(words), launch.out, std::chrono::duration<double>(timeout_of(settings)) + 5s);
-  }
+  // The ranks end by themselves within rank_timeout.
+  const Seconds patience = Seconds(timeout_of(settings)) + 5s;
+  const int status =
+      hosts.empty() ? run_here(settings, launch, patience) : run_on_hosts(settings, launch, hosts, patience);
   // Hydra returns 0 after a signal, whatever the ranks return.
-  if (stop_signal() != 0 && (status != 0 || (!alone && message_library().hydra))) return stop_status();
-  if (status == 0) return 0;
-  const bool stopped = status == 128 + SIGINT || status == 128 + SIGTERM || status == 128 + SIGHUP;
-  const bool said = status <= static_cast<int>(ErrorCode::numerical);
-  return stopped || said ? status : static_cast<int>(ErrorCode::failed);
+  const bool stopped = status != 0 || (!hosts.empty() && message_library().hydra);
+  return stop_signal() != 0 && stopped ? stop_status() : status;
 }
 
 // Whether the launcher can start a program there, before this time is over.
-bool is_there(const Host& host, std::chrono::duration<double> timeout) {
+bool is_there(const Host& host, Seconds timeout) {
   const MessageLibrary& library = message_library();
   std::vector<std::string> words{library.launcher, "-n",  "1", library.hydra ? "-hosts" : "--host",
                                  host.name,        "true"};
-  Child trial(std::move(words), environment_of_launcher(), "/dev/null", "/dev/null");
+  Child trial(std::move(words), environment_of_launcher(), {.out = "/dev/null", .err = "/dev/null"});
   const auto end = Clock::now() + timeout;
   while (Clock::now() < end && stop_signal() == 0) {
     if (const auto status = trial.ended()) return *status == 0;
@@ -219,7 +246,7 @@ bool is_there(const Host& host, std::chrono::duration<double> timeout) {
 void prepare_restart(Settings& settings, RankLaunch& launch, std::vector<Host>& hosts) {
   const bool named = !hosts.empty();
   std::erase_if(hosts, [&](const Host& host) {
-    const bool lost = !is_there(host, std::chrono::duration<double>(timeout_of(settings)));
+    const bool lost = !is_there(host, Seconds(timeout_of(settings)));
     if (lost) say("note    ", host.name, " cannot be reached, and is left out");
     return lost;
   });
@@ -256,7 +283,7 @@ int launch_ranks(const Settings& given, const RankLaunch& first) {
   Settings settings = given;
   RankLaunch launch = first;
   std::vector<Host> hosts = hosts_of(settings);
-  if (launch.ranks > 1) (void)message_library();  // without it, nothing else matters
+  if (!hosts.empty()) (void)message_library();  // without it, nothing else matters
   check_ranks(settings, launch.ranks);
   if (hosts.empty() && launch.ranks > available_cores())
     say("note    ", launch.ranks, " ranks share ", available_cores(),

@@ -23,9 +23,9 @@ int64_t ranks_to_launch(const Settings& settings);
 /// an unknown host.
 void check_ranks(const Settings& settings, int64_t ranks);
 
-/// Runs this command as several processes, on this host or on those of the file `hosts`, through the launcher of the MPI
-/// that Hewn was built with; a single one on this host is started without MPI. Passes signals on, and returns the exit
-/// status of the ranks when all have ended. If a rank was lost, starts them again from the last checkpoint, `restarts` times,
+/// Runs this command as several processes: on this host, connected by sockets that they inherit; on those of the file
+/// `hosts`, through the launcher of the MPI that Hewn was built with. Passes signals on, and returns the exit status of
+/// the ranks when all have ended. If a rank was lost, starts them again from the last checkpoint, `restarts` times,
 /// on the hosts that can be reached. Throws usage like `check_ranks`.
 int launch_ranks(const Settings& settings, const RankLaunch& launch);
 

@@ -1,6 +1,5 @@
 #include "apps/run/ranks/library.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "apps/cli/system/shared_library.h"
@@ -59,8 +58,10 @@ const MessageLibrary& message_library() {
   static const SharedLibrary library(path_of_library());
   const auto entry = library.symbol<const MessageLibrary* (*)()>(MessageLibrary::entry);
   if (!entry)
-    fail(ErrorCode::failed, "several processes need ", path_of_library(), ": ", library.problem(),
-         "; build Hewn with MPI (scripts/install-deps.sh mpi installs Debian's), or start one process");
+    fail(ErrorCode::failed, "ranks on several hosts, or started by mpirun or srun, need ", path_of_library(),
+         ": ", library.problem(),
+         "; build Hewn with MPI (scripts/install-deps.sh mpi installs Debian's); --ranks=N alone "
+         "starts ranks on this host without MPI");
   const MessageLibrary& table = *entry();
   if (table.abi != MessageLibrary::current_abi)
     fail(ErrorCode::failed, path_of_library(), ": is of another version of Hewn than this program");
@@ -69,19 +70,6 @@ const MessageLibrary& message_library() {
 
 std::unique_ptr<Messages> connect_ranks(const MessageLibrary& library) {
   return std::make_unique<LibraryMessages>(library);
-}
-
-LibrarySum library_sum(Communication& communication) {
-  // Libraries count numbers in 31 bits.
-  constexpr size_t most = size_t{1} << 30;
-  return [&](std::span<float> all) {
-    for (; !all.empty(); all = all.subspan(std::min(all.size(), most)))
-      communication.call([&] {
-        const MessageLibrary& library = message_library();
-        if (const char* problem = library.all_reduce(all.data(), std::min(all.size(), most)))
-          fail(ErrorCode::failed, library.name, ": ", problem);
-      });
-  };
 }
 
 }  // namespace hewn::cli

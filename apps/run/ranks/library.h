@@ -3,10 +3,8 @@
 
 #include <memory>
 
-#include "train/ranks/communication.h"
 #include "train/ranks/message_library.h"
 #include "train/ranks/messages.h"
-#include "train/ranks/ranks.h"
 
 namespace hewn::cli {
 
@@ -17,8 +15,5 @@ const MessageLibrary& message_library();
 /// Connects this process through the library with those that were started with it, once. The thread that calls it must
 /// make all calls to the result.
 std::unique_ptr<Messages> connect_ranks(const MessageLibrary& library);
-
-/// The library's own sum, made by the thread of `communication`, which must outlive the result.
-LibrarySum library_sum(Communication& communication);
 
 }  // namespace hewn::cli

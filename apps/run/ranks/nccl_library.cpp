@@ -23,7 +23,6 @@ NcclLibrary::NcclLibrary(const std::string& file) : file_(file), problem_(file_.
   find(functions_.group_end, "ncclGroupEnd");
   find(functions_.send, "ncclSend");
   find(functions_.recv, "ncclRecv");
-  find(functions_.all_reduce, "ncclAllReduce");
   if (!problem_.empty()) problem_ = file + ": " + problem_;
 }
 

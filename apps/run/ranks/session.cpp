@@ -7,10 +7,11 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/ranks/cores.h"
-#include "apps/run/ranks/library.h"
-#include "apps/run/ranks/rank_environment.h"
 #include "apps/run/ranks/launch_watch.h"
+#include "apps/run/ranks/library.h"
+#include "apps/run/ranks/local_ranks.h"
 #include "core/error.h"
+#include "train/ranks/communication.h"
 
 namespace hewn::cli {
 namespace {
@@ -33,44 +34,36 @@ void check_number(const Settings& settings, const Ranks& ranks) {
 }
 
 // What connects this process with the others.
-std::function<std::unique_ptr<Messages>()> transport_of(const Settings& settings) {
-  if (has_rendezvous(settings))
-    return [where = rendezvous_of(settings)] { return connect_through_files(where); };
+std::function<std::unique_ptr<Messages>()> transport() {
+  if (is_local_rank()) return connect_local_rank;
   return [&library = message_library()] { return connect_ranks(library); };
 }
 
-// Within which all ranks must be connected. A rendezvous names the ranks that are missing by itself. A launcher ends all
-// when the first has: a little later on each of them, so that the user hears only one.
+// Within which all ranks must be connected. A launcher ends all when the first has: a little later on each of them, so
+// that the user hears only one.
 std::chrono::duration<double> time_to_open(const Settings& settings) {
-  const std::chrono::duration<double> timeout(settings.real("rank_timeout"));
-  if (has_rendezvous(settings)) return 2 * timeout;
   const auto rank = static_cast<double>(number_in("OMPI_COMM_WORLD_RANK") + number_in("PMI_RANK"));
-  return timeout + std::chrono::duration<double>(rank / 4);
+  return std::chrono::duration<double>(settings.real("rank_timeout") + rank / 4);
 }
 
 }  // namespace
 
-bool started_as_rank(const Settings& settings) {
-  if (has_rendezvous(settings)) return rendezvous_of(settings).size > 1;
+bool started_as_rank() {
+  if (is_local_rank()) return true;
   // Of Open MPI; of MPICH, and of srun --mpi=pmi2.
   if (number_in("OMPI_COMM_WORLD_SIZE") > 1 || number_in("PMI_SIZE") > 1) return true;
   if (number_in("SLURM_STEP_NUM_TASKS") < 2) return false;
   require(std::getenv("PMIX_RANK"), "srun has started ", std::getenv("SLURM_STEP_NUM_TASKS"),
-          " processes that do not know of each other; give it --mpi=pmix, or --mpi=pmi2 for MPICH, or give "
-          "rendezvous");
+          " processes that do not know of each other; give it --mpi=pmix, or --mpi=pmi2 for MPICH");
   return true;
 }
 
 int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& body) {
-  return as_one_of_ranks(settings, [&](Ranks& ranks, Communication&) { return body(ranks); });
-}
-
-int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Communication&)>& body) {
   const auto end_now = [](const Error& error) { std::_Exit(static_cast<int>(error.code())); };
   const std::chrono::duration<double> timeout(settings.real("rank_timeout"));
   be_watched();
   Communication communication(
-      transport_of(settings),
+      transport(),
       {.timeout = timeout, .opening = time_to_open(settings), .report = report, .stuck = end_now});
   Ranks ranks(communication);
   catch_signals();
@@ -79,7 +72,7 @@ int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Co
   try {
     check_number(settings, ranks);
     take_own_cores(ranks);
-    const int status = body(ranks, communication);
+    const int status = body(ranks);
     communication.close(true);
     return status;
   } catch (const Error& error) {

@@ -6,8 +6,8 @@
 
 Losses: a small model begins in Hewn, is exported for transformers, and takes 50 steps of 8 micro-steps on both sides, with
 AdamW and clipping; exits with 1 if a loss differs by more than 1e-4. Times: 4 x 64 tokens, 8 micro-steps in a step, random
-weights and tokens, the moments divided among the processes on both sides. Needs a built `hewn` with MPI; time it on a
-quiet machine.
+weights and tokens, the moments divided among the processes on both sides. Needs a built `hewn`; time it on a quiet
+machine.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-// hewn bench train with several processes, through MPI.
+// hewn bench train with several processes.
 
 #include <nlohmann/json.hpp>
 
-#include "tests/apps/ranks/mpi.h"
+#include "tests/apps/hewn.h"
 
 namespace hewn::test {
 namespace {
@@ -18,7 +18,6 @@ ProcessResult bench_train(const std::vector<std::string>& more) {
 
 TEST_CASE("bench train compares numbers of processes", "[ranks]") {
   if (left_out()) return;
-  if (!has_mpi()) return;
   const ProcessResult r = bench_train({"--ranks=1,2,4", "--threads=1", "--json"});
   INFO(r.err);
   REQUIRE(r.exit_code == 0);

@@ -5,7 +5,6 @@
 namespace hewn::test {
 
 TEST_CASE("eval by several processes prints what one prints", "[ranks]") {
-  if (!has_mpi()) return;
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
@@ -24,7 +23,6 @@ TEST_CASE("eval by several processes prints what one prints", "[ranks]") {
 }
 
 TEST_CASE("eval by several processes refuses what one process does", "[ranks]") {
-  if (!has_mpi()) return;
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
@@ -35,7 +33,7 @@ TEST_CASE("eval by several processes refuses what one process does", "[ranks]") 
   CHECK_FAILS(hewn({"eval", run, "--hosts=nowhere"}), 2, "give their number as --ranks=N");
   CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--tasks=" + run}), 2, "is scored by one process");
   CHECK_FAILS(hewn({"eval", run, "--tasks=" + run}, {.env = {{"OMPI_COMM_WORLD_SIZE", "2"}}}), 2,
-              "leave out ranks, rendezvous, mpirun and srun");
+              "leave out ranks, mpirun and srun");
   CHECK_FAILS(hewn({"eval", (dir / "none").string(), "--ranks=2"}), 3, "none");
 }
 

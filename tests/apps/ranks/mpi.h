@@ -1,5 +1,5 @@
 #pragma once
-// What tests of several processes need.
+// What tests of several hosts need.
 
 #include <filesystem>
 
@@ -10,7 +10,7 @@ namespace hewn::test {
 /// Whether the program was built with MPI; otherwise reports that the test is skipped.
 inline bool has_mpi() {
   if (std::filesystem::exists(hewn_program().parent_path() / "libhewn_mpi.so")) return true;
-  skip("several processes: this build has no libhewn_mpi.so");
+  skip("MPI: this build has no libhewn_mpi.so");
   return false;
 }
 

@@ -8,7 +8,6 @@ namespace hewn::test {
 
 TEST_CASE("a profile of several processes shows them side by side and changes no bits", "[ranks]") {
   if (left_out()) return;
-  if (!has_mpi()) return;
   const TempDir one, two;
   REQUIRE(hewn(train_on(one, 1)).exit_code == 0);
   const ProcessResult r = hewn(train_on(two, 2, {"--profile"}));

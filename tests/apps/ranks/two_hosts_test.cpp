@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <memory>
 
+#include "tests/apps/ranks/mpi.h"
 #include "tests/apps/ranks/train_on.h"
 
 namespace hewn::test {
@@ -36,13 +36,12 @@ class TwoHosts {
   void cut() const { run_program({"ip", "-n", first, "link", "set", link, "down"}); }
   void join_again() const { run_program({"ip", "-n", first, "link", "set", link, "up"}); }
 
-  /// `hewn` with these words, begun on one of the hosts.
-  std::vector<std::string> on(const std::string& host, const std::vector<std::string>& words) const {
-    return with({"ip", "netns", "exec", host, "unshare", "--uts", "sh", "-c",
-                 "hostname " + host + "; exec \"$0\" \"$@\"", hewn_program().string()},
+  /// `hewn` with these words, begun on the first host.
+  std::vector<std::string> on_first(const std::vector<std::string>& words) const {
+    return with({"ip", "netns", "exec", first, "unshare", "--uts", "sh", "-c",
+                 "hostname " + first + "; exec \"$0\" \"$@\"", hewn_program().string()},
                 words);
   }
-  std::vector<std::string> on_first(const std::vector<std::string>& words) const { return on(first, words); }
   std::string hosts() const { return "--hosts=" + (dir_ / "hosts").string(); }
   ProcessOptions options() const {
     ProcessOptions options;
@@ -130,35 +129,6 @@ TEST_CASE("a run that loses a host goes on with the others if it may", "[ranks]"
   CHECK(r.exit_code == 143);
   CHECK(contains(r.err, "10.77.0.2 cannot be reached, and is left out"));
   CHECK(contains(r.err, "restart with 2 ranks, 0 restarts left"));
-}
-
-TEST_CASE("processes that met without MPI end when the link between their hosts is cut", "[ranks]") {
-  if (left_out()) return;
-  const TwoHosts hosts;
-  if (!can_have(hosts)) return;
-  const TempDir dir;
-  const auto rank_on = [&](const std::string& host, int rank) {
-    ProcessOptions options;
-    options.timeout = 100;
-    options.env = {{"RANK", std::to_string(rank)},
-                   {"WORLD_SIZE", "2"},
-                   {"LOCAL_RANK", "0"},
-                   {"LOCAL_WORLD_SIZE", "1"},
-                   {"MASTER_ADDR", "10.77.0.1"}};
-    const std::vector<std::string> endless{"--max_iters=1000000", "--eval_interval=5",
-                                           "--rendezvous=" + (dir / "meet").string()};
-    return std::make_unique<Process>(hosts.on(host, train_on(dir, 1, with(schedule, endless))), options);
-  };
-  const auto first = rank_on(hosts.first, 0), second = rank_on(hosts.second, 1);
-  REQUIRE(first->wait_for("saved", 60));
-  hosts.cut();
-  for (Process* rank : {first.get(), second.get()}) {
-    const ProcessResult r = rank->finish();
-    INFO(r.err);
-    CHECK(!r.timed_out);
-    CHECK(r.exit_code == 1);
-    CHECK(contains(r.err, rank == first.get() ? "rank 1 (" + hosts.second : "rank 0 (" + hosts.first));
-  }
 }
 
 }  // namespace hewn::test

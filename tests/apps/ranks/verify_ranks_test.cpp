@@ -21,7 +21,6 @@ ProcessResult verify(const TempDir& dir, const std::vector<std::string>& more) {
 
 TEST_CASE("verify finds the same bits with 1 and 2 processes, on CPUs and emulated GPUs", "[ranks]") {
   if (left_out()) return;
-  if (!has_mpi()) return;
   const TempDir dir;
   for (const std::string device : {"cpu", "emulated"}) {
     if (device == "emulated" && !emulator_compiled) return skip("this build has no emulated GPU");

@@ -34,9 +34,7 @@ bool train_and_hurt(const TempDir& dir, int ranks, const std::vector<std::string
     words = small_resume(dir, {"--ranks=" + std::to_string(ranks)});
     words.push_back("--rank_timeout=" + std::to_string(rank_timeout));
   }
-  // MPI does not free all its memory, which LeakSanitizer would report in each rank that ends by itself.
-  Process run(with({hewn_program().string()}, words),
-              {.env = {{"LSAN_OPTIONS", "detect_leaks=0"}}, .timeout = 120});
+  Process run(with({hewn_program().string()}, words), {.timeout = 120});
   std::this_thread::sleep_for(std::chrono::duration<double>(random.uniform(0, 2)));
   const int victim = static_cast<int>(random.integer(0, ranks - 1));
   const pid_t process = process_of(dir, victim);
@@ -57,7 +55,6 @@ bool train_and_hurt(const TempDir& dir, int ranks, const std::vector<std::string
 
 TEST_CASE("processes of which any is killed or stopped end in time, and the run ends with the bits of one") {
   if (left_out()) return;
-  if (!has_mpi()) return;
   const std::vector<std::string> steps{"--max_iters=400", "--eval_interval=20", "--eval_iters=1", "--keep=2",
                                        "--rank_timeout=" + std::to_string(rank_timeout)};
   const TempDir alone;

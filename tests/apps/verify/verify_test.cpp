@@ -140,6 +140,25 @@ TEST_CASE("runs by earlier versions are intact, go on, and are sealed from then 
   check_damage(run_in(dir), "/config.toml: has changed since it was written");
 }
 
+TEST_CASE("a run of earlier versions with reduce = library opens, and goes on with exact sums") {
+  const TempDir dir, exact;
+  REQUIRE(hewn(small_train(dir)).exit_code == 0);
+  REQUIRE(hewn(small_train(exact, {"--max_iters=30", "--lr_decay_iters=20"})).exit_code == 0);
+  make_old_run(dir / "run", [](std::string& config) {
+    config.replace(config.find("reduce = \"exact\""), 16, "reduce = \"library\"");
+  });
+  CHECK_FAILS(hewn({"eval", run_in(dir)}), 0, "config.toml:");
+  const ProcessResult next = hewn(small_resume(dir, {"--max_iters=30"}));
+  CHECK_FAILS(next, 0,
+              ": reduce = library is read as exact: gradients are added with the bits of one process");
+  CHECK(next.err.find("reduce = library") == next.err.rfind("reduce = library"));
+  CHECK(contains(read_file(dir / "run/config.toml"), "reduce = \"exact\"\n"));
+  CHECK((read_file(dir / "run/checkpoints/last/model.safetensors") ==
+         read_file(exact / "run/checkpoints/last/model.safetensors")));
+  CHECK_FAILS(hewn(small_train(dir, {"--reduce=library", "--force"})), 2,
+              "--reduce: reduce = 'library' is not one of exact");
+}
+
 TEST_CASE("metrics that end before the checkpoint are reported, and the run goes on") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);

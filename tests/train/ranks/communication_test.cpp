@@ -69,33 +69,6 @@ TEST_CASE("a thread delivers what a rank sends and receives", "[ranks]") {
   }
 }
 
-TEST_CASE("work is called on the thread of the transport, and its errors are the caller's", "[ranks]") {
-  Mailboxes(2, run_seed()).run_each([&](Messages& box) {
-    std::thread::id opener;
-    Communication communication(
-        [&] {
-          opener = std::this_thread::get_id();
-          return std::make_unique<Mailboxes::Borrowed>(box);
-        },
-        {.timeout = 30s});
-    Ranks ranks(communication);
-    for (int round = 0; round < 3; ++round) {
-      std::thread::id worker;
-      communication.call([&] { worker = std::this_thread::get_id(); });
-      require(worker == opener && worker != std::this_thread::get_id(), "another thread has called it");
-      const std::string found =
-          code_and_text([&] { communication.call([] { fail(ErrorCode::input, "no good"); }); });
-      require(found == "3 no good", "the error is ", found);
-      require(ranks.gather(join(ranks.rank())) == std::vector<std::string>{"0", "1"}, "a message is lost");
-    }
-    if (ranks.rank() == 0) return communication.give_up(Error(ErrorCode::failed, "broken"));
-    const std::string found = code_and_text([&] {
-      for (;;) communication.call([] {});
-    });
-    require(found == "1 rank 0" + here + ": broken", "the error is ", found);
-  });
-}
-
 TEST_CASE("an error of one rank is that of all, under its name", "[ranks]") {
   std::atomic<int> named = 0, speaker = 0;
   run_with_threads(

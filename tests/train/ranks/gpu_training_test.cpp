@@ -55,26 +55,4 @@ TEST_CASE("gpu: while a trainer exists, ranks exchange its tensors as its GPU ne
   });
 }
 
-TEST_CASE("gpu: a library adds gradients of GPUs in memory of the host", "[gpu][ranks]") {
-  const auto device = make_test_gpu();
-  if (!device) return;
-  const RanksVariant variant = on_gpus("by library", DType::f32);
-  const TrainedByRanks alone = train_on(*device, variant, variant.micro_steps, nullptr);
-  Mailboxes(2, run_seed(), 0).run([&](Ranks& ranks) {
-    const auto own = make_test_gpu();
-    size_t added = 0;
-    ranks.reduce_by([&](std::span<float> all) {
-      added += all.size();
-      const std::vector<std::vector<double>> each = ranks.gather(std::vector<double>(all.begin(), all.end()));
-      for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<float>(each[1][i] + each[0][i]);
-    });
-    const TrainedByRanks one = train_on(*own, variant, variant.micro_steps, &ranks);
-    require(added > 0, "the library was not called");
-    for (size_t step = 0; step < one.results.size(); ++step) {
-      const double norm = one.results[step].grad_norm, expected = alone.results[step].grad_norm;
-      require(std::abs(norm - expected) <= 1e-4 * expected, "the norm is ", norm, " instead of ", expected);
-    }
-  });
-}
-
 }  // namespace hewn::test

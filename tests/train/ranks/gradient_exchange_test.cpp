@@ -52,46 +52,6 @@ TEST_CASE("gradients leave while the backward pass goes on", "[ranks]") {
   }
 }
 
-TEST_CASE("a library may add the gradients instead, whose own order changes little", "[ranks]") {
-  const ModelConfig config = tiny_model();
-  for (const bool by_library : {false, true})
-    Mailboxes(4, run_seed()).run([&](Ranks& ranks) {
-      const auto device = make_cpu(1);
-      const auto model = make_model(config, *device, DType::f32, 3),
-                 whole = make_model(config, *device, DType::f32, 3);
-      int calls = 0;
-      const auto sum = [&](std::span<float> all) {
-        ++calls;
-        const std::vector<double> mine(all.begin(), all.end());
-        std::fill(all.begin(), all.end(), 0.0f);
-        for (const auto& theirs : ranks.gather(mine))
-          for (size_t i = all.size(); i-- > 0;) all[i] += static_cast<float>(theirs[i]);
-      };
-      if (by_library) ranks.reduce_by(sum);
-      Trainer trainer(*model, {}, {}, 5, 8, &ranks), alone(*whole, {}, {}, 5, 8);
-      Random random("library");
-      std::vector<Batch> batches;
-      for (int i = 0; i < 8; ++i) batches.push_back(random_batch(random, config, 1));
-      const auto mine = batches.begin() + 2 * ranks.rank();
-      const StepResult one = alone.step(batches), several = trainer.step({mine, mine + 2});
-      require(calls == (by_library ? 1 : 0), "the library was called ", calls, " times");
-      require(one.loss == several.loss, "the loss is not that of one process");
-      require(std::abs(one.grad_norm - several.grad_norm) <= (by_library ? 1e-5 * one.grad_norm : 0),
-              "the norm is ", several.grad_norm, " instead of ", one.grad_norm);
-    });
-}
-
-TEST_CASE("with a library's sum, gradients in float64 are refused", "[ranks]") {
-  Mailboxes(2, run_seed()).run([&](Ranks& ranks) {
-    ranks.reduce_by([](std::span<float>) {});
-    const auto device = make_cpu(1);
-    const auto model = make_model(tiny_model(), *device, DType::f64, 3);
-    const Failure refused =
-        fails(ErrorCode::usage, {"give reduce = exact"}, [&] { Trainer(*model, {}, {}, 5, 2, &ranks); });
-    require(refused.ok, refused.text);
-  });
-}
-
 TEST_CASE("buckets leave in one order, each as soon as all of its gradients are complete", "[ranks]") {
   Mailboxes mailboxes(1, run_seed(), 0);  // a bucket of one block for each matrix, and one for the vectors
   mailboxes.run([](Ranks& ranks) {

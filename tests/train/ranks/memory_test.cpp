@@ -30,7 +30,6 @@ struct Measured {
 /// Steps as one of the ranks, with an evaluation before every other one.
 Measured measured_on(Executor& device, Ranks& ranks, const TrainConfig& config) {
   ranks.set_bucket_bytes(config.bucket_mb << 20);
-  if (config.reduce == Reduction::library) ranks.reduce_by([](std::span<float>) {});  // which stays as it is
   const auto model = make_model(config.model, config.training, device, config.dtype, config.seed);
   Trainer trainer(*model, config, &ranks);
   Random random("memory");
@@ -58,11 +57,9 @@ size_t optimizer_bytes(const Plan& plan) {
 }  // namespace
 
 TEST_CASE("a plan predicts the memory and the messages of each rank to the byte", "[ranks][plan]") {
-  TrainConfig small_buckets = configuration(DType::f32, OptimizerKind::adamw, true),
-              by_library = small_buckets;
+  TrainConfig small_buckets = configuration(DType::f32, OptimizerKind::adamw, true);
   small_buckets.bucket_mb = 1;
-  by_library.reduce = Reduction::library;
-  for (const auto& config : {small_buckets, by_library, configuration(DType::f32, OptimizerKind::adamw, true),
+  for (const auto& config : {small_buckets, configuration(DType::f32, OptimizerKind::adamw, true),
                              configuration(DType::f32, OptimizerKind::adamw, false),
                              configuration(DType::bf16, OptimizerKind::adamw, true),
                              configuration(DType::f64, OptimizerKind::sgd, true)}) {

@@ -6,14 +6,16 @@
 #include <set>
 
 #include "core/base/clock.h"
+#include "core/io/socket.h"
 #include "train/ranks/messages.h"
-#include "train/ranks/sockets/socket.h"
 
 namespace hewn {
 
-/// Sends and receives messages over a socket. A message is sent when the other side has granted it, which it does as soon
-/// as it has memory for it. So every byte is read to its place, no message is buffered, and one that nobody expects yet
-/// keeps no other waiting. Long messages are sent in pieces, between which those of other topics are sent.
+/// Sends and receives messages over a socket. No message is buffered, every byte is read to its place, and a message that
+/// nobody expects yet keeps no other waiting:
+/// * A short message is sent when the other side has granted it, which it does as soon as it has memory for it.
+/// * A long one is only offered: the other side reads it where it is, in the memory of this process, which takes one copy
+///   instead of two. Where the system refuses that, it is sent in pieces, between which other topics are sent.
 class Link {
  public:
   using Transfer = Messages::Transfer;
@@ -32,19 +34,26 @@ class Link {
   bool lost() const { return !readable_; }
   /// Whether there is something to write.
   bool has_output() const;
+  /// Whether there is something to read besides what arrives.
+  bool has_offer() const;
   int fd() const { return socket_.get(); }
   /// Ends the connection, in order if `close_in_order` is to wait for the other side until then.
   void close(bool in_order, Clock::time_point deadline);
 
  private:
   static constexpr size_t topics = static_cast<size_t>(Topic::notices) + 1;
-  enum class Kind : uint32_t { grant = 1, piece = 2 };
-  /// What precedes the bytes of a piece; a grant has no bytes.
+  enum class Kind : uint16_t {
+    grant = 1,  // there is memory for a message
+    piece,      // the next bytes of a message follow
+    offer,      // a message can be read at an address
+    taken       // so much of it was read, before the system refused
+  };
   struct Frame {
     Kind kind;
-    uint32_t topic;
-    uint64_t message;  // bytes of the whole message
-    uint64_t piece;    // bytes that follow
+    uint16_t topic;
+    int32_t process;   // of the address
+    uint64_t message;  // bytes of the whole message; those that were read
+    uint64_t piece;    // bytes that follow; the address
   };
   struct Outgoing {
     Transfer transfer;
@@ -59,16 +68,24 @@ class Link {
     std::deque<Outgoing> outgoing;
     std::deque<uint64_t> granted;  // lengths of messages that the other side has memory for
     size_t sent = 0;
+    bool refused = false;  // whether the other side could not read all of the first one, which was offered
     std::deque<Incoming> incoming;
+    std::deque<Frame> offers;  // for those that are long
     size_t received = 0;
+
+    bool has_output() const;
+    bool has_offer() const;
   };
 
   bool read_some(std::set<Transfer>& finished);
+  void take_some(Lane& lane, std::set<Transfer>& finished);
+  void check(bool right, const char* problem) const;
   void begin_frame(std::set<Transfer>& finished);
-  void end_piece(std::set<Transfer>& finished);
+  void note_received(Lane& lane, size_t bytes, std::set<Transfer>& finished);
   bool write_some(std::set<Transfer>& finished);
   bool choose_frame();
   void end_frame(std::set<Transfer>& finished);
+  void note_sent(Lane& lane, size_t bytes, std::set<Transfer>& finished);
 
   int rank_;
   Socket socket_;
@@ -79,8 +96,8 @@ class Link {
   size_t in_read_ = 0;  // bytes of it
   size_t in_left_ = 0;  // bytes of the piece to be read
 
-  std::deque<Frame> grants_;  // to be sent
-  Frame out_{};               // of the bytes that are written
+  std::deque<Frame> short_;  // frames without bytes, to be sent
+  Frame out_{};              // of the bytes that are written
   std::span<const std::byte> piece_;
   size_t out_written_ = 0;  // bytes of the frame and the piece
   bool writing_ = false;

@@ -2,6 +2,8 @@
 
 #include <poll.h>
 
+#include <algorithm>
+
 #include "core/base/clock.h"
 #include "core/error.h"
 
@@ -52,8 +54,9 @@ void SocketMessages::rest() {
       ready.push_back({.fd = link->fd(),
                        .events = static_cast<short>(POLLIN | (link->has_output() ? POLLOUT : 0)),
                        .revents = 0});
+  const bool waits = std::ranges::none_of(links_, [](const auto& link) { return link && link->has_offer(); });
   // Who waits for a rank that is lost looks for that at intervals.
-  (void)::poll(ready.data(), ready.size(), 10);
+  (void)::poll(ready.data(), ready.size(), waits ? 10 : 0);
   for (const auto& link : links_)
     if (link) link->advance(finished_);
 }

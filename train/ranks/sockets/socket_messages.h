@@ -1,13 +1,13 @@
 #pragma once
-// Messages between ranks over TCP.
+// Messages between ranks over sockets.
 
 #include <memory>
 #include <set>
 #include <vector>
 
+#include "core/io/socket.h"
 #include "train/ranks/messages.h"
 #include "train/ranks/sockets/link.h"
-#include "train/ranks/sockets/socket.h"
 
 namespace hewn {
 

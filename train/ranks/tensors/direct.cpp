@@ -33,8 +33,4 @@ std::unique_ptr<TensorExchange> DirectTransport::start(Topic topic, std::vector<
 
 int64_t DirectTransport::most_under_way() const { return std::numeric_limits<int64_t>::max(); }
 
-void DirectTransport::add_by_library(const Tensor& numbers, const LibrarySum& sum) {
-  sum({numbers.ptr<float>(), static_cast<size_t>(numbers.numel())});
-}
-
 }  // namespace hewn

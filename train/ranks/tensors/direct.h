@@ -14,7 +14,6 @@ class DirectTransport final : public TensorTransport {
   std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps) override;
   int64_t most_under_way() const override;
   bool goes_on() const override { return true; }
-  void add_by_library(const Tensor& numbers, const LibrarySum& sum) override;
 
  private:
   Messages& messages_;

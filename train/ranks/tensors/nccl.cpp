@@ -75,17 +75,6 @@ std::unique_ptr<TensorExchange> NcclTransport::start(Topic, std::vector<TensorSw
   return std::make_unique<QueuedExchange>();
 }
 
-void NcclTransport::add_by_library(const Tensor& numbers, const LibrarySum&) {
-  {
-    Beside beside(device_);
-    beside.follow();
-    expect(library_.all_reduce(numbers.data(), numbers.data(), static_cast<size_t>(numbers.numel()),
-                               nccl::f32, nccl::sum, comm_, gpu_.stream()),
-           "ncclAllReduce");
-  }
-  join();
-}
-
 void NcclTransport::check() {
   try {
     messages_.check();

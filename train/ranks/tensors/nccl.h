@@ -32,7 +32,6 @@ class NcclTransport final : public GpuTransport {
 
   std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps) override;
   int64_t most_under_way() const override { return 4; }
-  void add_by_library(const Tensor& numbers, const LibrarySum& sum) override;
   void check() override;
   bool in_graphs() const override { return library_.version >= nccl::Library::least_in_graphs; }
 

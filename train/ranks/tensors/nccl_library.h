@@ -9,10 +9,9 @@
 
 namespace hewn::nccl {
 
-/// Its enumerations: ncclResult_t, ncclDataType_t, ncclRedOp_t.
+/// Its enumerations: ncclResult_t, ncclDataType_t.
 enum Result { success = 0, in_progress = 7 };
-enum Type { byte = 0, f32 = 7 };
-enum Operation { sum = 0 };
+enum Type { byte = 0 };
 
 /// By which the ranks of a communicator find each other; rank 0 makes one for all.
 struct UniqueId {
@@ -33,8 +32,6 @@ using GroupStart = int (*)();
 using GroupEnd = int (*)();
 using Send = int (*)(const void* data, size_t n, int type, int to, void* comm, void* stream);
 using Recv = int (*)(void* data, size_t n, int type, int from, void* comm, void* stream);
-using AllReduce = int (*)(const void* data, void* result, size_t n, int type, int operation, void* comm,
-                          void* stream);
 
 /// The loaded library.
 struct Library {
@@ -54,7 +51,6 @@ struct Library {
   GroupEnd group_end = nullptr;
   Send send = nullptr;
   Recv recv = nullptr;
-  AllReduce all_reduce = nullptr;
 };
 
 /// "2.28.9"

@@ -124,15 +124,4 @@ StagedTransport::Block StagedTransport::block_of(size_t bytes) {
   return block;
 }
 
-void StagedTransport::add_by_library(const Tensor& numbers, const LibrarySum& sum) {
-  constexpr int64_t most = int64_t{1} << 22;  // at a time
-  std::vector<float> host;
-  for (int64_t begin = 0; begin < numbers.numel(); begin += most) {
-    Tensor part = numbers.sliced(0, begin, std::min(most, numbers.numel() - begin));
-    host = part.values<float>();
-    sum(host);
-    part.upload(host.data());
-  }
-}
-
 }  // namespace hewn

@@ -2,9 +2,7 @@
 // How parts of tensors get from one rank to another. There is a way for each place where they may be: memory of the host,
 // or of a GPU.
 
-#include <functional>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "core/tensor.h"
@@ -30,9 +28,6 @@ class TensorExchange {
   virtual void wait() = 0;
 };
 
-/// Adds numbers over all ranks in place, in an order of its own.
-using LibrarySum = std::function<void(std::span<float>)>;
-
 class TensorTransport {
  public:
   virtual ~TensorTransport() = default;
@@ -49,8 +44,6 @@ class TensorTransport {
   virtual bool in_graphs() const { return false; }
   /// To be called after each replay of such a graph; `settle` before the next one.
   virtual void replayed() {}
-  /// Adds `numbers`, [n] f32, over all ranks by a library: that of this transport if it has one, else `sum`.
-  virtual void add_by_library(const Tensor& numbers, const LibrarySum& sum) = 0;
   /// Throws if another rank, or a library, has failed. To be called again and again while waiting for the device, which
   /// may wait for another rank.
   virtual void check() {}

@@ -1,6 +1,8 @@
-// Messages over TCP: sizes, orders, and connections that end.
+// Messages over sockets: sizes, orders, and connections that end.
 
 #include "train/ranks/sockets/socket_messages.h"
+
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -215,33 +217,105 @@ TEST_CASE("sockets: what was sent before the end arrives", "[ranks][sockets]") {
   CHECK((got == text));
 }
 
+TEST_CASE("sockets: a rank that ends while its memory is read has sent nothing", "[ranks][sockets]") {
+  const auto ranks = connected_ranks(2);
+  const std::string text = message_of(1'000'000, 1);
+  std::string got(text.size(), '\0');
+  const auto receiving = ranks[0]->receive(1, Topic::values, room_in(got));
+  const auto sending = ranks[1]->send(0, Topic::values, bytes_to_send(text));
+  CHECK(!ranks[1]->done(sending));  // it is offered
+  ranks[1]->close(false);
+  CHECK(!is_done_soon(*ranks[0], receiving));
+  CHECK(ranks[0]->lost(1));
+}
+
+namespace {
+
+/// Rank 0 of two, and the socket of rank 1, which the test reads and writes.
+struct Raw {
+  Socket theirs;
+  std::unique_ptr<SocketMessages> messages;
+
+  Raw() {
+    std::vector<Socket> sockets(2);
+    std::tie(sockets[1], theirs) = connected_sockets();
+    messages = std::make_unique<SocketMessages>(0, std::move(sockets));
+  }
+  void write(const std::string& text) { REQUIRE(write_now(theirs, bytes_to_send(text)) == text.size()); }
+  /// What rank 0 has written so far, at most as many bytes.
+  std::string read(size_t most) {
+    std::string text(most, '\0');
+    const auto n = read_now(theirs, room_in(text));
+    text.resize(n.value_or(0));
+    return text;
+  }
+};
+
+constexpr uint16_t grant = 1, piece = 2, offer = 3, taken = 4;
+constexpr auto values = static_cast<uint16_t>(Topic::values),
+               gradients = static_cast<uint16_t>(Topic::gradients);
+
+std::string frame(uint16_t kind, uint16_t topic, int32_t process, uint64_t message, uint64_t more) {
+  std::string text(24, '\0');
+  const auto put = [&](size_t at, auto number) { std::memcpy(text.data() + at, &number, sizeof number); };
+  put(0, kind), put(2, topic), put(4, process), put(8, message), put(16, more);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("sockets: where memory cannot be read, messages are sent", "[ranks][sockets]") {
+  const std::string text = message_of(100'000, 1);
+  SECTION("by the other rank") {
+    const uint64_t read = GENERATE(uint64_t{0}, uint64_t{4096});  // before the system refuses
+    Raw raw;
+    const auto sending = raw.messages->send(1, Topic::values, bytes_to_send(text));
+    CHECK((raw.read(1000) ==
+           frame(offer, values, ::getpid(), text.size(), reinterpret_cast<uintptr_t>(text.data()))));
+    raw.write(frame(grant, values, 0, text.size(), 0));
+    CHECK(!raw.messages->done(sending));
+    raw.write(frame(taken, values, 0, read, 0));
+    CHECK(is_done_soon(*raw.messages, sending, 5s));
+    CHECK((raw.read(text.size() + 1000) ==
+           frame(piece, values, 0, text.size(), text.size() - read) + text.substr(read)));
+  }
+  SECTION("by this rank") {
+    Raw raw;
+    std::string got(text.size(), '\0');
+    const auto receiving = raw.messages->receive(1, Topic::values, room_in(got));
+    CHECK((raw.read(1000) == frame(grant, values, 0, text.size(), 0)));
+    raw.write(frame(offer, values, ::getpid(), text.size(), 1));
+    CHECK(!raw.messages->done(receiving));
+    CHECK((raw.read(1000) == frame(taken, values, 0, 0, 0)));
+    raw.write(frame(piece, values, 0, text.size(), text.size()) + text);
+    CHECK(is_done_soon(*raw.messages, receiving, 5s));
+    CHECK((got == text));
+  }
+}
+
 TEST_CASE("sockets: what is no message is an error that names the rank", "[ranks][sockets]") {
   const auto check = [](const std::string& garbage, const std::string& expected) {
-    auto [mine, theirs] = connected_pair();
-    std::vector<Socket> sockets(2);
-    sockets[1] = std::move(mine);
-    SocketMessages messages(0, std::move(sockets));
-    std::string got(8, '\0');
-    const auto receiving = messages.receive(1, Topic::values, room_in(got));
-    REQUIRE(write_now(theirs, bytes_to_send(garbage)) == garbage.size());
+    Raw raw;
+    std::string got(8, '\0'), long_one(100'000, '\0');
+    const auto receiving = raw.messages->receive(1, Topic::values, room_in(got));
+    (void)raw.messages->receive(1, Topic::gradients, room_in(long_one));
+    raw.write(garbage);
     INFO(garbage);
-    CHECK(fails(ErrorCode::failed, {"rank 1 ", expected}, [&] { is_done_soon(messages, receiving, 5s); }));
+    CHECK(
+        fails(ErrorCode::failed, {"rank 1 ", expected}, [&] { is_done_soon(*raw.messages, receiving, 5s); }));
   };
-  const auto frame = [](uint32_t kind, uint32_t topic, uint64_t message, uint64_t piece) {
-    std::string text(24, '\0');
-    const auto put = [&](size_t at, auto number) { std::memcpy(text.data() + at, &number, sizeof number); };
-    put(0, kind), put(4, topic), put(8, message), put(16, piece);
-    return text;
-  };
-  const auto values = static_cast<uint32_t>(Topic::values);
   check("SSH-2.0-OpenSSH_9.2p1 Debian\r\n", "sends something that is no message");
-  check(frame(2, 5, 8, 8), "sends something that is no message");
-  check(frame(2, 4'000'000'000, 8, 8), "sends something that is no message");
-  check(frame(2, values, 9, 9), "sends a message that was not expected");
-  check(frame(2, values, 8, 9), "sends a message that was not expected");
-  check(frame(2, values, 8, UINT64_MAX), "sends a message that was not expected");
-  check(frame(2, values, 8, 0), "sends a message that was not expected");
-  check(frame(2, static_cast<uint32_t>(Topic::sizes), 8, 8), "sends a message that was not expected");
+  check(frame(5, values, 0, 8, 8), "sends something that is no message");
+  check(frame(piece, 5, 0, 8, 8), "sends something that is no message");
+  check(frame(piece, 40'000, 0, 8, 8), "sends something that is no message");
+  check(frame(piece, values, 0, 9, 9), "sends a message that was not expected");
+  check(frame(piece, values, 0, 8, 9), "sends a message that was not expected");
+  check(frame(piece, values, 0, 8, UINT64_MAX), "sends a message that was not expected");
+  check(frame(piece, values, 0, 8, 0), "sends a message that was not expected");
+  check(frame(piece, static_cast<uint16_t>(Topic::sizes), 0, 8, 8), "sends a message that was not expected");
+  check(frame(taken, values, 0, 0, 0), "sends an answer to no offer");
+  check(frame(offer, gradients, ::getpid(), 99'999, 1), "sends a message that was not expected");
+  check(frame(offer, gradients, 0, 100'000, 1), "sends a message that was not expected");
 }
 
 TEST_CASE("sockets: a rank has no connection to itself, nor to ranks that do not exist", "[ranks][sockets]") {
@@ -274,13 +348,17 @@ TEST_CASE("sockets: resting goes on with what leaves, and ends at once if someth
 }
 
 TEST_CASE("sockets: a message of another length than its memory is an error", "[ranks][sockets]") {
+  const std::pair<size_t, size_t> lengths =
+      GENERATE(std::pair(4, 5), std::pair(4, 100'000), std::pair(100'000, 5));
   const auto ranks = connected_ranks(2);
-  std::string text = "text", got(5, '\0');
+  std::string text(lengths.first, 'x'), got(lengths.second, '\0');
   (void)ranks[1]->receive(0, Topic::values, room_in(got));
   const auto action = [&] {
     is_done_soon(*ranks[0], ranks[0]->send(1, Topic::values, bytes_to_send(text)), 5s);
   };
-  CHECK(fails(ErrorCode::failed, {"rank 1 expects a message of 5 bytes, but this rank sends 4"}, action));
+  CHECK(fails(ErrorCode::failed,
+              {join("rank 1 expects a message of ", got.size(), " bytes, but this rank sends ", text.size())},
+              action));
 }
 
 }  // namespace hewn::test

@@ -114,30 +114,6 @@ struct StandInCalls {
   static int recv(void* data, size_t n, int type, int from, void* comm, void* stream) {
     return add(false, data, n, type, from, comm, stream);
   }
-  static int all_reduce(const void* data, void* result, size_t n, int type, int operation, void* its_comm,
-                        void* stream) {
-    if (type != nccl::f32 || operation != nccl::sum || group.open) return bad_argument;
-    Comm& comm = *static_cast<Comm*>(its_comm);
-    {
-      const std::lock_guard lock(stand_in->mutex_);
-      ++stand_in->counts_.all_reduces;
-    }
-    queue_until(stream, [=, &comm, number = int64_t{-1}, counted = comm.work]() mutable {
-      const std::lock_guard lock(stand_in->mutex_);
-      if (number < 0) number = comm.reduces++;  // a graph does so again
-      auto& all = stand_in->summands_[number];
-      const auto* const mine = static_cast<const float*>(data);
-      if (!all.contains(comm.rank)) all[comm.rank].assign(mine, mine + n);
-      if (comm.aborted) return true;
-      if (std::ssize(all) < stand_in->size_) return false;
-      auto* const sum = static_cast<float*>(result);
-      std::fill_n(sum, n, 0.0f);
-      for (auto rank = all.rbegin(); rank != all.rend(); ++rank)  // in an order of its own
-        for (size_t i = 0; i < n; ++i) sum[i] += rank->second[i];
-      return true;
-    });
-    return nccl::success;
-  }
 };
 
 NcclStandIn::NcclStandIn(uint64_t seed) : random_(seed) { stand_in = this; }
@@ -154,8 +130,7 @@ const nccl::Library& NcclStandIn::library() const {
                                            .group_start = StandInCalls::group_start,
                                            .group_end = StandInCalls::group_end,
                                            .send = StandInCalls::send,
-                                           .recv = StandInCalls::recv,
-                                           .all_reduce = StandInCalls::all_reduce};
+                                           .recv = StandInCalls::recv};
   return functions;
 }
 

@@ -27,11 +27,10 @@ class NcclStandIn {
   /// What ranks have done so far.
   struct Counts {
     int64_t connected = 0, destroyed = 0, aborted = 0;
-    int64_t groups = 0;  ///< launched by any rank
-    int64_t bytes = 0;   ///< sent by any rank
-    int64_t all_reduces = 0;
+    int64_t groups = 0;             ///< launched by any rank
+    int64_t bytes = 0;              ///< sent by any rank
     int64_t aborted_by_caller = 0;  ///< the library would wait for the graphs of this thread
-    int64_t destroyed_in_use = 0;  ///< with work queued, or in a graph; the library would wait for its end
+    int64_t destroyed_in_use = 0;   ///< with work queued, or in a graph; the library would wait for its end
   };
   Counts counts() const;
   /// The groups that a rank has launched.
@@ -48,7 +47,7 @@ class NcclStandIn {
     int rank = 0;
     std::thread::id thread = std::this_thread::get_id();
     bool aborted = false, failed = false;
-    int64_t groups = 0, reduces = 0;
+    int64_t groups = 0;
     std::shared_ptr<int> work = std::make_shared<int>();  ///< shared by what is queued
   };
   struct Call {
@@ -65,7 +64,6 @@ class NcclStandIn {
   int size_ = 0;
   std::deque<Comm> comms_;
   std::map<std::pair<int, int>, std::deque<std::vector<std::byte>>> on_the_way_;  // by sender and receiver
-  std::map<int64_t, std::map<int, std::vector<float>>> summands_;                 // of each sum, by rank
   Counts counts_;
   std::pair<int, int64_t> failing_{-1, 0};
   int unconnected_ = -1;

@@ -124,24 +124,6 @@ TEST_CASE("nccl: the gradients' exchange is part of a step's graph", "[ranks][nc
   CHECK(nccl.counts().destroyed_in_use == 0);
 }
 
-TEST_CASE("nccl: with reduce = library it adds the gradients", "[ranks][nccl]") {
-  const auto device = emulated();
-  if (!device) return;
-  RanksVariant variant = by_nccl("by library", DType::f32);
-  variant.steps = 1;
-  const TrainedByRanks alone = train_on(*device, variant, variant.micro_steps, nullptr);
-  NcclStandIn nccl(run_seed());
-  Mailboxes(4, run_seed(), 0).run([&](Ranks& ranks) {
-    const auto own = emulated();
-    ranks.use_nccl(&nccl.library());
-    ranks.reduce_by([](std::span<float>) { fail(ErrorCode::failed, "the library of messages was used"); });
-    const TrainedByRanks one = train_on(*own, variant, variant.micro_steps, &ranks);
-    const double norm = one.results[0].grad_norm, expected = alone.results[0].grad_norm;
-    require(std::abs(norm - expected) <= 1e-5 * expected, "the norm is ", norm, " instead of ", expected);
-  });
-  CHECK(nccl.counts().all_reduces > 0);
-}
-
 TEST_CASE("nccl: an error that it finds ends all ranks, and is named", "[ranks][nccl]") {
   if (!emulated()) return;
   NcclStandIn nccl(run_seed());
