@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/cli/format.h"
+#include "apps/cli/settings.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "train/data/corpus.h"

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
+#include "apps/cli/settings.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/input.h"
 #include "core/error.h"

@@ -1,5 +1,4 @@
 #include "model/weights/export.h"
-#include "model/config_json.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include "core/io/path.h"
 #include "core/rng.h"
 #include "kernels/devices/devices.h"
+#include "model/config_json.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/huggingface/huggingface_names.h"
 #include "model/weights/safetensors/safetensors.h"

@@ -1,5 +1,4 @@
 #include "model/weights/weights.h"
-#include "model/config_json.h"
 
 #include <cstring>
 #include <set>
@@ -7,6 +6,8 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "model/config_json.h"
+#include "model/weights/blocks.h"
 #include "model/weights/large_pages.h"
 
 namespace hewn {

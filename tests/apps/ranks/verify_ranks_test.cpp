@@ -52,7 +52,7 @@ TEST_CASE("verify refuses more processes than there are GPUs before it trains", 
 }
 
 TEST_CASE("verify refuses a device for checks that do not use it") {
-  CHECK_FAILS(hewn({"verify", "--threads=1,2", "--device=cuda"}), 2, "--device: applies to --ranks only");
+  CHECK_FAILS(hewn({"verify", "--threads=1,2", "--device=cuda"}), 2, "--device: applies to --ranks, not to threads");
   // The environment is for all commands.
   CHECK_FAILS(hewn({"verify"}, {.env = {{"HEWN_DEVICE", "cuda"}}, .directory = "/"}), 2, "no run was given");
 }

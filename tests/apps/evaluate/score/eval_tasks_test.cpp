@@ -188,7 +188,7 @@ TEST_CASE("eval: keys and files that do not fit are refused", "[eval]") {
   CHECK_FAILS(hewn({"eval", run, tasks, "--methods=greedy"}), 2, "applies to --generate, not to tasks");
   CHECK_FAILS(hewn({"eval", run, "--generate=x", "--shots=1"}), 2, "applies to --tasks, not to generate");
   CHECK_FAILS(hewn({"eval", run, "--md"}), 2, "applies to --tasks, not to a text");
-  CHECK_FAILS(hewn({"eval", run, tasks, "--md", "--csv"}), 2, "--generate: cannot be combined with --tasks");
+  CHECK_FAILS(hewn({"eval", run, tasks, "--md", "--csv"}), 2, "give one of them");
   CHECK_FAILS(hewn({"eval", run, run, run, tasks}), 2, "3 runs were given");
   CHECK_FAILS(hewn({"eval", run, run}), 2, "expected one run");
   CHECK_FAILS(hewn({"eval", run, tasks, "--shots=12"}), 3, "has 12 rows; 12 shots need at least 13");
