@@ -3,13 +3,13 @@
 #   scripts/test.sh           checks the build that quickstart.sh makes, for this processor's instruction set: under
 #                             10 minutes on 2 cores. One in four of the longest tests, with another seed others
 #   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled),
-#                             clang's check of the syntax, and one of these, in turn by the number of commits: address
-#                             + undefined sanitizers over the libraries or over the commands (this processor's kernels);
-#                             the GPU check and the patches of the exercises; clang; aarch64; CUDA and packages; thread
-#                             sanitizer. On a slow machine, where the rest has taken those 45 minutes already, it is
-#                             left out. With PARTs, only these
+#                             clang's check of the syntax, the engine alone, and one of these, in turn by the number of
+#                             commits: address + undefined sanitizers over the libraries or over the commands (this
+#                             processor's kernels); the GPU check and the patches of the exercises; clang; aarch64;
+#                             CUDA and packages; thread sanitizer. On a slow machine, where the rest has taken those 45
+#                             minutes already, it is left out. With PARTs, only these
 #   scripts/test.sh --full    checks a release: everything, with every long test
-#   scripts/test.sh PART...   only these: house syntax gcc gpu-script clang address address-libraries address-commands
+#   scripts/test.sh PART...   only these: house syntax engine gcc gpu-script clang address address-libraries address-commands
 #                             thread aarch64 cuda patches package aarch64-package bare
 # The last line is a summary: N passed, N failed, N skipped.
 set -uo pipefail
@@ -28,7 +28,7 @@ turn() {
   echo "${parts[number % ${#parts[@]}]}"
 }
 
-all_parts=(house syntax gcc gpu-script clang address thread aarch64 cuda patches package aarch64-package bare)
+all_parts=(house syntax engine gcc gpu-script clang address thread aarch64 cuda patches package aarch64-package bare)
 rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all isas=all
 case "${1:-}" in
   "") parts=(gcc) one_in=4 isas=native ;;
@@ -36,7 +36,7 @@ case "${1:-}" in
   --ci)
     # A commit has the same random inputs and the same samples whenever it is checked.
     export HEWN_TEST_SEED=${HEWN_TEST_SEED:-$((16#0$(git rev-parse --short=7 HEAD 2>/dev/null | cut -c1-7)))}
-    parts=(house syntax gcc) rest=($(turn)) long=HEWN_SLOW=1 one_in=3 asan_isas=native
+    parts=(house syntax engine gcc) rest=($(turn)) long=HEWN_SLOW=1 one_in=3 asan_isas=native
     if [ $# -gt 1 ]; then parts=("${@:2}") rest=(); fi
     ;;
   *) parts=("$@") long=HEWN_SLOW=1 ;;
@@ -117,6 +117,23 @@ sampled() { echo "HEWN_TEST_SAMPLE=$(($1 * one_in))"; }
 part_gcc() {
   configure_and_build "gcc release" release -DHEWN_CUDA=OFF -DHEWN_EMULATOR=ON &&
     run_tests "gcc release" build "$long" "$(sampled 1)"
+}
+
+# The engine, with nothing but a compiler: it builds, trains and writes.
+part_engine() {
+  local start=$SECONDS log=$work/engine.log build=$work/engine
+  local options=(-DHEWN_ENGINE_ONLY=ON -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=ON -DHEWN_WERROR=ON -DHEWN_ISAS=native -DHEWN_CUDA=OFF
+                 -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DCMAKE_DISABLE_FIND_PACKAGE_Utf8proc=ON)
+  command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  if ! cmake --preset release -B "$build" -G Ninja "${options[@]}" >"$log" 2>&1 ||
+     ! cmake --build "$build" -j "$jobs" --target example_engine >>"$log" 2>&1 ||
+     ! "$build/example_engine" >>"$log" 2>&1 || ! tail -n 4 "$log" | grep -q 'The fox that sang'; then
+    tail -n 40 "$log"
+    fail "the engine alone"
+    return
+  fi
+  echo "== the engine alone: built and trained in $((SECONDS - start)) s"
+  passed=$((passed + 1))
 }
 
 # Everything that clang would reject or warn of, without compiling it.

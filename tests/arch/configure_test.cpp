@@ -43,7 +43,7 @@ std::string configured(const TempDir& dir, const std::vector<std::string>& optio
                                    "-B",
                                    (dir / "build").string(),
                                    "-DHEWN_TESTS=OFF",
-                                   "-DHEWN_KERNELS_ONLY=ON",
+                                   "-DHEWN_ENGINE_ONLY=ON",
                                    "-DCMAKE_CXX_COMPILER=" + compiler()};
   command.insert(command.end(), options.begin(), options.end());
   const auto result = run_program(command, {.timeout = 120});
