@@ -48,13 +48,13 @@ void mean_and_rstd(const float* x, int64_t cols, double eps, double* stats) {
   stats[1] = 1 / __builtin_sqrt(left[1] / n - rest * rest + eps);
 }
 
-void rstd_alone(const float* x, int64_t cols, double eps, double* stats) {
+HEWN_INLINE double mean_square(const float* x, int64_t cols) {
   double squares[1];
   sum_lanes_of_row(cols, squares, [=](int64_t i, auto lanes, vf* add) {
     const vf v = load_ahead(x + i, lanes);
     add[0] = fma(v, v, add[0]);
   });
-  *stats = 1 / __builtin_sqrt(squares[0] / static_cast<double>(cols) + eps);
+  return squares[0] / static_cast<double>(cols);
 }
 
 template <bool has_bias, To to, bool centred>
@@ -63,7 +63,10 @@ void forward_rows(const NormForward<centred>& a, int64_t begin, int64_t end) {
   for (int64_t r = begin; r < end; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;
     double* stats = a.stats + a.row_stats * r;
-    (centred ? mean_and_rstd : rstd_alone)(x, a.cols, a.eps, stats);
+    if constexpr (centred)
+      mean_and_rstd(x, a.cols, a.eps, stats);
+    else
+      *stats = 1 / __builtin_sqrt(mean_square(x, a.cols) + a.eps);
     write_lanes<to>(static_cast<float*>(a.y) + r * a.cols, 0, a.cols,
                     [=, normalize = Normalize<centred>(stats)](int64_t i, auto lanes) {
                       const vf n = normalize(load(x + i, lanes)), w = load(weight + i, lanes);
