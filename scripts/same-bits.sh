@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs small trainings with two builds of `hewn` and compares every file of weights and moments byte by byte.
 #   scripts/same-bits.sh OLD NEW [NAME...]    OLD and NEW: two programs; NAME: only these trainings; default: all
-# Trainings with --ranks need mpirun and libhewn_mpi.so beside each program. They are skipped, visibly, if OLD cannot run
+# A training that OLD cannot run is skipped, visibly: with --ranks, older builds need mpirun and libhewn_mpi.so beside
 # them. Prints a line for each training; the last line is a summary. Exits 1 if a file differs or NEW fails.
 set -uo pipefail
 usage() { echo "usage: scripts/same-bits.sh OLD NEW [NAME...]" >&2; exit 2; }
