@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
-#include "apps/report/page/svg.h"
+#include "apps/page/svg.h"
 #include "core/text.h"
 #include "model/json.h"
 

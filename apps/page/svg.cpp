@@ -1,4 +1,4 @@
-#include "apps/report/page/svg.h"
+#include "apps/page/svg.h"
 
 #include <algorithm>
 #include <array>
