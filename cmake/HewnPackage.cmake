@@ -3,7 +3,7 @@
 if(HEWN_PORTABLE)  # libc stays shared: `bench kernels --compare` opens other libraries at run time
   target_link_options(hewn PRIVATE -static-libstdc++ -static-libgcc)
   # The licences of the libraries in the program.
-  foreach(name nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev libjs-chart.js)
+  foreach(name nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev)
     install(FILES /usr/share/doc/${name}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licences RENAME ${name} OPTIONAL)
   endforeach()
 endif()

@@ -6,7 +6,7 @@
 # (scripts/coverage.sh); arm: to test on aarch64; wheel: to make and install Python wheels.
 set -euo pipefail
 
-packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev libjs-chart.js"
+packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev"
 packages_test="catch2 fish zsh libcurl4"
 packages_several="ccache"
 packages_mpi="libopenmpi-dev openmpi-bin"

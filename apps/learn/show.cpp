@@ -123,7 +123,10 @@ std::string whole_course_page() {
     json["chapters"].push_back(part_of_page(std::string(chapter.name),
                                             join(chapter.number(), ". ", chapter.title()), chapter.text()));
   json["chapters"].push_back(part_of_page("glossary", "Glossary", course_file("glossary.md")));
-  return course_page(json_text(json));
+  // All pictures have the same one.
+  std::string_view style = course_file(join(chapters()[0].name, "/picture.svg"));
+  style.remove_prefix(style.find("<style>") + 7);
+  return course_page(json_text(json), style.substr(0, style.find("</style>")));
 }
 
 }  // namespace hewn::cli::learn

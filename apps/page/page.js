@@ -15,6 +15,8 @@ function filled(e, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function')
       e.addEventListener(name.slice(2), value);
+    else if (name === 'style')
+      e.style.cssText = value;  // the attribute itself is against the page's policy
     else if (value !== false && value !== null && value !== undefined)
       e.setAttribute(name, value === true ? '' : value);
   }
@@ -40,3 +42,6 @@ function themeButton() {
   show();
   return button;
 }
+
+// Pages without a script of their own have a place for it.
+document.querySelector('#top')?.append(themeButton());

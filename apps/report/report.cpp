@@ -9,9 +9,10 @@
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
+#include "apps/page/page.h"
+#include "apps/page/svg.h"
 #include "apps/report/model_rows.h"
 #include "apps/report/page/figures.h"
-#include "apps/report/page/report_page.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
@@ -20,6 +21,10 @@
 #include "core/io/path.h"
 #include "model/json.h"
 #include "train/checkpoint/layout.h"
+
+// Created by CMake from the style and scripts in page/: see apps/CMakeLists.txt.
+extern "C" const char hewn_report_css[], hewn_report_css_end[];
+extern "C" const char hewn_report_js[], hewn_report_js_end[];
 
 namespace hewn::cli {
 namespace {
@@ -138,7 +143,17 @@ Row report_json(const Settings& settings, std::vector<ReportedRun>& runs, bool i
 }
 
 uint64_t write_report(const std::string& path, const std::string& title, const Row& report) {
-  return write_file_atomically(path, report_page(title, json_text(report))).size;
+  std::string drawings;
+  for (const Figure& figure : report_figures(report))
+    if (*figure.picture)
+      drawings += svg_in_page(figure.svg, join(" data-picture='", figure.picture, "' data-run='",
+                                               figure.of_all ? "" : std::to_string(figure.run), "'"));
+  const std::string text = page({.title = title,
+                                 .style = {hewn_report_css, hewn_report_css_end},
+                                 .script = {hewn_report_js, hewn_report_js_end},
+                                 .body = join("<template id='drawings'>\n", drawings, "</template>\n")},
+                                json_text(report));
+  return write_file_atomically(path, text).size;
 }
 
 KeptReport::KeptReport(const Settings& training, const std::string& run)
@@ -154,13 +169,16 @@ void KeptReport::write(bool inspects) {
 
 namespace {
 
-// Bytes that are not UTF-8 are replaced first, as in the page.
+// Those of the first run, and of all.
 void write_figures(const std::string& directory, const Row& report) {
   make_directories(directory);
-  const std::vector<Figure> figures = report_figures(Row::parse(json_text(report)));
-  for (const Figure& figure : figures)
-    write_file_atomically(directory + "/" + figure.name + ".svg", figure.svg);
-  say("wrote ", figures.size(), " figures into ", directory);
+  size_t written = 0;
+  for (const Figure& figure : report_figures(report))
+    if (figure.run == 0) {
+      write_file_atomically(directory + "/" + figure.name + ".svg", svg_file(figure.svg));
+      ++written;
+    }
+  say("wrote ", written, " figures into ", directory);
 }
 
 std::string page_path(const Settings& settings) {

@@ -1,10 +1,11 @@
 #include "apps/sweep/report.h"
 
-#include <filesystem>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
-#include "apps/page/chart_page.h"
+#include "apps/page/page.h"
+#include "apps/page/svg.h"
 #include "apps/run/files/metrics.h"
 #include "core/text.h"
 #include "model/json.h"
@@ -12,16 +13,13 @@
 namespace hewn::cli {
 namespace {
 
-Json grid_json(const std::vector<std::pair<std::string, std::string>>& grid) {
-  Json out = Json::object();
-  for (const auto& [key, value] : grid) out[key] = value;
-  return out;
-}
+using Grid = std::vector<std::pair<std::string, std::string>>;
 
 Json ranking_json(const std::vector<RankedCombination>& ranking) {
   Json out = Json::array();
   for (const RankedCombination& c : ranking) {
-    Json entry{{"grid", grid_json(c.grid)}, {"runs", c.runs}};
+    Json entry{{"grid", Json::object()}, {"runs", c.runs}};
+    for (const auto& [key, value] : c.grid) entry["grid"][key] = value;
     if (c.loss) entry["loss"] = c.loss->mean;
     if (c.loss && c.loss->deviation) entry["loss_deviation"] = *c.loss->deviation;
     if (c.bits_per_byte) entry["bits_per_byte"] = *c.bits_per_byte;
@@ -35,24 +33,6 @@ Json ranking_json(const std::vector<RankedCombination>& ranking) {
     out.push_back(entry);
   }
   return out;
-}
-
-Json failed_json(const SweepOutcome& outcome) {
-  return json_list(outcome.failed, [](const auto& run) -> Json {
-    return {{"run", run.first}, {"error", run.second}};
-  });
-}
-
-Json results_json(const std::vector<SweepResult>& results) {
-  return json_list(results, [](const SweepResult& r) { return Json::parse(to_json(r)); });
-}
-
-// The validation losses of a run by step: [[0, 4.2], [250, 2.1]].
-Json loss_curve_of(const std::string& run_directory) {
-  Json curve = Json::array();
-  const Series losses = read_metrics(run_directory + "/metrics.jsonl").of("val_loss");
-  for (size_t i = 0; i < losses.steps.size(); ++i) curve.push_back({losses.steps[i], losses.values[i]});
-  return curve;
 }
 
 using Cells = std::vector<std::string>;
@@ -93,123 +73,94 @@ std::vector<Cells> ranking_rows(const std::vector<RankedCombination>& ranking, i
   return rows;
 }
 
-constexpr std::string_view sweep_body =
-    R"(<p>Losses are in nats per token on the validation data: the smallest first.
-Thin lines are the standard deviation over seeds; the dashed line, where there is one, is the exact -log P of the
-text, below which no loss can be expected.</p>
-<div class="chart" id="losses-box"><canvas id="losses"></canvas></div>
-<h2>Loss by cost</h2>
-<div class="chart" style="height:380px"><canvas id="by-flops"></canvas></div>
-<div class="chart" style="height:380px"><canvas id="by-seconds"></canvas></div>
-<div class="chart" style="height:380px"><canvas id="by-parameters"></canvas></div>
-<h2>Validation loss by step</h2>
-<div class="chart" style="height:480px"><canvas id="curves"></canvas></div>
-<div id="depth-box" hidden><h2>Gradient by depth</h2>
-<p>The norm of each block's gradients before the first step. It vanishes or explodes where a line is steep.</p>
-<div class="chart" style="height:380px"><canvas id="by-depth"></canvas></div></div>
-<h2>Ranking</h2>
-<div style="overflow-x:auto"><table id="ranking"></table></div>
-<div id="failed-box" hidden><h2>Failed runs</h2>
-<div style="overflow-x:auto"><table id="failed"></table></div></div>
-)";
+std::string label_of(const Grid& grid) {
+  const std::string label =
+      list_text(grid, ", ", [](const auto& key) { return join(key.first, "=", key.second); });
+  return label.empty() ? "base" : label;
+}
 
-constexpr std::string_view sweep_script = R"(
-const ranked = sweep.ranking.filter(c => c.loss !== undefined);
-const label = grid => Object.entries(grid).map(([k, v]) => `${k}=${v}`).join(', ') || 'base';
-const floor = ranked.find(c => c.floor !== undefined)?.floor;
-const keys = Object.keys(sweep.ranking[0]?.grid ?? {});
-
-// Deviations as lines over the bars, and the floor.
-const deviations = {id: 'deviations', afterDatasetsDraw(chart) {
-  const g = chart.ctx, x = chart.scales.x;
-  g.save();
-  chart.getDatasetMeta(0).data.forEach((bar, i) => {
-    const c = ranked[i];
-    g.fillStyle = '#222';
-    g.font = '12px sans-serif';
-    g.textBaseline = 'middle';
-    const d = c.loss_deviation ?? 0;
-    g.fillText(c.loss.toFixed(4) + (d ? ` ± ${d.toFixed(4)}` : ''), x.getPixelForValue(c.loss + d) + 6, bar.y);
-    if (!d) return;
-    g.strokeStyle = '#222';
-    g.beginPath();
-    g.moveTo(x.getPixelForValue(c.loss - d), bar.y);
-    g.lineTo(x.getPixelForValue(c.loss + d), bar.y);
-    g.stroke();
-  });
-  if (floor !== undefined) {
-    const at = x.getPixelForValue(floor);
-    g.setLineDash([5, 4]);
-    g.strokeStyle = '#d62728';
-    g.beginPath();
-    g.moveTo(at, chart.chartArea.top);
-    g.lineTo(at, chart.chartArea.bottom);
-    g.stroke();
+/// The drawings of a sweep's page. A colour stands for a combination or, if there are more than colours, for a value of
+/// the first key.
+class SweepCharts {
+ public:
+  SweepCharts(const std::vector<RankedCombination>& ranking, const std::vector<SweepResult>& results)
+      : ranking_(ranking), results_(results), by_first_(ranking.size() > 8) {
+    for (const SweepResult& r : results) palette_.of(setting_of(r.grid));
   }
-  g.restore();
-}};
 
-function drawLosses() {
-  document.getElementById('losses-box').style.height = `${90 + 26 * ranked.length}px`;
-  const low = Math.min(...ranked.map(c => c.loss - (c.loss_deviation ?? 0)), floor ?? Infinity);
-  new Chart('losses', {type: 'bar', plugins: [deviations], data: {labels: ranked.map(c => label(c.grid)),
-    datasets: [{data: ranked.map(c => c.loss), backgroundColor: colors[0] + '99'}]}, options: {
-      indexAxis: 'y', maintainAspectRatio: false, animation: false, layout: {padding: {right: 130}},
-      scales: {x: {min: low * 0.98, title: {display: true, text: 'loss (the axis does not begin at 0)'}}, y: {ticks: {autoSkip: false}}},
-      plugins: {legend: {display: false}, tooltip: {enabled: false}}}});
-}
+  std::string losses() {
+    std::vector<SvgBar> bars;
+    SvgBarAxis axis{.name = "loss (the axis does not begin at 0)", .from_zero = false};
+    for (const RankedCombination& c : ranking_) {
+      if (!c.loss) continue;
+      const double deviation = c.loss->deviation.value_or(0);
+      bars.push_back({.name = label_of(c.grid),
+                      .text = fixed(c.loss->mean, 4) + (deviation > 0 ? " ± " + fixed(deviation, 4) : ""),
+                      .value = c.loss->mean,
+                      .deviation = deviation,
+                      .setting = setting_of(c.grid)});
+      if (c.floor) axis.line = c.floor, axis.line_name = "exact floor " + fixed(*c.floor, 4);
+    }
+    return svg_in_page(svg_bars("Losses", bars, palette_, axis));
+  }
 
-const compact = new Intl.NumberFormat('en', {notation: 'compact'});
-const oneTwoFive = x => '125'.includes(x.toExponential()[0]) ? compact.format(x) : '';
+  template <class Number>
+  std::string by(const std::string& cost, Number RankedCombination::*of) {
+    std::vector<SvgSeries> points;
+    for (const RankedCombination& c : ranking_)
+      if (c.loss)
+        points.push_back({.name = setting_of(c.grid),
+                          .x = {static_cast<double>(c.*of)},
+                          .y = {c.loss->mean},
+                          .form = SvgSeries::Form::points,
+                          .titles = {label_of(c.grid) + ": " + fixed(c.loss->mean, 4)}});
+    return svg_in_page(
+        svg_chart("Loss by " + cost, points, {.x = cost, .y = "loss", .log_x = true}, palette_));
+  }
 
-// One colour per value of the first key.
-function drawBy(id, text, value) {
-  const first = c => keys.length ? `${keys[0]}=${c.grid[keys[0]]}` : 'base';
-  const groups = [...new Set(ranked.map(first))];
-  const datasets = groups.map((group, i) => ({label: group, backgroundColor: colors[i % colors.length], pointRadius: 5,
-    data: ranked.filter(c => first(c) === group && value(c) > 0).map(c => ({x: value(c), y: c.loss, c}))}));
-  new Chart(id, {type: 'scatter', data: {datasets}, options: {maintainAspectRatio: false, animation: false,
-    scales: {x: {type: 'logarithmic', title: {display: true, text}, ticks: {callback: oneTwoFive}}, y: {title: {display: true, text: 'loss'}}},
-    plugins: {tooltip: {callbacks: {label: p => `${label(p.raw.c.grid)}: ${p.raw.y.toFixed(4)}`}}}}});
-}
+  std::string curves(const std::string& directory) {
+    std::vector<SvgSeries> curves;
+    for (const SweepResult& r : results_) {
+      const Series losses = read_metrics(join(directory, "/runs/", r.name, "/metrics.jsonl")).of("val_loss");
+      SvgSeries& curve = curves.emplace_back(SvgSeries{
+          .name = setting_of(r.grid), .x = {losses.steps.begin(), losses.steps.end()}, .y = losses.values});
+      for (size_t i = 0; i < losses.steps.size(); ++i)
+        curve.titles.push_back(join(r.name, ", step ", losses.steps[i], ": ", fixed(losses.values[i], 4)));
+    }
+    return svg_in_page(
+        svg_chart("Validation loss by step", curves, {.x = "step", .y = "loss", .large = true}, palette_));
+  }
 
-function drawCurves() {
-  const names = [...new Set(sweep.runs.map(r => label(r.grid)))];
-  const datasets = sweep.runs.filter(r => r.curve.length).map(r => {
-    const color = colors[names.indexOf(label(r.grid)) % colors.length];
-    return {label: r.run, showLine: true, borderColor: color, backgroundColor: color, borderWidth: 1.5, pointRadius: 2,
-            data: r.curve.map(([x, y]) => ({x, y}))};
-  });
-  new Chart('curves', {type: 'scatter', data: {datasets}, options: {maintainAspectRatio: false, animation: false,
-    scales: {x: {title: {display: true, text: 'step'}}, y: {title: {display: true, text: 'validation loss'}}},
-    plugins: {legend: {display: datasets.length <= 12}, tooltip: {callbacks: {label: p =>
-      `${p.dataset.label}, step ${p.raw.x}: ${p.raw.y.toFixed(4)}`}}}}});
-}
+  /// "" unless the gradients were logged.
+  std::string depth() {
+    std::vector<SvgSeries> curves;
+    for (const RankedCombination& c : ranking_) {
+      SvgSeries curve{.name = setting_of(c.grid), .x = {}, .y = c.block_norms};
+      for (const double norm : c.block_norms) {
+        curve.titles.push_back(
+            join(label_of(c.grid), ", block ", curve.x.size(), ": ", number_text(norm, 4)));
+        curve.x.push_back(static_cast<double>(curve.x.size()));
+      }
+      if (!curve.x.empty()) curves.push_back(std::move(curve));
+    }
+    if (curves.empty()) return "";
+    return "<p>The norm of each block's gradients before the first step. It vanishes or explodes where a "
+           "line is "
+           "steep.</p>\n" +
+           svg_in_page(svg_chart("Gradient norm by block", curves,
+                                 {.x = "block", .y = "gradient norm", .log_y = true}, palette_));
+  }
 
-function drawDepth() {
-  const deep = sweep.ranking.filter(c => c.block_norms);
-  document.getElementById('depth-box').hidden = !deep.length;
-  if (!deep.length) return;
-  new Chart('by-depth', {type: 'scatter', data: {datasets: deep.map((c, i) => ({label: label(c.grid), showLine: true,
-    borderColor: colors[i % colors.length], backgroundColor: colors[i % colors.length], borderWidth: 1.5,
-    data: c.block_norms.map((y, x) => ({x, y}))}))}, options: {maintainAspectRatio: false, animation: false,
-    scales: {x: {title: {display: true, text: 'block'}, ticks: {stepSize: 1}},
-             y: {type: 'logarithmic', title: {display: true, text: 'gradient norm'}, ticks: {callback: v => '125'.includes(v.toExponential()[0]) ? `${+v.toPrecision(1)}` : ''}}}}});
-}
+ private:
+  std::string setting_of(const Grid& grid) const {
+    return label_of(by_first_ && !grid.empty() ? Grid{grid.front()} : grid);
+  }
 
-fillTable('ranking', sweep.ranking, [...keys.map(k => [k, c => c.grid[k]]), ['runs', c => `${c.runs}`], ['loss', c => c.loss],
-  ['deviation', c => c.loss_deviation], ['bits/byte', c => c.bits_per_byte], ['floor', c => c.floor],
-  ['parameters', c => c.parameters.toLocaleString('en')], ['bytes', c => c.weights_bytes.toLocaleString('en')],
-  ['FLOP', c => c.flops], ['seconds', c => c.seconds], ['tokens/s', c => c.tokens_per_s]]);
-document.getElementById('failed-box').hidden = !sweep.failed.length;
-fillTable('failed', sweep.failed, [['run', f => f.run], ['error', f => f.error]]);
-drawLosses();
-drawBy('by-flops', 'FLOP of training', c => c.flops);
-drawBy('by-seconds', 'seconds of training', c => c.seconds);
-drawBy('by-parameters', 'parameters', c => c.parameters);
-drawCurves();
-drawDepth();
-)";
+  const std::vector<RankedCombination>& ranking_;
+  const std::vector<SweepResult>& results_;
+  bool by_first_;
+  Palette palette_;
+};
 
 }  // namespace
 
@@ -227,17 +178,29 @@ std::string ranking_text(const std::vector<RankedCombination>& ranking, const Sw
 
 std::string sweep_json(const std::vector<RankedCombination>& ranking, const std::vector<SweepResult>& results,
                        const SweepOutcome& outcome) {
-  const Json out{
-      {"ranking", ranking_json(ranking)}, {"runs", results_json(results)}, {"failed", failed_json(outcome)}};
-  return json_text(out, 2) + "\n";
+  const Json runs = json_list(results, [](const SweepResult& r) { return Json::parse(to_json(r)); });
+  const Json failed = json_list(outcome.failed, [](const auto& run) -> Json {
+    return {{"run", run.first}, {"error", run.second}};
+  });
+  return json_text(Json{{"ranking", ranking_json(ranking)}, {"runs", runs}, {"failed", failed}}, 2) + "\n";
 }
 
 std::string sweep_page(const std::string& directory, const std::vector<RankedCombination>& ranking,
                        const std::vector<SweepResult>& results, const SweepOutcome& outcome) {
-  Json runs = results_json(results);
-  for (Json& run : runs) run["curve"] = loss_curve_of(directory + "/runs/" + run["run"].get<std::string>());
-  const Json data{{"ranking", ranking_json(ranking)}, {"runs", runs}, {"failed", failed_json(outcome)}};
-  return chart_page("hewn sweep", sweep_body, "sweep", json_text(data, 1), sweep_script);
+  SweepCharts charts(ranking, results);
+  std::string body = join(
+      R"(<p>Losses are in nats per token on the validation data: the smallest first. Thin lines are the standard deviation
+over seeds; the dashed line, where there is one, is the exact −log P of the text, below which no loss can be expected.</p>
+)",
+      charts.losses(), "<h2>Loss by cost</h2>\n<div class='charts'>",
+      charts.by("FLOP of training", &RankedCombination::flops),
+      charts.by("seconds of training", &RankedCombination::seconds),
+      charts.by("parameters", &RankedCombination::parameters), "</div>\n", charts.curves(directory),
+      charts.depth(), "<h2>Ranking</h2>\n", html_table(ranking_rows(ranking, 2)));
+  std::vector<Cells> failed{{"run", "error"}};
+  for (const auto& [run, error] : outcome.failed) failed.push_back({run, error});
+  if (failed.size() > 1) body += "<h2>Failed runs</h2>\n" + html_table(failed);
+  return plain_page("hewn sweep", body);
 }
 
 }  // namespace hewn::cli

@@ -18,7 +18,7 @@ std::string sweep_json(const std::vector<RankedCombination>& ranking, const std:
                        const SweepOutcome& outcome);
 
 /// A self-contained page with charts: losses with their deviations, losses by FLOPs, time and parameters, the
-/// loss curves of all runs, the ranking, and the failed runs. Requires `has_charts`.
+/// loss curves of all runs, the ranking, and the failed runs. `ranking` is not empty.
 std::string sweep_page(const std::string& directory, const std::vector<RankedCombination>& ranking,
                        const std::vector<SweepResult>& results, const SweepOutcome& outcome);
 

@@ -8,7 +8,6 @@
 #include "apps/cli/terminal.h"
 #include "apps/sweep/lock.h"
 #include "apps/sweep/report.h"
-#include "apps/page/chart_page.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
@@ -52,7 +51,7 @@ std::vector<SweepResult> in_order(const std::vector<SweepResult>& results,
 int conclude_sweep(const Settings& settings, const std::string& directory, const SweepDefinition& sweep,
                    const SweepOutcome& outcome, const std::vector<SweepResult>& results, size_t runs) {
   const std::vector<RankedCombination> ranking = rank(results);
-  if (!results.empty() && has_charts()) {
+  if (!results.empty()) {
     const std::string page = directory + "/report.html";
     write_file_atomically(page, sweep_page(directory, ranking, results, outcome));
     say("charts  ", page);

@@ -14,13 +14,11 @@
 #include "apps/bench/measure.h"
 #include "apps/bench/peers/peers.h"
 #include "apps/bench/report/baseline.h"
-#include "apps/bench/report/charts.h"
 #include "apps/bench/report/report.h"
 #include "apps/bench/roof.h"
 #include "apps/bench/rung.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/page/chart_page.h"
 #include "core/error.h"
 #include "core/io/file.h"
 
@@ -123,7 +121,6 @@ int run_bench_kernels(const Settings& settings) {
     require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0,
             "--pages=small: this system cannot turn huge pages off");
   const std::string plot = settings.text("plot");
-  if (!plot.empty()) require_charts();
   std::optional<Baseline> baseline;
   if (settings.has("baseline")) baseline.emplace(settings.text("baseline"));
   const Peers peers(plan.compare, plan.device);

@@ -1,156 +1,118 @@
-#include "apps/bench/report/charts.h"
+#include "apps/bench/report/report.h"
 
-#include <string_view>
+#include <algorithm>
 
-#include "apps/page/chart_page.h"
+#include "apps/cli/format.h"
+#include "apps/page/markdown.h"
+#include "apps/page/page.h"
+#include "apps/page/svg.h"
+#include "core/text.h"
 
 namespace hewn::cli {
 namespace {
 
-constexpr std::string_view roofline_body = R"(<h2>Roofline</h2>
-<p>Each point is a kernel: its arithmetic intensity (operations per byte moved) and its throughput (operations per
+using Rows = std::vector<BenchRow>;
+
+constexpr std::string_view about =
+    R"(<p>Each point is a kernel: its arithmetic intensity (operations per byte moved) and its throughput (operations per
 second). Lines are measured ceilings: slanted lines are the read bandwidth of a memory level, horizontal lines the
-arithmetic peak; dashed lines are for one thread, solid lines with labels for <span id="most-threads"></span>. Filled
-points had their operands in cache, hollow points in memory. Hover over a point to see its name.</p>
-<div class="chart" style="height:620px"><canvas id="roofline"></canvas></div>
-<h2 id="ladders-title">Ladders</h2>
-<div id="ladders"></div>
-<h2>Ceilings</h2>
-<table id="ceilings"></table>
-<h2>Kernels</h2>
-<div style="overflow-x:auto"><table id="kernels"></table></div>
+arithmetic peak; solid lines with labels are for the most threads, dashed lines for fewer. Filled points had their
+operands in cache, hollow points in memory. Point at one to see its name.</p>
 )";
 
-constexpr std::string_view roofline_script = R"(
-const ceilings = rows.filter(r => r.op.startsWith('ceiling.'));
-const kernels = rows.filter(r => !r.op.startsWith('ceiling.'));
-const points = kernels.filter(r => r.gflops > 0 && r.gbps > 0);
-const intensity = r => r.gflops / r.gbps;
-const range = values => [Math.min(...values), Math.max(...values)];
-const name = r => `${r.op} ${r.shape} ${r.dtype}, ${r.rung} on ${r.isa}, ${r.threads} threads, ${r.cache}`;
+std::string three_digits(double x) { return x >= 100 ? fixed(x, 0) : number_text(x, 3); }
 
-const most_threads = Math.max(...ceilings.map(r => r.threads), 1);
-const threads = n => n === 1 ? '1 thread' : `${n} threads`;
-document.getElementById('most-threads').textContent = most_threads === 1 ? 'one, too' : threads(most_threads);
+std::string threads_text(int n) { return join(n, n == 1 ? " thread" : " threads"); }
 
-const intensities = range([0.05, 100, ...points.map(intensity)]);
-
-// One line per ceiling: a bandwidth rises with the intensity up to the highest peak; a peak is horizontal.
-function ceilingLines() {
-  const named = (...ops) => ceilings.filter(r => ops.includes(r.op.slice(8)));
-  const peaks = named('fma', 'matmul'), reads = named('read').length ? named('read') : named('copy');
-  const most = Math.max(...peaks.map(r => r.gflops), 1);
-  const [low, high] = intensities;
-  const line = (r, label, slanting, data) => ({type: 'line', label, slanting, data, borderWidth: 1.2, ceiling: true,
-      named: r.threads === most_threads, borderDash: r.threads < most_threads ? [5, 4] : [], borderColor: '#777', pointRadius: 0});
-  return [...reads.map(r => line(r, `${r.shape} ${r.gbps.toFixed(0)} GB/s`, true, [{x: low, y: low * r.gbps}, {x: most / r.gbps, y: most}])),
-          ...peaks.map(r => line(r, `${r.dtype} ${r.gflops.toFixed(0)} GFLOP/s`, false, [{x: low, y: r.gflops}, {x: high, y: r.gflops}]))];
+// One line per ceiling: a bandwidth rises with the intensity up to the highest peak; a peak is horizontal. Those of fewer
+// threads than `threads` are dashed.
+std::vector<SvgLine> ceiling_lines(const Rows& ceilings, double low, double high, int threads) {
+  const auto of = [&](const char* op) {
+    return those_of(ceilings, [&](const BenchRow& r) { return r.op == op; });
+  };
+  const Rows reads = of("ceiling.read").empty() ? of("ceiling.copy") : of("ceiling.read");
+  std::vector<SvgLine> lines;
+  double most = 1;
+  for (const char* op : {"ceiling.fma", "ceiling.matmul"})
+    for (const BenchRow& r : of(op)) {
+      most = std::max(most, r.gflops);
+      lines.push_back({.name = join(r.dtype, " ", fixed(r.gflops, 0), " GFLOP/s"),
+                       .x = {low, high},
+                       .y = {r.gflops, r.gflops},
+                       .dashed = r.threads < threads});
+    }
+  for (const BenchRow& r : reads)
+    lines.push_back({.name = join(r.shape, " ", fixed(r.gbps, 0), " GB/s"),
+                     .x = {low, most / r.gbps},
+                     .y = {low * r.gbps, most},
+                     .dashed = r.threads < threads});
+  return lines;
 }
 
-// Names along the lines, at the start of rising ones and the end of horizontal ones; names that would overlap are omitted.
-const lineNames = {id: 'lineNames', afterDatasetsDraw(chart) {
-  const g = chart.ctx, taken = [];
-  g.save();
-  g.font = '12px sans-serif';
-  g.fillStyle = '#444';
-  g.strokeStyle = '#fff';
-  g.lineWidth = 4;
-  chart.data.datasets.forEach((set, i) => {
-    if (!set.named || !chart.isDatasetVisible(i)) return;
-    const [begin, end] = chart.getDatasetMeta(i).data;
-    const x = set.slanting ? begin.x + 6 : end.x - 6, y = set.slanting ? begin.y : end.y;
-    if (taken.some(t => t.slanting === set.slanting && Math.abs(t.y - y) < 14)) return;
-    taken.push({slanting: set.slanting, y});
-    g.save();
-    g.translate(x, y);
-    if (set.slanting) g.rotate(Math.atan2(end.y - begin.y, end.x - begin.x));
-    g.textAlign = set.slanting ? 'left' : 'right';
-    g.strokeText(set.label, set.slanting ? 4 : 0, -4);
-    g.fillText(set.label, set.slanting ? 4 : 0, -4);
-    g.restore();
-  });
-  g.restore();
-}};
+std::string kind_of(const BenchRow& r) { return r.op.substr(0, r.op.find('.')); }
 
-function drawRoofline() {
-  const rooms = [...new Set(points.map(r => r.op.split('.')[0]))];
-  const shapes = ['circle', 'triangle', 'rect'];
-  const datasets = rooms.map((room, i) => {
-    const mine = points.filter(r => r.op.split('.')[0] === room), color = colors[i % colors.length];
-    return {label: room, borderColor: color, borderWidth: 1.5, pointRadius: 4, pointStyle: shapes[Math.floor(i / colors.length) % 3],
-        backgroundColor: color, pointBackgroundColor: mine.map(r => r.cache === 'cold' ? 'transparent' : color),
-        data: mine.map(r => ({x: intensity(r), y: r.gflops, row: r}))};
-  });
-  const short = value => +value.toPrecision(3) >= 1000 ? `${value / 1000}k` : `${+value.toPrecision(3)}`;
-  const ticks = {maxRotation: 0, callback: value => [1, 2, 5].includes(+(value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toPrecision(3)) ? short(value) : ''};
-  new Chart('roofline', {type: 'scatter', data: {datasets: [...datasets, ...ceilingLines()]}, plugins: [lineNames], options: {
-    maintainAspectRatio: false, animation: false,
-    scales: {x: {type: 'logarithmic', min: intensities[0], max: intensities[1], title: {display: true, text: 'FLOP per byte'}, ticks},
-             y: {type: 'logarithmic', title: {display: true, text: 'GFLOP/s'}, ticks}},
-    plugins: {legend: {labels: {usePointStyle: true, boxWidth: 7, boxHeight: 7, filter: (item, data) => !data.datasets[item.datasetIndex].ceiling}},
-              tooltip: {filter: c => c.raw.row, callbacks: {label: c =>
-                  `${name(c.raw.row)}: ${c.raw.y.toFixed(1)} GFLOP/s, ${c.raw.row.roof_percent.toFixed(0)}% of its roof (${c.raw.row.bound})`}}}}});
-}
-
-// Labels each bar, at its end, with its time and its gain over the first rung.
-const barTimes = {id: 'barTimes', afterDatasetsDraw(chart) {
-  const g = chart.ctx, rungs = chart.data.rungs;
-  g.save();
-  g.font = '12px sans-serif';
-  g.fillStyle = '#222';
-  g.textBaseline = 'middle';
-  chart.getDatasetMeta(0).data.forEach((bar, i) =>
-    g.fillText(`${+rungs[i].best_ms.toPrecision(3)} ms` + (i ? `, ${+(rungs[0].best_ms / rungs[i].best_ms).toPrecision(3)}×` : '') +
-               `, ${+rungs[i].roof_percent.toPrecision(2)}% of roof`, bar.x + 5, bar.y));
-  g.restore();
-}};
-
-// The idea of each rung, and where its kernel is.
-function ideaList(rungs) {
-  const list = document.createElement('ul');
-  for (const r of rungs.filter(r => r.idea)) {
-    const item = list.appendChild(document.createElement('li'));
-    item.textContent = `${r.rung}: ${r.idea}${r.file ? ` (${r.file}:${r.line})` : ''}`;
+std::string roofline(const Rows& ceilings, const Rows& kernels, int threads, Palette& palette) {
+  double low = 0.05, high = 100;
+  std::vector<SvgSeries> points;
+  for (const BenchRow& r : kernels) {
+    if (!(r.gflops > 0 && r.gbps > 0)) continue;
+    const double intensity = r.gflops / r.gbps;
+    low = std::min(low, intensity), high = std::max(high, intensity);
+    points.push_back(
+        {.name = kind_of(r),
+         .x = {intensity},
+         .y = {r.gflops},
+         .form = SvgSeries::Form::points,
+         .titles = {join(r.op, " ", r.shape, " ", r.dtype, ", ", r.rung, " on ", r.isa, ", ",
+                         threads_text(r.threads), ", ", r.cache, ": ", fixed(r.gflops, 1), " GFLOP/s, ",
+                         fixed(r.roof_percent, 0), "% of its roof (", r.bound, ")")},
+         .hollow = r.cache == "cold"});
   }
-  return list;
+  return svg_in_page(svg_chart(
+      "Roofline", points, {.x = "FLOP per byte", .y = "GFLOP/s", .log_x = true, .log_y = true, .large = true},
+      palette, ceiling_lines(ceilings, low, high, threads)));
 }
 
-function drawLadders() {
-  const groups = new Map();
-  for (const r of kernels) {
-    const key = `${r.op} ${r.shape} ${r.dtype}, ${threads(r.threads)}, ${r.cache}`;
-    groups.set(key, [...(groups.get(key) ?? []), r]);
+// The rungs of each case with their times and their gains over the first, then their ideas.
+std::string ladders(const Rows& kernels, Palette& palette) {
+  std::vector<std::pair<std::string, Rows>> groups;
+  for (const BenchRow& r : kernels) {
+    const std::string title =
+        join(r.op, " ", r.shape, " ", r.dtype, ", ", threads_text(r.threads), ", ", r.cache);
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == title; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {title, {}});
+    group->second.push_back(r);
   }
-  const ladders = [...groups].filter(([, rungs]) => rungs.length > 1);
-  if (!ladders.length) document.getElementById('ladders-title').remove();
-  for (const [title, rungs] of ladders) {
-    const box = document.createElement('div'), canvas = document.createElement('canvas');
-    box.className = 'chart';
-    box.style.height = `${90 + 26 * rungs.length}px`;
-    box.append(canvas);
-    document.getElementById('ladders').append(box, ideaList(rungs));
-    new Chart(canvas, {type: 'bar', plugins: [barTimes], data: {rungs, labels: rungs.map(r => `${r.rung} (${r.isa})`),
-      datasets: [{data: rungs.map(r => 1 / r.best_ms), backgroundColor: colors[0]}]}, options: {
-        indexAxis: 'y', maintainAspectRatio: false, animation: false, layout: {padding: {right: 190}},
-        scales: {x: {beginAtZero: true, title: {display: true, text: 'calls per millisecond'}}, y: {ticks: {autoSkip: false}}},
-        plugins: {legend: {display: false}, title: {display: true, text: title}, tooltip: {enabled: false}}}});
+  std::string html;
+  for (const auto& [title, rungs] : groups) {
+    if (rungs.size() < 2) continue;
+    std::vector<SvgBar> bars;
+    for (const BenchRow& r : rungs)
+      bars.push_back({.name = join(r.rung, " (", r.isa, ")"),
+                      .text = join(three_digits(r.best_ms), " ms, ",
+                                   bars.empty() ? "" : three_digits(rungs[0].best_ms / r.best_ms) + "×, ",
+                                   three_digits(r.roof_percent), "% of roof"),
+                      .value = 1 / r.best_ms,
+                      .setting = kind_of(r)});
+    html += svg_in_page(svg_bars(title, bars, palette, {.name = "calls per millisecond"}));
   }
+  return html.empty()
+             ? ""
+             : join("<h2>Ladders</h2>\n", html, markdown_html(parse_markdown(ideas_text(kernels, true)), {}));
 }
-
-const speed = r => r.gflops > 0 ? `${r.gflops.toFixed(1)} GFLOP/s` : r.gbps > 0 ? `${r.gbps.toFixed(1)} GB/s` : `${(1000 / r.best_ms).toFixed(2)} G/s`;
-const head = [['op', r => r.op], ['shape', r => r.shape], ['dtype', r => r.dtype], ['threads', r => `${r.threads}`], ['isa', r => r.isa]];
-fillTable('ceilings', ceilings, [['ceiling', r => r.op.slice(8)], ['in', r => r.shape], ...head.slice(2), ['speed', speed]]);
-fillTable('kernels', kernels, [...head, ['rung', r => r.rung], ['cache', r => r.cache], ['best ms', r => r.best_ms],
-    ['median ms', r => r.median_ms], ['spread %', r => r.spread_percent], ['GFLOP/s', r => r.gflops], ['GB/s', r => r.gbps],
-    ['roof %', r => r.roof_percent], ['bound by', r => r.bound]]);
-drawRoofline();
-drawLadders();
-)";
 
 }  // namespace
 
-std::string charts_page(const std::vector<BenchRow>& rows) {
-  return chart_page("hewn bench kernels", roofline_body, "rows", rows_json(rows), roofline_script);
+std::string charts_page(const Rows& rows) {
+  const Rows ceilings = those_of(rows, [](const BenchRow&r) { return r.is_ceiling(); }),
+             kernels = those_of(rows, [](const BenchRow&r) { return !r.is_ceiling(); });
+  int threads = 1;
+  for (const BenchRow& r : ceilings) threads = std::max(threads, r.threads);
+  Palette palette;
+  const std::string roof = roofline(ceilings, kernels, threads, palette);
+  return plain_page("hewn bench kernels", join(about, roof, ladders(kernels, palette), "<h2>Ceilings</h2>\n",
+                                               html_table(ceiling_cells(ceilings)), "<h2>Kernels</h2>\n",
+                                               html_table(kernel_cells(kernels))));
 }
 
 }  // namespace hewn::cli

@@ -160,35 +160,6 @@ void print_fitted(const Rows& rows, size_t width) {
   print_table(table.cells(), static_cast<int>(width), headings);
 }
 
-// Lists the rungs of each operation with their ideas, and where they are.
-std::string ideas(const Rows& rows, bool md) {
-  std::string out, op;
-  std::vector<std::string> told;
-  for (const BenchRow& row : rows) {
-    const std::string rung = row.op + " " + row.rung;
-    if (row.idea.empty() || std::find(told.begin(), told.end(), rung) != told.end()) continue;
-    told.push_back(rung);
-    if (row.op != op) out += join("\n", row.op, md ? ":\n\n" : "\n");
-    op = row.op;
-    const std::string place = row.file.empty() ? "" : join(" (", row.file, ":", row.line, ")");
-    out += md ? join("- `", row.rung, "`: ", row.idea, place, "\n")
-              : "  " + wrap(join(row.rung, ": ", row.idea, place), terminal_width(Stream::results), 4) + "\n";
-  }
-  return out;
-}
-
-// Ceilings are printed as speeds, since their times belong to no kernel.
-Cells ceiling_cells(const Rows& rows) {
-  Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed", "by"}};
-  for (const BenchRow& r : rows)
-    cells.push_back({r.op.substr(r.op.find('.') + 1), r.shape, r.dtype, std::to_string(r.threads), r.isa,
-                     r.gflops > 0 ? fixed(r.gflops, 1) + " GFLOP/s"
-                     : r.gbps > 0 ? fixed(r.gbps, 1) + " GB/s"
-                                  : fixed(1e3 / r.best_ms, 2) + " G/s",
-                     r.rung});
-  return cells;
-}
-
 std::string csv_value(const Json& value) {
   if (value.is_null()) return "";
   return value.is_string() ? csv_cell(value.get<std::string>()) : json_text(value);
@@ -205,6 +176,36 @@ void print_csv(const Rows& rows) {
 }
 
 }  // namespace
+
+// Ceilings are printed as speeds, since their times belong to no kernel.
+Cells ceiling_cells(const Rows& rows) {
+  Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed", "by"}};
+  for (const BenchRow& r : rows)
+    cells.push_back({r.op.substr(r.op.find('.') + 1), r.shape, r.dtype, std::to_string(r.threads), r.isa,
+                     r.gflops > 0 ? fixed(r.gflops, 1) + " GFLOP/s"
+                     : r.gbps > 0 ? fixed(r.gbps, 1) + " GB/s"
+                                  : fixed(1e3 / r.best_ms, 2) + " G/s",
+                     r.rung});
+  return cells;
+}
+
+std::string ideas_text(const Rows& rows, bool md) {
+  std::string out, op;
+  std::vector<std::string> told;
+  for (const BenchRow& row : rows) {
+    const std::string rung = row.op + " " + row.rung;
+    if (row.idea.empty() || std::find(told.begin(), told.end(), rung) != told.end()) continue;
+    told.push_back(rung);
+    if (row.op != op) out += join("\n", row.op, md ? ":\n\n" : "\n");
+    op = row.op;
+    const std::string place = row.file.empty() ? "" : join(" (", row.file, ":", row.line, ")");
+    out += md ? join("- `", row.rung, "`: ", row.idea, place, "\n")
+              : "  " + wrap(join(row.rung, ": ", row.idea, place), terminal_width(Stream::results), 4) + "\n";
+  }
+  return out;
+}
+
+Cells kernel_cells(const Rows& rows) { return cells_of(rows, columns_of(rows, true)); }
 
 std::string rows_json(const Rows& rows) {
   Json list = Json::array();
@@ -226,10 +227,10 @@ void print_rows(const Rows& rows, Format format, std::optional<int> width) {
   if (!ceilings.empty()) print(shown(ceiling_cells(ceilings)), others.empty() ? "" : "\n");
   if (others.empty()) return;
   if (md || !width)
-    print(shown(cells_of(others, columns_of(others, true))));
+    print(shown(kernel_cells(others)));
   else
     print_fitted(others, static_cast<size_t>(*width));
-  print(ideas(others, md));
+  print(ideas_text(others, md));
 }
 
 }  // namespace hewn::cli

@@ -30,9 +30,9 @@ struct BenchRow {
   int64_t calls = 0;  ///< per step of the run that the shape comes from; 0 without a run
   Counts counts{};    ///< with --counters
   double flops_per_cycle = -1;
-  double times_first = 0;     ///< with --ladder: speed relative to the first rung; otherwise 0
-  std::string idea{};         ///< with --ladder: the rung's idea
-  std::string file{};         ///< with --ladder: where its kernel is defined; "": unknown
+  double times_first = 0;  ///< with --ladder: speed relative to the first rung; otherwise 0
+  std::string idea{};      ///< with --ladder: the rung's idea
+  std::string file{};      ///< with --ladder: where its kernel is defined; "": unknown
   int line = 0;
   // With --guess; 0: unknown.
   double times_previous = 0, guess = 0;  ///< speed relative to the previous rung, and the guess of it
@@ -52,6 +52,14 @@ enum class Format { table, md, csv, json };
 /// a ladder's rungs. A plain table is fitted to `width` columns if given: values common to all rows are
 /// printed once above it; then the least important columns are omitted, which a message reports.
 void print_rows(const std::vector<BenchRow>& rows, Format format, std::optional<int> width);
+/// The cells of a table of ceilings, as speeds, and of other rows; the first line is a heading.
+std::vector<std::vector<std::string>> ceiling_cells(const std::vector<BenchRow>& rows);
+std::vector<std::vector<std::string>> kernel_cells(const std::vector<BenchRow>& rows);
+/// The rungs of each operation with their ideas, and where they are.
+std::string ideas_text(const std::vector<BenchRow>& rows, bool md);
+/// `--plot`: a self-contained page: the roofline of this machine (from the ceilings among the rows) with the kernels under
+/// it, the rungs of every ladder as bars, and all rows as tables.
+std::string charts_page(const std::vector<BenchRow>& rows);
 /// The rows as JSON: a list of objects.
 std::string rows_json(const std::vector<BenchRow>& rows);
 

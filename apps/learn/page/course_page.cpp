@@ -8,10 +8,11 @@ extern "C" const char hewn_course_js[], hewn_course_js_end[];
 
 namespace hewn::cli {
 
-std::string course_page(std::string_view json) {
+std::string course_page(std::string_view json, std::string_view picture_style) {
   return page({.title = "A course on backpropagation",
                .style = {hewn_course_css, hewn_course_css_end},
-               .script = {hewn_course_js, hewn_course_js_end}},
+               .script = {hewn_course_js, hewn_course_js_end},
+               .picture_style = picture_style},
               json);
 }
 

@@ -11,29 +11,21 @@ function drawProfile(run) {
   const row = run.profile;
   const kernels = row.kernels.map(k => [`${k.scope} ${k.op}`, k.phase, k.rung, k.calls, k.ms, k.step_percent, k.gflops, k.gbps,
                                         k.roof_percent]);
-  const top = row.kernels.slice(0, 12), most = Math.max(...top.map(k => k.ms));
   return [
     element('p', {}, `${numberText(row.ms_per_step, 4)} ms a step over ${countText(row.steps, 'step')}, ${
                          numberText(row.outside_kernels_percent, 3)}% of it outside kernels.`),
-    element('div', {class: 'bars'}, top.flatMap(k => [
-      element('span', {class: 'code'}, `${k.scope} ${k.op}, ${k.phase}`),
-      element('div', {style: `width:${100 * k.ms / most}%`}),
-      element('span', {}, `${numberText(k.ms, 3)} ms, ${numberText(k.roof_percent, 3)}% of roof`)
-    ])),
+    drawingsElement('profile', run),
     element('details', {}, element('summary', {}, 'All kernels'),
             tableElement(['kernel', 'phase', 'rung', 'calls', 'ms', '% of step', 'GFLOP/s', 'GB/s', '% of roof'], kernels),
             row.left_out && element('p', {class: 'muted'}, `${row.left_out.kernels} more take ${numberText(row.left_out.ms, 3)} ms.`))
   ];
 }
 
-// Scores of a judge in ten equal parts.
-function scoresElement(row) {
-  const counts = new Array(10).fill(0);
-  for (const score of row.scores) counts[Math.max(0, Math.min(9, Math.floor(score / 10)))]++;
-  const mean = row.scores.reduce((a, b) => a + b, 0) / row.scores.length;
+function scoresElement(run) {
+  const row = run.results.scores, mean = row.scores.reduce((a, b) => a + b, 0) / row.scores.length;
   return [element('h3', {}, 'Scores of a judge'),
           element('p', {}, `${row.scores.length} scores, mean ${numberText(mean, 4)}; ${row.without} rows without a score.`),
-          histogramElement('Scores', [{name: 'scores', from: 0, to: 100, counts, color: 0}], 'score')];
+          drawingsElement('results', run)];
 }
 
 function drawResults(run) {
@@ -42,7 +34,7 @@ function drawResults(run) {
     row.sweep && [element('h3', {}, 'Of the sweep'), jsonElement(row.sweep)],
     row.task && [element('h3', {}, 'Task'), jsonElement(row.task)],
     row.evaluation && [element('h3', {}, 'Evaluation'), jsonElement(row.evaluation)],
-    row.scores && row.scores.scores.length > 0 && scoresElement(row.scores)
+    row.scores && row.scores.scores.length > 0 && scoresElement(run)
   ].flat().filter(e => e);
 }
 

@@ -1,13 +1,11 @@
 // Heatmaps on a canvas: every cell can be pointed at, or reached with the arrow keys.
 
-// rows and columns are names; value(row, column), its text, and its shade from 0 to 1. fill: as wide as its place.
-// `onPoint(row, column)` is called besides the readout. Returns a figure.
-function heatmapElement(title, {rows, columns, value, text, shade, fill = false, signed = false, color = '--series-1', onPoint}) {
+// rows and columns are names; value(row, column), its text, and its shade from 0 to 1. Returns a figure.
+function heatmapElement(title, {rows, columns, value, text, shade, signed = false}) {
   const width = columns.length, height = rows.length;
-  const size = fill ? Math.max(6, Math.min(40, Math.floor(300 / height))) : Math.max(3, Math.min(22, Math.floor(480 / Math.max(width, height))));
-  const cell = {width: fill ? Math.max(3, Math.min(90, Math.floor(520 / width))) : size, height: size};
+  const size = Math.max(3, Math.min(22, Math.floor(480 / Math.max(width, height))));
   const canvas = element('canvas', {
-    class: 'grid', width: width * cell.width, height: height * cell.height, tabindex: 0, role: 'application',
+    class: 'grid', width: width * size, height: height * size, tabindex: 0, role: 'application',
     'aria-label': `${title}: ${height} by ${width} cells; arrow keys move`
   });
   const readout = element('p', {class: 'readout code', 'aria-live': 'polite'}, 'Point at a cell, or use the arrow keys.');
@@ -20,15 +18,15 @@ function heatmapElement(title, {rows, columns, value, text, shade, fill = false,
         const v = value(r, c);
         if (v === undefined) continue;
         const s = v === null ? 0 : shade(v);
-        g.fillStyle = v === null ? themeColor('--mark') : themeColor(signed && v < 0 ? '--negative' : signed ? '--positive' : color);
+        g.fillStyle = v === null ? themeColor('--mark') : themeColor(signed && v < 0 ? '--negative' : signed ? '--positive' : '--series-1');
         g.globalAlpha = v === null ? 1 : Math.max(0, Math.min(1, Math.abs(s)));
-        g.fillRect(c * cell.width, r * cell.height, cell.width, cell.height);
+        g.fillRect(c * size, r * size, size, size);
       }
     g.globalAlpha = 1;
     if (!at) return;
     g.lineWidth = 2;
     g.strokeStyle = themeColor('--text');
-    g.strokeRect(at[1] * cell.width + 1, at[0] * cell.height + 1, cell.width - 2, cell.height - 2);
+    g.strokeRect(at[1] * size + 1, at[0] * size + 1, size - 2, size - 2);
   };
   const moveTo = (r, c) => {
     if (r < 0 || c < 0 || r >= height || c >= width) return;
@@ -36,7 +34,6 @@ function heatmapElement(title, {rows, columns, value, text, shade, fill = false,
     draw();
     const v = value(r, c);
     readout.textContent = `${rows[r]}, ${columns[c]}: ${v === undefined ? 'not there' : text(v)}`;
-    if (onPoint) onPoint(r, c);
   };
   canvas.addEventListener('pointermove', event => {
     const area = canvas.getBoundingClientRect();

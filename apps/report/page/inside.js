@@ -3,12 +3,13 @@
 function drawActivations(run) {
   const row = run.activations;
   return [
-    element('p', {}, `Over ${countText(row.tokens, 'token')}. A unit is dead if its output stays below ${row.dead_below} at all of them.`),
-    element('div', {class: 'charts'}, row.layers.map((layer, l) =>
-      element('div', {},
-              histogramElement(`Layer ${l}, before ${row.act}`, [{name: 'before', ...layer.before, color: 0}], row.act === 'swiglu' ? 'gate' : 'z'),
-              histogramElement(`Layer ${l}, after ${row.act}`, [{name: 'after', ...layer.after, color: 1}], `${row.act}(z)`),
-              element('p', {}, `${layer.dead} of ${countText(layer.units, 'unit')} dead`)))),
+    element('p', {}, `Over ${countText(row.tokens, 'token')}. A unit is dead if its output stays below ${row.dead_below} at all of them: ${
+                         row.layers.map((layer, l) => `${layer.dead} of ${layer.units} in layer ${l}`).join(', ')}.`),
+    drawingsElement('activations', run),
+    numbersElement(['layer', 'side', 'from', 'elements'], () => row.layers.flatMap((layer, l) => ['before', 'after'].flatMap(side => {
+      const {from, to, counts} = layer[side];
+      return counts.map((n, i) => [String(l), side, from + i * (to - from) / counts.length, n]);
+    })))
   ];
 }
 
@@ -70,12 +71,11 @@ function drawGradient(run) {
 }
 
 function drawMemory(run) {
-  const row = run.memory, at = row.bytes.map((_, i) => i);
+  const row = run.memory;
   return [
     element('p', {}, `Of one pass over ${countText(row.tokens, 'token')}, forward and backward; the peak was ${bytesText(row.peak)}: ${
                          Object.entries(row.at_peak).filter(([, n]) => n > 0).map(([use, n]) => `${use} ${bytesText(n)}`).join(', ')}.`),
-    curvesElement('Bytes in use as nodes are recorded and freed', {series: [
-      {name: 'forward', x: at.slice(0, row.recorded), y: row.bytes.slice(0, row.recorded), color: 0},
-      {name: 'backward', x: at.slice(row.recorded), y: row.bytes.slice(row.recorded), color: 1}], x: 'event', y: 'bytes', size: 'low'})
+    drawingsElement('memory', run),
+    numbersElement(['event', 'pass', 'bytes'], () => row.bytes.map((n, i) => [String(i), i < row.recorded ? 'forward' : 'backward', n]))
   ];
 }

@@ -2,7 +2,7 @@
 
 const pictures = [
   {id: 'losses', title: 'Losses', all: true, draw: drawLosses,
-   about: 'Of training (one batch a point) and validation. Dashed lines: a model that knows nothing, bigrams counted in the training data, and the exact −log P of the text, below which no loss can be expected. These three are of the chosen run, on its whole validation split.'},
+   about: 'Of training (one batch a point) and validation. Dashed lines: a model that knows nothing, bigrams counted in the training data, and the exact −log P of the text, below which no loss can be expected; of the whole validation split.'},
   {id: 'schedule', title: 'Learning rate, gradient norm, clip factor', all: true, draw: drawSchedule,
    about: 'What the optimizer did at each logged step. The clip factor multiplies the gradients; it follows from their norm and grad_clip.'},
   {id: 'depth', title: 'Gradients and updates by depth', draw: drawDepth,

@@ -29,6 +29,13 @@ function factsElement(facts) {
                          facts.map(([name, value]) => element('tr', {}, element('th', {scope: 'row'}, name), element('td', {}, value)))));
 }
 
+// The program's drawings of a picture: of this run, or of all.
+function drawingsElement(picture, run) {
+  const found = [...document.querySelector('#drawings').content.querySelectorAll(`[data-picture=${picture}]`)];
+  return element('div', {class: 'charts'},
+                 found.filter(d => d.dataset.run === '' || data.runs[d.dataset.run] === run).map(d => d.cloneNode(true)));
+}
+
 // The numbers of a picture as a table that is built when it is opened.
 function numbersElement(columns, rows) {
   const box = element('details', {}, element('summary', {}, 'Numbers'));
@@ -39,7 +46,6 @@ function numbersElement(columns, rows) {
 }
 
 const themeColor = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const seriesColor = i => themeColor(`--series-${i % 8 + 1}`);
 
 // The pictures whose colours are drawn, not styled: redrawn when the theme changes, if they are still in the page.
 let painted = [];

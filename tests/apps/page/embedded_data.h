@@ -22,4 +22,13 @@ inline std::string data_of_page(const std::string& page) {
 }
 inline std::string script_of_page(const std::string& page) { return between(page, "<script>", "</script>"); }
 
+/// A page with a script of the test in front of `before`, which the page's policy then allows.
+inline std::string with_script(std::string page, const std::string& before, const std::string& script) {
+  const std::string policy = "script-src 'nonce-test'";
+  if (page.find(policy) == page.npos) page.replace(page.find("script-src"), 10, policy);
+  const size_t at = page.find(before);
+  REQUIRE(at != page.npos);
+  return page.insert(at, "<script nonce=\"test\">" + script + "</script>");
+}
+
 }  // namespace hewn::test

@@ -1,6 +1,8 @@
 // hewn sweep: what it trains, reports and refuses.
 
 #include <csignal>
+#include <map>
+#include <set>
 
 #include "tests/apps/sweep/sweep.h"
 
@@ -57,11 +59,31 @@ TEST_CASE("the runs of a sweep have the bits of hewn train alone") {
   CHECK(again.out == r.out);
   CHECK(contains(again.err, "8 finished"));
   CHECK(!contains(again.err, "start "));
-  const fs::path page = dir / "sweep/report.html";
-  if (fs::exists(page))
-    CHECK(contains(read_file(page), "\"run\": \"" + name + "\""));
-  else
-    skip("the page of a sweep: Chart.js was not found when hewn was built");
+
+  const std::string page = read_file(dir / "sweep/report.html");
+  CHECK(contains(page, name + ", step 20: "));
+  CHECK(!contains(page, "style="));
+  CHECK(!contains(page, "'unsafe-inline'"));
+  // A combination has one colour in all charts: bars, points by cost, curves.
+  std::map<std::string, std::set<std::string>> colors;
+  size_t charts = 0;
+  for (size_t at = 0; (at = page.find("<g class='s", at)) != page.npos; ++at) {
+    const std::string group = page.substr(at, page.find("</g>", at) - at);
+    const size_t title = group.find("<title>n_layer=");
+    if (title == group.npos) continue;
+    const size_t begin = title + 7;
+    colors[group.substr(begin, group.find_first_of(":<", begin) - begin)].insert(group.substr(10, 2));
+    ++charts;
+  }
+  CHECK(charts == 4 * (1 + 3) + 8 + 4 * 4);  // bars and points, curves of runs, legends
+  REQUIRE(colors.size() == 4);
+  std::set<std::string> different;
+  for (const auto& [combination, of] : colors) {
+    INFO(combination);
+    CHECK(of.size() == 1);
+    different.insert(*of.begin());
+  }
+  CHECK(different.size() == 4);
 }
 
 TEST_CASE("a dry run plans a sweep and writes nothing") {

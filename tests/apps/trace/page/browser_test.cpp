@@ -19,12 +19,6 @@ std::string browser() {
   return "";
 }
 
-void replace_once(std::string& text, const std::string& what, const std::string& by) {
-  const size_t at = text.find(what);
-  REQUIRE(at != text.npos);
-  text.replace(at, what.size(), by);
-}
-
 std::string in_attribute(const std::string& html) {
   std::string text;
   for (const char c : html)
@@ -40,14 +34,14 @@ std::string in_attribute(const std::string& html) {
 // What browser_test.js finds in the page at this width.
 json found_in(const std::string& chromium, std::string page, int width, const std::string& theme) {
   const TempDir dir;
-  replace_once(page, "<title>", R"(<script>
+  page = with_script(page, "<title>", R"(
 const problems = [];
 addEventListener('error', event => problems.push(String(event.message)));
 addEventListener('unhandledrejection', event => problems.push(String(event.reason)));
 console.error = (...words) => problems.push(words.join(' '));
-</script><title>)");
+)");
   const std::string script = read_file(source_dir() / "tests/apps/trace/page/browser_test.js");
-  replace_once(page, "</body>", "<script>const THEME = '" + theme + "';\n" + script + "</script></body>");
+  page = with_script(page, "</body>", "const THEME = '" + theme + "';\n" + script);
   // In a frame, as a window has at least 500 pixels.
   write_file(dir / "page.html", "<!doctype html><body><iframe height=900 width=" + std::to_string(width) +
                                     " srcdoc=\"" + in_attribute(page) + "\"></iframe></body>");

@@ -1,0 +1,12 @@
+#pragma once
+// SHA-256 (FIPS 180-4), by which a page's policy names its script and its style.
+
+#include <string>
+#include <string_view>
+
+namespace hewn::cli {
+
+/// The 32 bytes of the sum.
+std::string sha256(std::string_view text);
+
+}  // namespace hewn::cli
