@@ -35,10 +35,12 @@ const Mode& chosen_mode(const Settings& settings, std::span<const Mode> modes) {
     for (const std::string& name : options_of(mode)) {
       // Keys of the environment and of a CONFIG.toml are for all commands.
       if (has_option(chosen, name) || !settings.where(name).starts_with("--")) continue;
+      const bool is_mode =
+          std::any_of(modes.begin(), modes.end(), [&](const Mode& other) { return other.key == name; });
       const std::string to = mode.key.empty() ? std::string(mode.name) : join("--", mode.key);
       fail(ErrorCode::usage, settings.where(name), ": ",
-           mode.key == name ? join("cannot be combined with ", chosen.key.empty() ? "" : "--", chosen.name)
-                            : join("applies to ", to, ", not to ", chosen.name),
+           is_mode && !chosen.key.empty() ? join("cannot be combined with --", chosen.key)
+                                          : join("applies to ", to, ", not to ", chosen.name),
            "; leave one of them out");
     }
   return chosen;

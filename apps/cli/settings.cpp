@@ -14,8 +14,8 @@ namespace hewn::cli {
 namespace {
 
 // Variables that are not keys: for the kernels, bench kernels --compare, judge and the tests.
-constexpr std::string_view no_keys[] = {"isa",       "openblas",   "blis", "onednn", "mkl",
-                                        "nccl",      "api_key",    "slow", "shared", "program",
+constexpr std::string_view no_keys[] = {"isa",       "openblas",   "blis",  "onednn",      "mkl",
+                                        "nccl",      "api_key",    "slow",  "shared",      "program",
                                         "test_seed", "test_tally", "watch", "rank_sockets"};
 
 std::string lower(std::string_view text) {
@@ -42,7 +42,8 @@ std::string checked_flag(const Option& option, const Assignment& a) {
   if (!option.choices.empty() && word == option.choices) return word;
   if (word == "true" || word == "1" || word == "yes" || word == "on") return "true";
   if (word == "false" || word == "0" || word == "no" || word == "off") return "false";
-  fail(ErrorCode::usage, a.where, ": ", option.name, " = '", a.value, "' is neither true nor false");
+  fail(ErrorCode::usage, a.where, ": ", option.name, " = '", a.value, "' is neither true nor false",
+       option.choices.empty() ? "" : join(", nor ", option.choices));
 }
 
 std::string checked_choice(const Option& option, const Assignment& a) {

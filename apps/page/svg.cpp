@@ -54,8 +54,12 @@ std::vector<double> round_numbers(double least, double most, double closest) {
   return all;
 }
 
-// "2000", "50k", "1.5M".
+// "2000", "50k", "1.5M", "1.45e-4".
 std::string tick_text(double t) {
+  if (t != 0 && std::fabs(t) < 1e-3) {
+    const double exponent = std::floor(std::log10(std::fabs(t)));
+    return join(number_text(t / std::pow(10, exponent)), "e", exponent);
+  }
   const char* unit = "";
   for (const char* larger : {"k", "M", "G", "T", "P", "E"})
     if (std::fabs(t) >= (*unit ? 1e3 : 1e4)) t /= 1000, unit = larger;

@@ -64,7 +64,7 @@ void add_uniform(ReferenceLosses& losses, const std::string& run) {
 void add_data_losses(ReferenceLosses& losses, const std::string& run, const Dataset& data,
                      int64_t block_size) {
   losses.floor = data.val_floor();
-  if (!losses.floor) losses.notes.emplace_back("the exact floor is known only of the built-in tales");
+  if (!losses.floor) losses.notes.emplace_back("the exact −log P is known only for the built-in tales");
   if (data.val.empty()) {
     losses.notes.emplace_back("there is no validation data, so there is no bigram loss");
     return;

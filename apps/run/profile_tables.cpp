@@ -15,7 +15,7 @@ std::string profile_table(const StepProfile& profile, const std::string& head, c
                           const Name& name) {
   const double steps = static_cast<double>(std::max<int64_t>(1, profile.steps()));
   std::vector<std::vector<std::string>> rows = {
-      {head, "calls", "ms", "% of step", "GFLOP/s", "GB/s", "% of roof"}};
+      {head, "calls", "ms", "% of step", "GFLOP/s", "GB/s", "% of roofline"}};
   for (const Line& l : lines)
     rows.push_back({name(l), fixed(static_cast<double>(l.calls) / steps, 0),
                     fixed(l.seconds / steps * 1e3, 3), fixed(100 * l.seconds / profile.step_seconds(), 1),

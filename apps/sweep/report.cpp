@@ -99,7 +99,7 @@ class SweepCharts {
                       .value = c.loss->mean,
                       .deviation = deviation,
                       .setting = setting_of(c.grid)});
-      if (c.floor) axis.line = c.floor, axis.line_name = "exact floor " + fixed(*c.floor, 4);
+      if (c.floor) axis.line = c.floor, axis.line_name = "exact −log P " + fixed(*c.floor, 4);
     }
     return svg_in_page(svg_bars("Losses", bars, palette_, axis));
   }

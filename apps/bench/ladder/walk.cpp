@@ -158,7 +158,7 @@ class LadderWalk {
     text += join(fixed(now.time.seconds * 1e3, 3), " ms");
     if (now.time.flops > 0)
       text += join(", ", fixed(now.time.flops / now.time.seconds * 1e-9, 1), " GFLOP/s");
-    text += join(", ", fixed(row.roof_percent, 0), "% of the roof");
+    text += join(", ", fixed(row.roof_percent, 0), "% of the roofline");
     if (now.time.loop) {
       row.loads_per_multiply_add = now.time.loop->loads / static_cast<double>(now.time.loop->multiply_adds);
       text += join("; ", fixed(row.loads_per_multiply_add, 2), " loads and ",

@@ -91,7 +91,7 @@ std::string ladders(const Rows& kernels, Palette& palette) {
       bars.push_back({.name = join(r.rung, " (", r.isa, ")"),
                       .text = join(three_digits(r.best_ms), " ms, ",
                                    bars.empty() ? "" : three_digits(rungs[0].best_ms / r.best_ms) + "×, ",
-                                   three_digits(r.roof_percent), "% of roof"),
+                                   three_digits(r.roof_percent), "% of roofline"),
                       .value = 1 / r.best_ms,
                       .setting = kind_of(r)});
     html += svg_in_page(svg_bars(title, bars, palette, {.name = "calls per millisecond"}));

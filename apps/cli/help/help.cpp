@@ -177,7 +177,7 @@ std::string welcome() {
                                    {"", ""},
                                    {"hewn train --dataset=book.txt --out_dir=book", "train on your own text"},
                                    {"hewn plan --dataset=book.txt", "estimate its memory and time first"},
-                                   {"hewn train --help", "every key, with examples"},
+                                   {"hewn train --help", "its common keys, with examples"},
                                    {"hewn --help", "all commands"}};
   size_t width = 0;
   for (const Line& line : lines) width = std::max(width, as_called(line.command).size());
@@ -209,6 +209,7 @@ std::string overview(const std::string& group) {
     const std::vector<std::string> purposes = split(names_of(Purpose{}), '|');
     for (size_t i = 0; i < purposes.size(); ++i)
       out += heading(purposes[i]) + commands_for(static_cast<Purpose>(i)) + "\n";
+    out += option_list(general_only());
     out += wrap(
         as_called("`hewn COMMAND --help` shows what a command does and its common options, --help=all all of "
                   "them. In names a dash equals an underscore, and --no-KEY is --KEY=false. Flags override "

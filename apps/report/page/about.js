@@ -16,7 +16,7 @@ function drawProfile(run) {
                          numberText(row.outside_kernels_percent, 3)}% of it outside kernels.`),
     drawingsElement('profile', run),
     element('details', {}, element('summary', {}, 'All kernels'),
-            tableElement(['kernel', 'phase', 'rung', 'calls', 'ms', '% of step', 'GFLOP/s', 'GB/s', '% of roof'], kernels),
+            tableElement(['kernel', 'phase', 'rung', 'calls', 'ms', '% of step', 'GFLOP/s', 'GB/s', '% of roofline'], kernels),
             row.left_out && element('p', {class: 'muted'}, `${row.left_out.kernels} more take ${numberText(row.left_out.ms, 3)} ms.`))
   ];
 }

@@ -86,7 +86,7 @@ void add_losses(Figures& figures, const Json& runs) {
       (loss ? losses : others[key]).push_back(std::move(curve));
     }
     for (const auto& [key, text] :
-         {std::pair{"uniform", row.value("of_uniform", "")}, {"bigram", "bigrams"}, {"floor", "exact floor"}})
+         {std::pair{"uniform", row.value("of_uniform", "")}, {"bigram", "bigrams"}, {"floor", "exact −log P"}})
       if (row.contains(key)) {
         const double y = drawn_number(row[key]);
         floors.push_back(
@@ -253,7 +253,7 @@ void add_kernels(Figures& figures, const Json& row) {
   for (const Json& k : row.at("kernels"))
     bars.push_back(
         {.name = join(k.value("scope", ""), " ", k.value("op", ""), ", ", k.value("phase", "")),
-         .text = join(drawn_text_of(k.at("ms")), " ms, ", drawn_text_of(k.at("roof_percent")), "% of roof"),
+         .text = join(drawn_text_of(k.at("ms")), " ms, ", drawn_text_of(k.at("roof_percent")), "% of roofline"),
          .value = drawn_number(k["ms"]),
          .setting = k.value("phase", "")});
   figures.add("profile", "profile", svg_bars("Kernels of a step", bars, figures.palette, {.name = "ms"}));

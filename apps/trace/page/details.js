@@ -65,7 +65,7 @@ function kernelsTable(launches) {
   const roof = launches.some(launch => launch.roof_percent !== undefined);
   const ofRoof = launch => (launch.roof_percent === undefined ? '' : numberText(launch.roof_percent, 2));
   return listTable(
-      ['kernel', 'pass', 'ms', 'MFLOP', 'KB', ...(roof ? ['% of roof'] : [])],
+      ['kernel', 'pass', 'ms', 'MFLOP', 'KB', ...(roof ? ['% of roofline'] : [])],
       launches.map(
           launch =>
               [`${launch.op} (${launch.rung})`, launch.phase, numberText(launch.ms, 3),

@@ -1,5 +1,8 @@
 // Completions, manual and reference are printed from the one table of options, and work.
 
+#include <filesystem>
+#include <sstream>
+
 #include "tests/apps/hewn.h"
 
 namespace hewn::test {
@@ -93,10 +96,29 @@ TEST_CASE("the manual page is well-formed") {
 TEST_CASE("the reference lists every command and key once, with the commands that take it") {
   const std::string reference = hewn({"completion", "markdown"}).out;
   CHECK(contains(reference, "## Exit codes"));
-  CHECK(contains(reference, "\n| `top_k = N` | keep only the k most likely tokens (0: all) | default: 0; 0 or more | sample, "
-                            "chat, eval |\n"));
+  CHECK(contains(
+      reference,
+      "\n| `top_k = N` | keep only the k most likely tokens (0: all) | default: 0; 0 or more | sample, "
+      "chat, eval |\n"));
   CHECK(contains(reference, "\n| `out_dir = SWEEP` |"));
   CHECK(reference.find("| `n_layer = N`") == reference.rfind("| `n_layer = N`"));
+}
+
+TEST_CASE("pages of help describe only options that commands have") {
+  const std::string reference = hewn({"completion", "markdown"}).out;
+  int described = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(source_dir() / "apps")) {
+    if (entry.path().extension() != ".md") continue;
+    std::istringstream lines(read_file(entry.path()));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("- `")) continue;
+      const std::string name = line.substr(3, line.find('`', 3) - 3);
+      INFO(entry.path() << ": " << name);
+      CHECK((contains(reference, "\n| `" + name + " = ") || contains(reference, "--" + name)));
+      ++described;
+    }
+  }
+  CHECK(described > 150);
 }
 
 }  // namespace hewn::test
