@@ -24,18 +24,19 @@ constexpr double near = 0.15;
 
 /// Values that need others to have an effect, or that learn more slowly.
 const Variant special[] = {
-    {"arch=bigram", 1.25},
+    {"arch=bigram", 1.6},
     {"arch=bigram_linear", 1},
-    {"norm_place=post", 0.5},
+    {"norm_place=post", 1},
+    {"pos=sin", 0.3},
+    {"pos=none", 0.4},
     {"pos_combine=concat tie=false", near},
     {"rope_pairs=interleaved pos=rope", near},
     {"qkv_bias=false bias=true", near},
-    // The product of two small numbers starts slowly: after 500 steps 0.2 behind.
-    {"act=swiglu", 0.5},
-    {"residual=false", 1.3},
+    {"act=swiglu", 0.5},  // the product of two small numbers starts slowly
+    {"residual=false", 1.5},
     {"residual_dtype=f32 dtype=bf16", near},
-    {"optimizer=adam", 0.5},  // decay in the gradient, which the second moments rescale
-    {"optimizer=sgd learning_rate=0.3 min_lr=0.03", 0.7},  // 0.46 to 0.52 behind after 500 steps, over seeds
+    {"optimizer=adam", 0.9},  // decay in the gradient, which the second moments rescale
+    {"optimizer=sgd learning_rate=0.3 min_lr=0.03", 1},
     {"stochastic_rounding=true dtype=bf16", near},
 };
 
@@ -44,7 +45,7 @@ const Variant more[] = {
     {"pos=sin pos_combine=concat tie=false", near},
     {"n_kv_head=1", near},
     {"window=8", near},
-    {"dropout=0.1", 0.2},
+    {"dropout=0.1", 0.4},
 };
 
 /// A variant for each value of a key that is a switch or a choice, but its default.
@@ -150,7 +151,7 @@ double loss_after(const TrainConfig& config, const Characters& text, int64_t ste
 void check_variants(const TrainConfig& config, const Characters& text, int64_t steps,
                     const std::vector<Variant>& chosen) {
   const double usual = loss_after(config, text, steps);
-  CHECK(usual < 2.6);  // the entropy of single characters is above 2.8
+  CHECK(usual < 2.6);  // the entropy of single characters is above 3
   for (const Variant& variant : chosen) {
     const double loss = loss_after(with(config, variant), text, steps);
     INFO(variant.settings << ": " << loss << " nats per character, the default " << usual);
@@ -179,7 +180,7 @@ TEST_CASE("variants: a random one, and sinusoids, come close to the default's lo
 }
 
 TEST_CASE("variants: every one comes close to the default's loss", "[slow][variants]") {
-  const Characters text(test::documentation());
+  const Characters text(generate_tales(2000, 2));
   TrainConfig config = small(text);
   config.model.n_embd = 64;
   config.batch_size = 12;

@@ -26,16 +26,17 @@ bool any_left(const TempDir& dir, int ranks) {
   return false;
 }
 
-/// Trains, or goes on, with this many processes, and hurts one of them after a random time. Returns whether there was one
-/// to be hurt.
-bool train_and_hurt(const TempDir& dir, int ranks, const std::vector<std::string>& steps, Random& random) {
+/// Trains, or goes on, with this many processes, and hurts one of them after at most `within` seconds. Returns the exit
+/// code: 1 if one was hurt, and 0 if the run was completed all the same.
+int train_and_hurt(const TempDir& dir, int ranks, const std::vector<std::string>& steps, double within,
+                   Random& random) {
   std::vector<std::string> words = train_on(dir, ranks, steps);
   if (fs::exists(dir / "run/config.toml")) {
     words = small_resume(dir, {"--ranks=" + std::to_string(ranks)});
     words.push_back("--rank_timeout=" + std::to_string(rank_timeout));
   }
   Process run(with({hewn_program().string()}, words), {.timeout = 120});
-  std::this_thread::sleep_for(std::chrono::duration<double>(random.uniform(0, 2)));
+  std::this_thread::sleep_for(std::chrono::duration<double>(random.uniform(0, within)));
   const int victim = static_cast<int>(random.integer(0, ranks - 1));
   const pid_t process = process_of(dir, victim);
   const bool stops = random.integer(0, 9) == 0;
@@ -48,7 +49,7 @@ bool train_and_hurt(const TempDir& dir, int ranks, const std::vector<std::string
   // The ranks end within the time; the launcher adds some.
   if (hurt) CHECK(seconds_since(begin) < rank_timeout + 20);
   CHECK(!any_left(dir, ranks));
-  return hurt && r.exit_code != 0;
+  return r.exit_code;
 }
 
 }  // namespace
@@ -57,14 +58,18 @@ TEST_CASE("processes of which any is killed or stopped end in time, and the run 
   if (left_out()) return;
   const std::vector<std::string> steps{"--max_iters=400", "--eval_interval=20", "--eval_iters=1", "--keep=2",
                                        "--rank_timeout=" + std::to_string(rank_timeout)};
-  const TempDir alone;
+  const TempDir alone, together;
   REQUIRE(hewn(train_on(alone, 1, steps)).exit_code == 0);
+  const auto begin = Clock::now();
+  REQUIRE(hewn(train_on(together, 4, steps)).exit_code == 0);
+  const double lasts = seconds_since(begin);
   Random random("rank kills");
   const int wanted = repeats(3, 100);
   for (int hurt = 0; hurt < wanted;) {
     const TempDir dir;
-    for (int calls = 0; calls < 20 && hurt < wanted; ++calls)
-      hurt += train_and_hurt(dir, random.integer(0, 1) == 0 ? 2 : 4, steps, random);
+    int code = 1;
+    for (int calls = 0; calls < 20 && hurt < wanted && code == 1; ++calls, hurt += code)
+      code = train_and_hurt(dir, random.integer(0, 1) == 0 ? 2 : 4, steps, lasts, random);
     if (fs::exists(dir / "run/config.toml")) {
       const ProcessResult last = hewn(small_resume(dir));
       INFO(last.err);
