@@ -127,7 +127,7 @@ part_engine() {
   command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   if ! cmake --preset release -B "$build" -G Ninja "${options[@]}" >"$log" 2>&1 ||
      ! cmake --build "$build" -j "$jobs" --target example_engine >>"$log" 2>&1 ||
-     ! "$build/example_engine" >>"$log" 2>&1 || ! tail -n 4 "$log" | grep -q 'The fox that sang'; then
+     ! "$build/examples/example_engine" >>"$log" 2>&1 || ! tail -n 4 "$log" | grep -q 'The fox that sang'; then
     tail -n 40 "$log"
     fail "the engine alone"
     return

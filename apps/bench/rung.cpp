@@ -40,7 +40,7 @@ const RungPlugin& load_rung(const std::string& file) {
   const SharedLibrary library(path);
   require_input(library.loaded(), "--rung: ", file, " cannot be loaded: ", library.problem());
   const auto get = library.symbol<const RungPlugin* (*)()>("hewn_rung");
-  require_input(get, "--rung: ", file, " has no function hewn_rung; start from apps/examples/my_softmax.cpp");
+  require_input(get, "--rung: ", file, " has no function hewn_rung; start from examples/my_softmax.cpp");
   const RungPlugin* rung = get();
   require_input(rung, "--rung: ", file, ": hewn_rung returned no rung");
   require_input(rung->version == rung_plugin_version && rung->launch_bytes == sizeof(Launch),

@@ -1,6 +1,6 @@
 #pragma once
 // libcurl, loaded when an address is given. Its functions and numbers are declared here, so that the program neither needs
-// it to be built nor loads it otherwise; apps/checks/curl.cpp compares them with its own header.
+// it to be built nor loads it otherwise; cmake/checks/curl.cpp compares them with its own header.
 
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 #pragma once
 // A user's own rung in a shared library, which `hewn bench kernels --rung=FILE.so` checks and times next to
-// the ladder. The library exports `hewn_rung`, as apps/examples/my_softmax.cpp shows:
+// the ladder. The library exports `hewn_rung`, as examples/my_softmax.cpp shows:
 //
 //   extern "C" const hewn::RungPlugin* hewn_rung() {
 //     static constexpr auto rung =

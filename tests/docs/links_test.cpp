@@ -119,7 +119,7 @@ TEST_CASE("docs: kernels.md lists the rungs of every operation, and no others") 
 }
 
 TEST_CASE("docs: README.md quotes the example") {
-  const std::string example = read_file(source_dir() / "apps/examples/train_gpt.cpp");
+  const std::string example = read_file(source_dir() / "examples/train_gpt.cpp");
   CHECK(page("README.md").blocks.find(example) != std::string::npos);
 }
 
@@ -164,7 +164,7 @@ TEST_CASE("docs: performance.md and its picture say what the tables of performan
 }
 
 TEST_CASE("docs: backprop.md quotes what the example prints") {
-  const fs::path program = build_dir() / "apps/examples/example_backprop";
+  const fs::path program = build_dir() / "examples/example_backprop";
   if (!fs::exists(program)) return skip("the examples are not built");
   const auto result = run_program({program.string()});
   CHECK(result.exit_code == 0);

@@ -19,7 +19,7 @@ namespace {
 const std::set<std::string>& file_names() {
   static const std::set<std::string> names = [] {
     std::set<std::string> all;
-    for (const char* folder : {"core", "kernels", "model", "train", "apps", "tests", "scripts"})
+    for (const char* folder : {"core", "kernels", "model", "train", "apps", "examples", "tests", "scripts"})
       for (const auto& entry : fs::recursive_directory_iterator(source_dir() / folder))
         all.insert(entry.path().filename().string());
     return all;

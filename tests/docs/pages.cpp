@@ -67,13 +67,13 @@ std::vector<std::string> matches(const std::string& text, const char* pattern) {
 
 const std::string& sources() {
   static const std::string text = without_comments(
-      texts_in({"core", "kernels", "model", "train", "apps", "tests"}, {".h", ".cpp", ".cu", ".cuh"}));
+      texts_in({"core", "kernels", "model", "train", "apps", "examples", "tests"}, {".h", ".cpp", ".cu", ".cuh"}));
   return text;
 }
 
 const std::string& scripts() {
   static const std::string text =
-      texts_in({"core", "kernels", "model", "train", "apps", "tests", "cmake", "scripts", "configs"},
+      texts_in({"core", "kernels", "model", "train", "apps", "examples", "tests", "cmake", "scripts", "configs"},
                {".txt", ".cmake", ".py", ".sh", ".toml"});
   return text;
 }

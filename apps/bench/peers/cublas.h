@@ -1,5 +1,5 @@
 #pragma once
-// The part of cuBLAS's C interface needed for products. apps/checks/cublas.cpp compares it with the library's header.
+// The part of cuBLAS's C interface needed for products. cmake/checks/cublas.cpp compares it with the library's header.
 
 #include <cstddef>
 

@@ -1,6 +1,6 @@
 #pragma once
 // The part of cuDNN's C interface needed for softmax and activations, in versions 8 and 9.
-// apps/checks/cudnn.cpp compares it with the library's header.
+// cmake/checks/cudnn.cpp compares it with the library's header.
 
 namespace hewn::cli::cudnn {
 

@@ -5,7 +5,7 @@
 namespace hewn::test {
 namespace {
 
-std::string my_softmax() { return read_file(source_dir() / "apps/examples/my_softmax.cpp"); }
+std::string my_softmax() { return read_file(source_dir() / "examples/my_softmax.cpp"); }
 
 std::string replaced(std::string text, const std::string& what, const std::string& with) {
   const size_t at = text.find(what);

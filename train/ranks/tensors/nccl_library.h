@@ -1,5 +1,5 @@
 #pragma once
-// The part of NCCL's C interface with which GPUs exchange tensors. apps/checks/nccl.cpp compares it with the library's
+// The part of NCCL's C interface with which GPUs exchange tensors. cmake/checks/nccl.cpp compares it with the library's
 // header, apps/run/ranks/nccl_library.h loads it.
 
 #include <cstddef>

@@ -4,7 +4,7 @@
 
 #include <cublas_v2.h>
 
-#include "apps/checks/plain.h"
+#include "cmake/checks/plain.h"
 
 namespace hewn::cli::cublas {
 namespace {

@@ -1,6 +1,6 @@
 // A template for your own rung. From the root of the repository:
 //
-//   g++ -std=c++20 -O3 -march=native -shared -fPIC -I. apps/examples/my_softmax.cpp -o my_softmax.so
+//   g++ -std=c++20 -O3 -march=native -shared -fPIC -I. examples/my_softmax.cpp -o my_softmax.so
 //   hewn bench kernels --rung=my_softmax.so --shape=3072x256
 //
 // The first command takes a second, so edit, run both, and read the table. docs/kernels.md has the rules.

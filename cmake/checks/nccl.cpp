@@ -4,7 +4,7 @@
 
 #include <nccl.h>
 
-#include "apps/checks/plain.h"
+#include "cmake/checks/plain.h"
 
 namespace hewn::cli {
 
