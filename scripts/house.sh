@@ -27,9 +27,10 @@ judge() {
 }
 
 echo "lines of the product by room, without blanks, comments, includes and lone braces"
-files | grep -E '^(core|kernels|model|train|apps)/.*\.(cpp|h|cu|cuh|js|css|inl)$' | tr '\n' '\0' | xargs -0 awk '
+files | grep -E '^((core|kernels|model|train|apps)/.*\.(cpp|h|cu|cuh|js|css|inl)|docs/course/.*/exercise\.cpp)$' | tr '\n' '\0' | xargs -0 awk '
   { sub(/^[ \t]+/, "") }
   /^$|^\/\/|^#include|^#pragma once|^[{}();,]*$|^\/?\*/ { next }
+  FILENAME ~ /^docs/ { ++course; next }
   { parts = split(FILENAME, part, "/"); ++room[part[1] (parts > 2 ? "/" part[2] : "")]; ++layer[part[1]]; ++all }
   END {
     for (name in room) printf "  %-42s %6d\n", name, room[name] | "sort"
@@ -37,6 +38,7 @@ files | grep -E '^(core|kernels|model|train|apps)/.*\.(cpp|h|cu|cuh|js|css|inl)$
     for (name in layer) printf "  all of %-35s %6d\n", name "/", layer[name] | "sort"
     close("sort")
     printf "  %-42s %6d\n", "all", all
+    printf "  %-42s %6d\n", "beside it, exercises of docs/course/", course
   }'
 
 echo "lines per source file (the longest, and all that exceed the limit)"

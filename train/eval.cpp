@@ -10,6 +10,7 @@
 #include "core/tape.h"
 #include "kernels/cross_entropy/abi.h"
 #include "train/data/batch_tensors.h"
+#include "train/ranks/ranks.h"
 
 namespace hewn {
 namespace {

@@ -29,7 +29,7 @@ struct Chapter {
   int minutes() const;
 };
 
-/// All chapters, in order; the table is in exercises/chapters.cpp.
+/// All chapters, in order; the table is in chapters.cpp.
 std::span<const Chapter> chapters();
 /// The chapter with this number; null if there is none.
 const Chapter* find_chapter(int64_t number);

@@ -161,7 +161,7 @@ Reading reading(const std::string& prose) {
 }  // namespace
 
 TEST_CASE("course: every chapter begins with a question, a picture and what C++ it needs") {
-  const std::string table = read_file(source_dir() / "apps/learn/exercises/chapters.cpp");
+  const std::string table = read_file(source_dir() / "apps/learn/chapters.cpp");
   int number = 0;
   REQUIRE(!chapters().empty());
   for (const Chapter& chapter : chapters()) {

@@ -1,6 +1,6 @@
 #pragma once
 // An exercise as the judge sees it: its parameters, its cases with their right results, and the place of its function in
-// a model that trains. exercises/ has one for each chapter.
+// a model that trains. docs/course/ has one for each chapter.
 
 #include <functional>
 #include <string>

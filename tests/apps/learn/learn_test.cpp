@@ -28,9 +28,7 @@ std::vector<std::string> exercises() {
 
 /// Whether a model trains with the function of this exercise.
 bool trains(const std::string& name) {
-  std::string file = name;
-  std::replace(file.begin(), file.end(), '-', '_');
-  return contains(read_file(source_dir() / ("apps/learn/exercises/" + file + ".cpp")), ".in_training");
+  return contains(read_file(course() / name / "exercise.cpp"), ".in_training");
 }
 
 /// The wrong answers of an exercise; every edit must fit the solution.

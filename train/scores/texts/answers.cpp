@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "core/text.h"
 #include "model/tokenizer/utf8.h"
 #include "train/scores/texts/words.h"
 

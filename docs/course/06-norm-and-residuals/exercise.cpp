@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "apps/learn/judge/lesson_call.h"
 #include "apps/learn/judge/training.h"
 #include "core/error.h"

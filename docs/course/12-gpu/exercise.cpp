@@ -1,6 +1,6 @@
 // Chapter 12: a matrix product with tiles in shared memory, on the emulated GPU.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "kernels/matmul/op.h"
 
 namespace hewn::cli::learn {

@@ -1,6 +1,6 @@
 // Chapter 2: the backward pass of a linear layer.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "apps/learn/judge/lesson_call.h"
 #include "apps/learn/judge/training.h"
 #include "core/tape.h"

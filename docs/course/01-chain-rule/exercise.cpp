@@ -1,6 +1,6 @@
 // Chapter 1: the backward pass of a tape of products.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "apps/learn/judge/lesson_call.h"
 #include "apps/learn/judge/training.h"
 

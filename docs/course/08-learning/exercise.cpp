@@ -1,6 +1,6 @@
 // Chapter 8: a step of AdamW.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "apps/learn/judge/lesson_call.h"
 #include "apps/learn/judge/training.h"
 #include "core/tensor.h"

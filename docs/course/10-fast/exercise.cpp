@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "apps/learn/judge/rung_judge.h"
 #include "kernels/matmul/abi.h"
 

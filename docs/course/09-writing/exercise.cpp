@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "model/generation/sampling.h"
 
 namespace hewn::cli::learn {

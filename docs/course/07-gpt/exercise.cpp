@@ -1,6 +1,6 @@
 // Chapter 7: both passes of a GPT, made of its layers, with a table that is used twice.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "apps/learn/judge/lesson_call.h"
 #include "apps/learn/judge/lesson_gpt.h"
 #include "apps/learn/judge/training.h"

@@ -1,6 +1,6 @@
 // Chapter 0: three gradients to predict.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 
 namespace hewn::cli::learn {
 

@@ -1,6 +1,6 @@
 // The table of chapters. A new one is a line here; docs/course/README.md describes the rest.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 
 namespace hewn::cli::learn {
 

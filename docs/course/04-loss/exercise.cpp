@@ -1,6 +1,6 @@
 // Chapter 4: the backward pass of softmax and cross-entropy.
 
-#include "apps/learn/exercises/exercises.h"
+#include "apps/learn/chapters.h"
 #include "apps/learn/judge/lesson_call.h"
 #include "apps/learn/judge/training.h"
 #include "core/tape.h"
