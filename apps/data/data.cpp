@@ -1,6 +1,5 @@
 // hewn data prepare, data stats.
 
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
@@ -9,28 +8,21 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "core/io/path.h"
+#include "core/text.h"
 #include "model/json.h"
 
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 
 // Into how many files tokens were divided, if at all.
 std::string in_files(int64_t files) { return files > 1 ? " in " + long_count(files) + " files" : ""; }
-
-// Several files as one dataset, one after the other.
-std::string joined(const std::vector<std::string>& paths) {
-  std::string all;
-  for (const std::string& path : paths) all += all.empty() ? path : "," + path;
-  return all;
-}
 
 }  // namespace
 
 int run_data_prepare(const Settings& settings) {
   require(!settings.arguments.empty(), "no text was given; use `hewn data prepare FILE... --out_dir=DIR`");
-  DataOptions options{.dataset = joined(settings.arguments),
+  DataOptions options{.dataset = list_text(settings.arguments, ","),
                       .val = settings.text("val"),
                       .val_fraction = settings.real("val_fraction"),
                       .tokenizer = settings.text("tokenizer"),
@@ -67,7 +59,7 @@ int run_data_prepare(const Settings& settings) {
 
 int run_data_stats(const Settings& settings) {
   require(!settings.arguments.empty(), "no data was given; use `hewn data stats FILE|DIR`");
-  const DataStats stats = data_stats({.dataset = joined(settings.arguments), .val = "", .tokenizer = ""});
+  const DataStats stats = data_stats({.dataset = list_text(settings.arguments, ","), .val = "", .tokenizer = ""});
   Json all;
   const auto add = [&](const char* key, int64_t n) {
     if (n > 0) all[key] = n;

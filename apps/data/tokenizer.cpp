@@ -1,6 +1,5 @@
 // hewn tokenizer train, encode, decode.
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "apps/cli/format.h"
@@ -15,7 +14,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 constexpr size_t most_input = size_t{1} << 30;
 
 std::unique_ptr<Tokenizer> tokenizer_of(const Settings& settings) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
 #include "apps/cli/settings.h"
@@ -17,7 +16,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 
 struct Compared {
   std::string name;  // as given

@@ -16,7 +16,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
 
 struct ExportFormat {
   std::string_view name;

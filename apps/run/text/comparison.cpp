@@ -1,6 +1,5 @@
 #include "apps/run/text/comparison.h"
 
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
@@ -17,7 +16,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 
 /// The text of one method.
 struct Outcome {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
@@ -11,7 +10,6 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 constexpr size_t shown_others = 4;
 constexpr size_t column = 16;  // width of the chosen token, in characters
 

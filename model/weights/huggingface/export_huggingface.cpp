@@ -1,7 +1,6 @@
 // Writes config.json, model.safetensors and tokenizer.json for transformers.
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/io/directory.h"
@@ -17,7 +16,6 @@
 namespace hewn::exporting {
 namespace {
 
-namespace fs = std::filesystem;
 using Ordered = nlohmann::ordered_json;
 
 /// A directory under a temporary name next to `path`, renamed to it by `finish`.

@@ -1,7 +1,6 @@
 #include "model/weights/huggingface/huggingface.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.h"
@@ -14,7 +13,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr size_t max_json_bytes = size_t{64} << 20;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/error.h"
@@ -17,7 +16,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
 using safetensors::in_quotes;
 
 constexpr size_t most_hparams_bytes = size_t{1} << 20;

@@ -1,6 +1,5 @@
 #include "model/weights/torch/nanogpt.h"
 
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/io/path.h"
@@ -11,7 +10,6 @@
 namespace hewn {
 namespace {
 
-namespace fs = std::filesystem;
 
 constexpr size_t most_meta_bytes = size_t{16} << 20;
 constexpr std::string_view compiled_prefix = "_orig_mod.";  // torch.compile adds it to every name
