@@ -73,7 +73,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   for (const std::string& name : names) {
     const bool prefix = word.size() >= 3 && name.starts_with(word);
     const size_t distance = prefix ? 0 : edit_distance(word, name);
-    if (distance < best && distance < std::max(word.size(), name.size())) {
+    const bool other = word.size() <= 3 && !name.starts_with(word.substr(0, 1));  // gpu is no misspelt cpu
+    if (distance < best && distance < std::max(word.size(), name.size()) && !other) {
       best = distance;
       nearest = &name;
     }

@@ -1,6 +1,5 @@
 // hewn data prepare, data stats.
 
-
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
@@ -13,7 +12,6 @@
 
 namespace hewn::cli {
 namespace {
-
 
 // Into how many files tokens were divided, if at all.
 std::string in_files(int64_t files) { return files > 1 ? " in " + long_count(files) + " files" : ""; }
@@ -59,7 +57,8 @@ int run_data_prepare(const Settings& settings) {
 
 int run_data_stats(const Settings& settings) {
   require(!settings.arguments.empty(), "no data was given; use `hewn data stats FILE|DIR`");
-  const DataStats stats = data_stats({.dataset = list_text(settings.arguments, ","), .val = "", .tokenizer = ""});
+  const DataStats stats =
+      data_stats({.dataset = list_text(settings.arguments, ","), .val = "", .tokenizer = ""});
   Json all;
   const auto add = [&](const char* key, int64_t n) {
     if (n > 0) all[key] = n;

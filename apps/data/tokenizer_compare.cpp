@@ -16,7 +16,6 @@
 namespace hewn::cli {
 namespace {
 
-
 struct Compared {
   std::string name;  // as given
   std::unique_ptr<Tokenizer> tokenizer;

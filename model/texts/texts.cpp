@@ -108,7 +108,8 @@ SpecialsFound find_specials(const Tokenizer& tokenizer, std::span<const std::str
     });
   std::string list, divides;
   for (const auto& [special, n] : counts)
-    list += join(list.empty() ? "" : ", ", special->text, " as token ", special->id, " (", n, " times)");
+    list += join(list.empty() ? "" : ", ", special->text, " as token ", special->id, " (", n,
+                 n == 1 ? " time)" : " times)");
   for (const int32_t end : form_of(tokenizer).ends)
     for (const auto& [special, n] : counts)
       if (special->id == end && !found.end)

@@ -16,7 +16,6 @@
 namespace hewn {
 namespace {
 
-
 struct ExportFormat {
   std::string_view name;
   Exported (*write)(const ForeignModel&, const std::string&, const ExportOptions&);

@@ -1,6 +1,5 @@
 #include "apps/run/text/comparison.h"
 
-
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
@@ -15,7 +14,6 @@
 
 namespace hewn::cli {
 namespace {
-
 
 /// The text of one method.
 struct Outcome {

@@ -10,7 +10,6 @@
 namespace hewn {
 namespace {
 
-
 constexpr uint32_t llama2c_magic = 0x616b3432;
 constexpr size_t version1_header = 256;
 

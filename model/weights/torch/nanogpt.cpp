@@ -1,6 +1,5 @@
 #include "model/weights/torch/nanogpt.h"
 
-
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/json.h"
@@ -9,7 +8,6 @@
 
 namespace hewn {
 namespace {
-
 
 constexpr size_t most_meta_bytes = size_t{16} << 20;
 constexpr std::string_view compiled_prefix = "_orig_mod.";  // torch.compile adds it to every name

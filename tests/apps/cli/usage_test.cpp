@@ -59,6 +59,7 @@ TEST_CASE("unknown commands and options are refused with a suggestion") {
   CHECK_FAILS(hewn({"quantize", "out", "--format=q4_k", "--out=x.gguf"}), 2, "; did you mean 'q4_k_m'?");
   CHECK_FAILS(hewn({"entirely-unknown"}), 2, "unknown command 'entirely-unknown'\n");
   CHECK_FAILS(hewn({"data"}), 2, "corpus");
+  CHECK(hewn({"train", "--device=gpu"}).err.ends_with("'gpu' is not one of cpu, cuda or emulated\n"));
   CHECK_FAILS(hewn({"data", "corpus", "--tails=3"}), 2, "unknown option --tails; did you mean 'tales'?");
   CHECK_FAILS(hewn({"data", "corpus", "--nonsense"}), 2, "unknown option --nonsense");
   CHECK_FAILS(hewn({"data", "corpus", "-x"}), 2, "unknown option -x");
