@@ -212,7 +212,7 @@ std::unique_ptr<Case> GpuMeasurer::product(DType dtype, int64_t n) {
   Matmul m{};
   m.dtype = dtype;
   m.M = m.N = m.K = m.lda = m.ldb = m.ldc = n;
-  return room_with("matmul")->like("matmul", &m).make();
+  return room_with("matmul")->like("matmul", &m).make({.bench = true});
 }
 
 bool GpuMeasurer::libraries_multiply(DType dtype) const {

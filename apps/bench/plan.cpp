@@ -289,7 +289,7 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
       say("skipping ", kernel.op, " ", kernel.sketch.shape, ": checking it needs about ", bytes_text(needed),
           " of memory");
     else
-      visit(*kernel.sketch.make(), kernel.calls);
+      visit(*kernel.sketch.make({.bench = true}), kernel.calls);
   }
   return any;
 }

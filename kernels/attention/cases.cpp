@@ -8,61 +8,30 @@
 #include "kernels/devices/devices.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<AttentionForward> =
-    std::tuple{&AttentionForward::state,
-               &AttentionForward::position,
-               &AttentionForward::lse,
-               &pointer_of<&AttentionForward::q, AttentionForward>,
-               &pointer_of<&AttentionForward::k, AttentionForward>,
-               &pointer_of<&AttentionForward::v, AttentionForward>,
-               &pointer_of<&AttentionForward::y, AttentionForward>};
-template <>
-inline constexpr auto pointers_in<AttentionBackward> =
-    std::tuple{&AttentionBackward::state,
-               &AttentionBackward::lse,
-               &pointer_of<&AttentionBackward::q, AttentionBackward>,
-               &pointer_of<&AttentionBackward::k, AttentionBackward>,
-               &pointer_of<&AttentionBackward::v, AttentionBackward>,
-               &pointer_of<&AttentionBackward::y, AttentionBackward>,
-               &pointer_of<&AttentionBackward::dy, AttentionBackward>,
-               &pointer_of<&AttentionBackward::dq, AttentionBackward>,
-               &pointer_of<&AttentionBackward::dk, AttentionBackward>,
-               &pointer_of<&AttentionBackward::dv, AttentionBackward>};
-
 namespace {
 
-struct Size {
-  int64_t B, H, Tq, Tk, D;
-  double dropout = 0;
-  int64_t Hkv = H, window = Tk;
-  int64_t capacity = 0;  ///< more than 0: device memory has the number of keys
-};
-
-void* offset(void* base, DType t, int64_t elements) {
-  return static_cast<uint8_t*>(base) + static_cast<size_t>(elements) * size_of(t);
-}
 Heads read_only(const HeadsOut& h) { return {h.data, h.batch, h.head, h.row}; }
 
 struct Qkv {
   HeadsOut q, k, v;
 };
 
-/// q, k, v or their gradients; `make(name, n)` allocates a buffer. Packed [B, T, (H + 2 Hkv) D] when Tq = Tk,
-/// as in training; otherwise q [B, H, Tq, D] and a cache [B, Hkv, Tk, D].
+/// q, k, v or their gradients; `make(name, n)` allocates a buffer. Packed [B, T, (H + 2 Hkv) D] when Tq = Tk, as in
+/// training and whatever the layout of a launch; otherwise q [B, H, Tq, D] and a cache [B, Hkv, Tk, D].
 template <class Make>
-Qkv lay_out(const Size& s, DType t, const std::string& prefix, const Make& make) {
-  if (s.Tq == s.Tk) {
-    const int64_t row = (s.H + 2 * s.Hkv) * s.D;
-    void* qkv = make(prefix + "qkv", s.B * s.Tq * row);
-    const auto from_head = [&](int64_t h) { return HeadsOut{offset(qkv, t, h * s.D), s.Tq * row, s.D, row}; };
-    return {from_head(0), from_head(s.H), from_head(s.H + s.Hkv)};
+Qkv lay_out(const AttentionSizes& a, const std::string& prefix, const Make& make) {
+  if (a.Tq == a.Tk) {
+    const int64_t row = (a.H + 2 * a.Hkv) * a.D;
+    void* qkv = make(prefix + "qkv", a.B * a.Tq * row);
+    const auto from_head = [&](int64_t h) {
+      return HeadsOut{shifted(qkv, a.dtype, h * a.D), a.Tq * row, a.D, row};
+    };
+    return {from_head(0), from_head(a.H), from_head(a.H + a.Hkv)};
   }
   const auto heads = [&](const char* name, int64_t H, int64_t T) {
-    return HeadsOut{make(prefix + name, s.B * H * T * s.D), H * T * s.D, T * s.D, s.D};
+    return HeadsOut{make(prefix + name, a.B * H * T * a.D), H * T * a.D, T * a.D, a.D};
   };
-  return {heads("q", s.H, s.Tq), heads("k", s.Hkv, s.Tk), heads("v", s.Hkv, s.Tk)};
+  return {heads("q", a.H, a.Tq), heads("k", a.Hkv, a.Tk), heads("v", a.Hkv, a.Tk)};
 }
 
 /// Normals with zeros, ties and outliers; the outliers are too small for a nearly one-hot softmax, for which
@@ -79,10 +48,8 @@ double value(Rng& rng, int64_t i) {
 /// results, so errors do not average out: 2e-3 is usual there, 5e-3 rare.
 constexpr double bf16_tolerance = 8e-3, bf16_gradient_tolerance = 1e-2;
 
-/// Whether a case is checked on excerpts.
-bool is_large(const AttentionSizes& a, bool bench) {
-  return bench && a.B * a.H * a.Tq * a.Tk * a.D >= int64_t{1} << 24;
-}
+/// Whether a case of a benchmark is checked on excerpts.
+bool is_large(const AttentionSizes& a) { return a.B * a.H * a.Tq * a.Tk * a.D >= int64_t{1} << 24; }
 
 /// The rows of the first and the last of `heads` heads that are checked, [T] each, numbered through all heads: 130 of
 /// each head or, if each row takes part in many pairs, 64.
@@ -95,18 +62,18 @@ std::vector<int64_t> checked_rows(int64_t heads, int64_t T, int64_t pairs) {
 }
 
 /// The parts of a large case that are checked: single queries.
-std::vector<Excerpt<AttentionForward>> excerpts_of(const AttentionForward& a, bool bench) {
+std::vector<Excerpt<AttentionForward>> excerpts_of(const AttentionForward& a) {
   std::vector<Excerpt<AttentionForward>> queries;
-  if (!is_large(a, bench)) return queries;
+  if (!is_large(a)) return queries;
   for (const int64_t row : checked_rows(a.B * a.H, a.Tq, a.Tk))
     queries.push_back({a, attention_reference_query, row});
   return queries;
 }
 
 /// The gradients of single queries and of single keys.
-std::vector<Excerpt<AttentionBackward>> excerpts_of(const AttentionBackward& a, bool bench) {
+std::vector<Excerpt<AttentionBackward>> excerpts_of(const AttentionBackward& a) {
   std::vector<Excerpt<AttentionBackward>> gradients;
-  if (!is_large(a, bench)) return gradients;
+  if (!is_large(a)) return gradients;
   for (const int64_t row : checked_rows(a.B * a.H, a.Tq, a.Tk))
     gradients.push_back({a, attention_reference_query, row});
   for (const int64_t row : checked_rows(a.B * a.Hkv, a.Tk, a.Tq * (a.H / a.Hkv)))
@@ -114,110 +81,102 @@ std::vector<Excerpt<AttentionBackward>> excerpts_of(const AttentionBackward& a, 
   return gradients;
 }
 
-class Builder {
- public:
-  Builder(const CaseRequest& request, const Size& s)
-      : request_(request),
-        s_(s),
-        t_(request.dtype),
-        tolerance_(t_ == DType::f64    ? 1e-13
-                   : t_ == DType::bf16 ? bf16_tolerance
-                                       : 5e-6) {}
+double tolerance_of(DType t) { return t == DType::f64 ? 1e-13 : t == DType::bf16 ? bf16_tolerance : 5e-6; }
 
-  std::string shape() const {
-    std::string text = sizes_text({s_.B, s_.H, s_.Tq, s_.Tk, s_.D});
-    if (s_.Hkv != s_.H || s_.window != s_.Tk) text += "x" + sizes_text({s_.Hkv, s_.window});
-    if (s_.capacity > 0) text += " of " + std::to_string(s_.capacity);
-    return text + (s_.dropout > 0 ? " dropout" : "");
-  }
+std::string shape_of(const AttentionSizes& a) {
+  std::string text = sizes_text({a.B, a.H, a.Tq, a.Tk, a.D});
+  const int64_t window = std::min(a.window, a.Tk);
+  if (a.Hkv != a.H || window != a.Tk) text += "x" + sizes_text({a.Hkv, window});
+  if (a.position && a.capacity > 0) text += " of " + std::to_string(a.capacity);
+  return text + (a.dropout > 0 ? " dropout" : "");
+}
 
-  std::unique_ptr<Case> forward() const {
-    CaseMemory m(request_.seed);
-    AttentionForward a = inputs(m);
-    a.y = rows_of(m.output("y", t_, rows() * s_.D, tolerance_));
-    // Scores are summed and stored in float32 for bf16 too, so lse is not rounded to bf16.
-    a.lse = m.output("lse", a.lse_dtype(), rows(), std::min(tolerance_, 5e-6));
-    return std::make_unique<CaseOf<AttentionForward>>(std::move(m), shape(), t_, a,
-                                                      excerpts_of(a, request_.bench));
-  }
+int64_t rows(const AttentionSizes& a) { return a.B * a.H * a.Tq; }
+/// A tensor [B, Tq, H, D].
+HeadsOut rows_of(const AttentionSizes& a, void* data) { return {data, a.Tq * a.H * a.D, a.D, a.H * a.D}; }
 
-  std::unique_ptr<Case> backward(Write write) const {
-    CaseMemory m(request_.seed);
-    AttentionForward f = inputs(m);
-    save(m, f);
-    AttentionBackward a{f, f.q, f.k, f.v, {}, {}, {}, {}, {}, {}, write, write, write};
-    a.y = read_only(f.y);
-    a.lse = f.lse;
-    a.dy = read_only(rows_of(m.input("dy", t_, rows() * s_.D)));
-    const Qkv d = lay_out(s_, t_, "d", [&](const std::string& name, int64_t count) {
-      return m.output(name, t_, count, t_ == DType::bf16 ? bf16_gradient_tolerance : 4 * tolerance_);
+/// All inputs but the gradient and what the forward pass saves.
+template <class A>
+void add_inputs(CaseMemory& m, A& a) {
+  a.window = std::min(a.window, a.Tk);
+  a.scale = 1 / std::sqrt(a.D);
+  a.site = 7;
+  const Qkv x = lay_out(a, "", [&](const std::string& name, int64_t n) {
+    return m.bench() ? m.input(name, a.dtype, n) : m.input(name, a.dtype, n, value);
+  });
+  a.q = read_only(x.q), a.k = read_only(x.k), a.v = read_only(x.v);
+  if (a.position)
+    a.position = static_cast<const int32_t*>(
+        m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(a.Tk - a.Tq); }));
+  a.state =
+      a.dropout > 0 ? state_input(m, {.seed = m.rng().next_u64(), .step = 3, .micro_step = 1}) : nullptr;
+}
+
+/// What the forward pass saves. A large case has plausible values, since computing them would take too long: normals
+/// that shrink with the number of keys, and lse of scores that are standard normals. Otherwise they are computed, by
+/// the reference or, in benchmarks, by the best rung.
+void add_saved(CaseMemory& m, AttentionForward& f) {
+  const int64_t n = rows(f);
+  if (m.bench() && is_large(f)) {
+    f.y = rows_of(f, m.input("y", f.dtype, n * f.D, Fill::normal, 2 / std::sqrt(f.Tk)));
+    f.lse = m.input("lse", f.lse_dtype(), n, [&](Rng&, int64_t row) {
+      return std::log(end_key(f, row % f.Tq) - first_key(f, row % f.Tq)) + 0.5;
     });
-    a.dq = d.q, a.dk = d.k, a.dv = d.v;
-    return std::make_unique<CaseOf<AttentionBackward>>(
-        std::move(m), shape() + (write == Write::add ? " add" : ""), t_, a, excerpts_of(a, request_.bench));
+    return;
   }
+  f.y = rows_of(f, m.input("y", f.dtype, n * f.D, Fill::zero));
+  f.lse = m.input("lse", f.lse_dtype(), n, Fill::zero);
+  if (!m.creates()) return;
+  std::vector<double> scratch(static_cast<size_t>(f.Tk + f.D));
+  m.bench() ? run(cpu(), f) : kernel<"reference">({.scratch = scratch.data()}, f);
+  for (Operand& o : m.operands())
+    o.initial.assign(o.data(), o.data() + static_cast<size_t>(o.n) * size_of(o.dtype));
+}
 
- private:
-  int64_t rows() const { return s_.B * s_.H * s_.Tq; }
-  /// A tensor [B, Tq, H, D].
-  HeadsOut rows_of(void* data) const { return {data, s_.Tq * s_.H * s_.D, s_.D, s_.H * s_.D}; }
+Sketch like_forward(const AttentionForward& args) {
+  return sketch_of(
+      args, args.dtype, shape_of(args),
+      [](CaseMemory& m, AttentionForward& a) {
+        const double tolerance = tolerance_of(a.dtype);
+        add_inputs(m, a);
+        a.y = rows_of(a, m.output("y", a.dtype, rows(a) * a.D, tolerance));
+        // Scores are summed and stored in float32 for bf16 too, so lse is not rounded to bf16.
+        a.lse = m.output("lse", a.lse_dtype(), rows(a), std::min(tolerance, 5e-6));
+      },
+      excerpts_of);
+}
 
-  /// What the forward pass saves. A large case has plausible values, since computing them would take too long: normals
-  /// that shrink with the number of keys, and lse of scores that are standard normals. Otherwise they are computed, by
-  /// the reference or, in benchmarks, by the best rung.
-  void save(CaseMemory& m, AttentionForward& f) const {
-    if (is_large(f, request_.bench)) {
-      f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::normal, 2 / std::sqrt(s_.Tk)));
-      f.lse = m.input("lse", f.lse_dtype(), rows(), [&](Rng&, int64_t row) {
-        return std::log(end_key(f, row % f.Tq) - first_key(f, row % f.Tq)) + 0.5;
-      });
-      return;
-    }
-    f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::zero));
-    f.lse = m.input("lse", f.lse_dtype(), rows(), Fill::zero);
-    std::vector<double> scratch(static_cast<size_t>(s_.Tk + s_.D));
-    request_.bench ? run(cpu(), f) : kernel<"reference">({.scratch = scratch.data()}, f);
-    for (Operand& o : m.operands())
-      o.initial.assign(o.data(), o.data() + static_cast<size_t>(o.n) * size_of(o.dtype));
-  }
+Sketch like_backward(const AttentionBackward& args) {
+  return sketch_of(
+      args, args.dtype, shape_of(args) + name_of(args.to_dq),
+      [](CaseMemory& m, AttentionBackward& a) {
+        add_inputs(m, a);
+        AttentionForward f{a, a.q, a.k, a.v, {}, {}};
+        add_saved(m, f);
+        a.y = read_only(f.y), a.lse = f.lse;
+        a.dy = read_only(rows_of(a, m.input("dy", a.dtype, rows(a) * a.D)));
+        const Qkv d = lay_out(a, "d", [&](const std::string& name, int64_t n) {
+          return m.output(name, a.dtype, n,
+                          a.dtype == DType::bf16 ? bf16_gradient_tolerance : 4 * tolerance_of(a.dtype));
+        });
+        a.dq = d.q, a.dk = d.k, a.dv = d.v;
+      },
+      excerpts_of);
+}
 
-  AttentionForward inputs(CaseMemory& m) const {
-    AttentionForward a{};
-    static_cast<AttentionSizes&>(a) = {.dtype = t_,
-                                       .B = s_.B,
-                                       .H = s_.H,
-                                       .Hkv = s_.Hkv,
-                                       .Tq = s_.Tq,
-                                       .Tk = s_.Tk,
-                                       .D = s_.D,
-                                       .window = s_.window,
-                                       .scale = 1 / std::sqrt(s_.D),
-                                       .dropout = s_.dropout,
-                                       .state = nullptr,
-                                       .site = 7};
-    const Qkv x = lay_out(s_, t_, "", [&](const std::string& name, int64_t n) {
-      return request_.bench ? m.input(name, t_, n) : m.input(name, t_, n, value);
-    });
-    a.q = read_only(x.q), a.k = read_only(x.k), a.v = read_only(x.v);
-    if (s_.capacity > 0) {
-      a.position = static_cast<const int32_t*>(m.input(
-          "position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(s_.Tk - s_.Tq); }));
-      a.capacity = s_.capacity;
-    }
-    if (s_.dropout > 0) {
-      const StepState state{.seed = request_.seed * 0x9E3779B97F4A7C15u, .step = 3, .micro_step = 1};
-      a.state = static_cast<const StepState*>(
-          m.input("state", DType::u8, sizeof state,
-                  [&](Rng&, int64_t i) -> double { return reinterpret_cast<const uint8_t*>(&state)[i]; }));
-    }
-    return a;
-  }
-
-  const CaseRequest& request_;
-  Size s_;
-  DType t_;
-  double tolerance_;
+struct Size {
+  int64_t B, H, Tq, Tk, D;
+  double dropout = 0;
+  int64_t Hkv = H, window = Tk;
+  int64_t capacity = 0;  ///< more than 0: device memory has the number of keys
 };
+
+AttentionSizes sizes_of(const Size& s, DType t) {
+  static constexpr int32_t some = 0;  // marks a position to be made
+  AttentionSizes a{t, s.B, s.H, s.Hkv, s.Tq, s.Tk, s.D, s.window, 1, s.dropout, {}, {}};
+  if (s.capacity > 0) a.position = &some, a.capacity = s.capacity;
+  return a;
+}
 
 /// "BxHxTQxTKxD", optionally followed by "xHKVxWINDOW" for grouped queries and a window, and then by
 /// "xPERCENT" for dropout.
@@ -271,24 +230,6 @@ std::vector<Size> test_sizes(int64_t w) {
   return sizes;
 }
 
-/// Packed as in training where Tq = Tk, whatever the layout of the launch.
-Size size_of_launch(const AttentionSizes& a) {
-  return {a.B, a.H, a.Tq, a.Tk, a.D, a.dropout, a.Hkv, std::min(a.window, a.Tk), a.position ? a.capacity : 0};
-}
-
-Sketch like_forward(const AttentionForward& a) {
-  const CaseRequest request{.dtype = a.dtype, .bench = true};
-  const Size size = size_of_launch(a);
-  return {Builder(request, size).shape(), a.dtype, [=] { return Builder(request, size).forward(); }};
-}
-
-Sketch like_backward(const AttentionBackward& a) {
-  const CaseRequest request{.dtype = a.dtype, .bench = true};
-  const Size size = size_of_launch(a);
-  return {Builder(request, size).shape() + name_of(a.to_dq), a.dtype,
-          [=, write = a.to_dq] { return Builder(request, size).backward(write); }};
-}
-
 }  // namespace
 
 Cases attention_cases(const CaseRequest& request) {
@@ -307,11 +248,13 @@ Cases attention_cases(const CaseRequest& request) {
   }
   Cases cases;
   for (const Size& s : sizes) {
-    const Builder builder(request, s);
-    cases.push_back(builder.forward());
+    const AttentionSizes sizes = sizes_of(s, request.dtype);
+    cases.push_back(like_forward({sizes, {}, {}, {}, {}, {}}).make(request));
     if (s.capacity > 0) continue;  // decoding, without gradients
-    cases.push_back(builder.backward(Write::set));
-    if (!request.bench) cases.push_back(builder.backward(Write::add));
+    for (const Write write : {Write::set, Write::add})
+      if (write == Write::set || !request.bench)
+        cases.push_back(
+            like_backward({sizes, {}, {}, {}, {}, {}, {}, {}, {}, {}, write, write, write}).make(request));
   }
   return cases;
 }

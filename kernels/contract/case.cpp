@@ -102,17 +102,6 @@ bool unchanged(Operand& o) {
   return same;
 }
 
-/// Redirects the pointers that point into the `bytes` at `from`, or to their end, to the same place in `to`.
-void turn_pointers(const std::vector<void*>& pointers, const uint8_t* from, size_t bytes, uint8_t* to) {
-  const auto begin = reinterpret_cast<uintptr_t>(from), end = begin + bytes;
-  for (void* const pointer : pointers) {
-    const auto address = load<uintptr_t>(static_cast<const uint8_t*>(pointer));
-    if (address < begin || address > end) continue;
-    const uintptr_t moved = reinterpret_cast<uintptr_t>(to) + (address - begin);
-    std::memcpy(pointer, &moved, sizeof moved);
-  }
-}
-
 }  // namespace
 
 uint8_t* Operand::data() { return memory.data() + start_of(memory); }
@@ -143,10 +132,12 @@ Operand& CaseMemory::add(std::string name, DType dtype, int64_t n) {
 }
 
 void* CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, double scale) {
+  if (!creates()) return places_.at(placed_++);
   Operand& o = add(std::move(name), dtype, n);
   const auto value = [&](int64_t i) {
     if (fill == Fill::zero) return 0.0;
-    return scale * (fill == Fill::harsh ? harsh_value(rng_, i) : rng_.normal());
+    const double normal = fill == Fill::harsh && !bench_ ? harsh_value(rng_, i) : rng_.normal();
+    return scale * (fill == Fill::square ? normal * normal : normal);
   };
   const size_t element = size_of(dtype);
   o.initial.resize(static_cast<size_t>(std::min(n, period)) * element);
@@ -158,6 +149,7 @@ void* CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, dou
 
 void* CaseMemory::input(std::string name, DType dtype, int64_t n,
                         const std::function<double(Rng&, int64_t)>& value) {
+  if (!creates()) return places_.at(placed_++);
   Operand& o = add(std::move(name), dtype, n);
   for (int64_t i = 0; i < n; ++i)
     store(o.data() + static_cast<size_t>(i) * size_of(dtype), dtype, value(rng_, i));
@@ -165,21 +157,22 @@ void* CaseMemory::input(std::string name, DType dtype, int64_t n,
   return o.data();
 }
 
-CaseMemory CaseMemory::twin(const std::vector<void*>& pointers) {
+CaseMemory CaseMemory::twin() const {
   CaseMemory copy(0);
-  for (Operand& from : operands_) {
+  for (const Operand& from : operands_) {
     Operand& to = copy.add(from.name, from.dtype, from.n);
-    std::memcpy(to.data(), from.data(), bytes_of(from));
+    std::memcpy(to.data(), from.memory.data() + start_of(from.memory), bytes_of(from));
     to.output = from.output;
     to.tolerance = from.tolerance;
     to.magnitude = from.magnitude;
-    turn_pointers(pointers, from.data(), bytes_of(from), to.data());
   }
   return copy;
 }
 
-void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude) {
-  void* data = input(std::move(name), dtype, n, Fill::normal);
+void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude,
+                         Fill fill) {
+  void* data = input(std::move(name), dtype, n, fill);
+  if (!creates()) return data;
   operands_.back().output = true;
   operands_.back().tolerance = tolerance;
   operands_.back().magnitude = magnitude;
@@ -288,30 +281,31 @@ void Case::download(Operand& o, const Block& block, size_t shift) const {
   device_->download(o.data() - fence, static_cast<uint8_t*>(block->data) + shift, block->bytes - shift);
 }
 
-void Case::stand_on(Executor& device, Case& home, const std::vector<void*>& pointers, int64_t shift) {
+void Case::stand_on(Executor& device, Case& home, int64_t shift) {
   device_ = &device;
   home_ = &home;
   shift_ = shift;
-  for (Operand& o : home.operands()) {
-    blocks_.push_back(upload(o, shift_of(o)));
-    turn_pointers(pointers, o.data(), bytes_of(o),
-                  static_cast<uint8_t*>(blocks_.back()->data) + shift_of(o) + fence);
-  }
+  for (Operand& o : home.operands()) blocks_.push_back(upload(o, shift_of(o)));
 }
 
-void Case::stand_beside(const Case& other, const std::vector<void*>& pointers) {
+void Case::stand_beside(const Case& other) {
   device_ = other.device_;
   home_ = other.home_;
   shift_ = other.shift_;
   scratch_there_ = other.scratch_there_;
-  for (size_t i = 0; i < other.blocks_.size(); ++i) {
-    const Block& from = other.blocks_[i];
+  for (const Block& from : other.blocks_) {
     blocks_.push_back(Storage::allocate(*device_, from->bytes));
     device_->copy(blocks_.back()->data, from->data, from->bytes);
-    const size_t start = shift_of(home_->operands()[i]) + fence;
-    turn_pointers(pointers, static_cast<uint8_t*>(from->data) + start, from->bytes - start - fence,
-                  static_cast<uint8_t*>(blocks_.back()->data) + start);
   }
+}
+
+std::vector<void*> Case::places() {
+  std::vector<void*> places;
+  if (!device_)
+    for (Operand& o : operands()) places.push_back(o.data());
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    places.push_back(static_cast<uint8_t*>(blocks_[i]->data) + shift_of(home_->operands()[i]) + fence);
+  return places;
 }
 
 void Case::fetch() {

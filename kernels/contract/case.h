@@ -35,35 +35,45 @@ struct Operand {
   double value(int64_t i) const;
 };
 
-/// Distribution of a case's inputs.
+/// Distribution of a case's values.
 enum class Fill : uint8_t {
   normal,  ///< standard normals
-  harsh,   ///< normals with outliers, ties, zeros and offsets, which naive kernels get wrong
+  harsh,   ///< in tests: normals with outliers, ties, zeros and offsets, which naive kernels get wrong
+  square,  ///< squares of normals
   zero
 };
 
 /// Creates and owns the buffers of a case. All contents follow from the seed.
 class CaseMemory {
  public:
-  explicit CaseMemory(uint64_t seed) : rng_(seed) {}
+  explicit CaseMemory(uint64_t seed, bool bench = false) : rng_(seed), bench_(bench) {}
+  /// Creates nothing: the operands of another memory have been copied to `places`, which are returned in this order.
+  explicit CaseMemory(std::vector<void*> places) : rng_(0), places_(std::move(places)) {}
   /// n elements, `scale` times the fill's values. Values repeat after a million elements, so that large cases
   /// are created quickly.
   void* input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
   /// n elements given by a function of the index.
   void* input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
-  /// n elements to be written or added to, initialised with normals. If the terms of a sum cancel, its error
+  /// n elements to be written or added to. If the terms of a sum cancel, its error
   /// has the size of the terms, not of the sum: `magnitude` is the size to expect without cancellation.
-  void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6);
+  void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6,
+               Fill fill = Fill::normal);
+  /// Whether values are to be as in a model, for timing, or such as find errors.
+  bool bench() const { return bench_; }
+  /// Whether it creates operands.
+  bool creates() const { return places_.empty(); }
   Rng& rng() { return rng_; }
   std::vector<Operand>& operands() { return operands_; }
-  /// The same values in other memory, without `initial`. Those of `pointers` that point into the operands are
-  /// redirected to the new memory.
-  CaseMemory twin(const std::vector<void*>& pointers);
+  /// The same values in other memory, without `initial`.
+  CaseMemory twin() const;
 
  private:
   Operand& add(std::string name, DType dtype, int64_t n);
   Rng rng_;
+  bool bench_ = false;
   std::vector<Operand> operands_;
+  std::vector<void*> places_;
+  size_t placed_ = 0;
 };
 
 /// Expected outputs of a case.
@@ -137,10 +147,12 @@ class Case : NotCopied {
   void* scratch(size_t bytes);
 
  protected:
-  /// Copies a case's operands to a device and redirects those of `pointers` that point to them.
-  void stand_on(Executor& device, Case& home, const std::vector<void*>& pointers, int64_t shift);
+  /// Copies a case's operands to a device.
+  void stand_on(Executor& device, Case& home, int64_t shift);
   /// The same for a copy next to a case that is already on the device, with its values and its scratch.
-  void stand_beside(const Case& other, const std::vector<void*>& pointers);
+  void stand_beside(const Case& other);
+  /// Where the operands begin, in this memory or on the device.
+  std::vector<void*> places();
   bool on_device() const { return device_ != nullptr; }
   void share_scratch(const Case& with) { scratch_ = with.scratch_; }
   /// Runs the first rung on the excerpts; false if there are none.
@@ -171,18 +183,6 @@ class Case : NotCopied {
   std::shared_ptr<std::map<size_t, Block>> scratch_there_ = std::make_shared<std::map<size_t, Block>>();
 };
 
-/// The pointers among the arguments, which a twin redirects to its own operands: members, or functions that
-/// return a reference to one. Each room lists them next to its cases. They cannot be found by scanning the
-/// bytes, since padding may contain stale pointers.
-template <class A>
-inline constexpr auto pointers_in = nullptr;
-
-/// The pointer in a member that is more than one, such as rows with their distance: for `pointers_in`.
-template <auto member, class A>
-auto& pointer_of(A& a) {
-  return (a.*member).data;
-}
-
 /// A part of a case's work, which writes some elements of the outputs exactly as the whole does.
 template <class A>
 struct Excerpt {
@@ -197,15 +197,17 @@ template <class A>
 class CaseOf final : public Case {
  public:
   static_assert(std::is_trivially_copyable_v<A>);
-  using Pointers = std::vector<void*> (*)(A&);
+  /// Sets the pointers among the arguments to operands of a memory. For a twin it is called again with a memory that
+  /// creates nothing, and asks for the same operands in the same order.
+  using FillIn = std::function<void(CaseMemory&, A&)>;
 
   /// No two excerpts write the same element.
-  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args,
-         std::vector<Excerpt<A>> excerpts = {}, Pointers pointers = pointers_of)
+  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args, FillIn fill,
+         std::vector<Excerpt<A>> excerpts = {})
       : Case(std::move(memory), std::move(shape), dtype),
         args_(args),
+        fill_(std::move(fill)),
         excerpts_(std::move(excerpts)),
-        pointers_(pointers),
         ladder_(ladder_of(args)) {}
 
   const char* op() const override { return ladder_.op; }
@@ -225,9 +227,9 @@ class CaseOf final : public Case {
   }
   void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
   std::unique_ptr<Case> on(Executor& device, int64_t shift) override {
-    auto there = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_, std::vector<Excerpt<A>>{},
-                                          pointers_);
-    there->stand_on(device, *this, pointers_(there->args_), shift);
+    auto there = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_, fill_);
+    there->stand_on(device, *this, shift);
+    there->point_to_operands();
     return there;
   }
   /// Runs a rung that need not be on the ladder.
@@ -238,17 +240,9 @@ class CaseOf final : public Case {
   const void* arguments() const override { return &args_; }
   size_t arguments_bytes() const override { return sizeof(A); }
   std::unique_ptr<Case> twin() override {
-    A args = args_;
-    if (on_device()) {
-      auto beside = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args, std::vector<Excerpt<A>>{},
-                                             pointers_);
-      beside->stand_beside(*this, pointers_(beside->args_));
-      return beside;
-    }
-    CaseMemory memory = memory_.twin(pointers_(args));
-    auto other = std::make_unique<CaseOf>(std::move(memory), shape(), dtype(), args,
-                                          std::vector<Excerpt<A>>{}, pointers_);
-    other->share_scratch(*this);
+    auto other = std::make_unique<CaseOf>(memory_.twin(), shape(), dtype(), args_, fill_);
+    on_device() ? other->stand_beside(*this) : other->share_scratch(*this);
+    other->point_to_operands();
     return other;
   }
 
@@ -261,11 +255,9 @@ class CaseOf final : public Case {
     }
     call(r, r.run[static_cast<size_t>(isa)], launch, args);
   }
-  static std::vector<void*> pointers_of(A& args) {
-    std::vector<void*> places;
-    std::apply([&](auto... pointer) { (places.push_back(&std::invoke(pointer, args)), ...); },
-               pointers_in<A>);
-    return places;
+  void point_to_operands() {
+    CaseMemory there(places());
+    fill_(there, args_);
   }
   bool run_excerpts(int threads) override {
     const Rung<A>& first = ladder_.rungs[0];
@@ -281,8 +273,8 @@ class CaseOf final : public Case {
   }
 
   A args_;
+  FillIn fill_;
   std::vector<Excerpt<A>> excerpts_;
-  Pointers pointers_;
   const Ladder<A>& ladder_;
 };
 
@@ -297,24 +289,26 @@ struct CaseRequest {
   std::string shape = {};  ///< a single size in the room's notation ("256x2304x768"); "": the whole set
 };
 
-/// A case that has not been created yet, with the sizes of a launch and separate memory.
+/// A case that has not been created yet, with separate memory: one of a room's own, or one with the sizes of a launch.
 struct Sketch {
   std::string shape;  ///< shape of the case
   DType dtype = DType::f32;
-  std::function<std::unique_ptr<Case>()> make{};
+  /// Creates it with the request's seed and, in benchmarks, with values as in a model and with excerpts.
+  std::function<std::unique_ptr<Case>(const CaseRequest&)> make{};
 };
 
-/// The sketch of a launch: `fill(memory, args)` sets the pointers of `args`, which has the launch's sizes, to
-/// operands of a case. `excerpts` as in CaseOf.
-template <class A, class FillIn>
-Sketch sketch_of(const A& args, DType dtype, std::string shape, FillIn fill,
+/// The sketch of a case with the sizes of `args`. `fill` and `excerpts` as in CaseOf; `fill` may ask whether a pointer
+/// among the arguments is null, that is, whether its operand is wanted.
+template <class A>
+Sketch sketch_of(const A& args, DType dtype, std::string shape, typename CaseOf<A>::FillIn fill,
                  std::vector<Excerpt<A>> (*excerpts)(const A&) = nullptr) {
-  return {shape, dtype, [=]() -> std::unique_ptr<Case> {
+  return {shape, dtype, [=](const CaseRequest& request) -> std::unique_ptr<Case> {
             A own = args;
-            CaseMemory memory(1);
+            CaseMemory memory(request.seed, request.bench);
             fill(memory, own);
-            return std::make_unique<CaseOf<A>>(std::move(memory), shape, dtype, own,
-                                               excerpts ? excerpts(own) : std::vector<Excerpt<A>>{});
+            return std::make_unique<CaseOf<A>>(
+                std::move(memory), shape, dtype, own, fill,
+                request.bench && excerpts ? excerpts(own) : std::vector<Excerpt<A>>{});
           }};
 }
 
@@ -334,6 +328,19 @@ Sketch sketch_of_launch(std::string_view op, const void* args, Sketch (*... like
 inline void* shifted(const void* operand, DType t, int64_t first) {
   if (!operand) return nullptr;
   return static_cast<uint8_t*>(const_cast<void*>(operand)) + static_cast<size_t>(first) * size_of(t);
+}
+/// The number of elements of an operation's `shape`, and one more than the largest index that these strides reach.
+template <class A>
+int64_t elements_of(const A& a) {
+  int64_t n = 1;
+  for (int d = 0; d < a.rank; ++d) n *= a.shape[d];
+  return n;
+}
+template <class A>
+int64_t reach(const A& a, const int64_t* stride) {
+  int64_t last = 0;
+  for (int d = 0; d < a.rank; ++d) last += (a.shape[d] - 1) * stride[d];
+  return last + 1;
 }
 /// A step's state as bytes among a case's inputs.
 const StepState* state_input(CaseMemory& memory, const StepState& state);

@@ -1,11 +1,10 @@
+#include <span>
+
+#include "core/text.h"
 #include "kernels/contract/case.h"
 #include "kernels/copy/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<Copy> = std::tuple{&Copy::x, &Copy::y, &Copy::y_row};
-
 namespace {
 
 /// The layout of a [d0, d1, d2] copy.
@@ -20,6 +19,25 @@ constexpr Form forms[] = {{"rows", {0, 1, 2}, false, false},         {"slice", {
                           {"swap 0 1", {1, 0, 2}, false, false},     {"repeat", {0, 1, 2}, false, true},
                           {"swap 1 2 slice", {0, 2, 1}, true, false}};
 
+/// From `form`, as text. Into rows of y from number `row` on, which is in device memory, if there is one.
+Sketch sketch(const Copy& args, const std::string& form, const std::string& on_device, int64_t row = 0) {
+  const std::string shape = list_text(std::span(args.shape, static_cast<size_t>(args.rank)), "x") + form +
+                            " to " + std::string(name_of(args.to)) + name_of(args.to_y) + on_device;
+  return sketch_of(args, args.from, shape, [=](CaseMemory& m, Copy& a) {
+    a.x = m.input("x", a.from, reach(a, a.x_stride), Fill::harsh);
+    if (a.y_row)
+      a.y_row = static_cast<const int32_t*>(
+          m.input("row", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(row); }));
+    a.y = m.output("y", a.to, reach(a, a.y_stride) + row * a.y_row_stride, 0);
+  });
+}
+
+Sketch like_copy(const Copy& args) {
+  const int64_t* const stride = args.x_stride;
+  const bool sorted = std::is_sorted(stride, stride + args.rank, std::greater());
+  return sketch(args, sorted ? "" : " transposed", args.y_row ? ", row on the device" : "");
+}
+
 /// Into rows of y from number `row` on, which is in device memory, if not negative.
 void add_case(Cases& cases, const CaseRequest& request, const int64_t (&sizes)[3], const Form& form, DType to,
               Write write, int64_t row = -1) {
@@ -33,45 +51,11 @@ void add_case(Cases& cases, const CaseRequest& request, const int64_t (&sizes)[3
     args.y_stride[k] = n_y;
     n_y *= sizes[k] + (form.y_padded && k == 2 ? 3 : 0);
   }
-  CaseMemory memory(request.seed);
-  args.x = memory.input("x", request.dtype, n_x, Fill::harsh);
-  if (row >= 0) {
-    args.y_row_stride = args.y_stride[1];
-    n_y += row * args.y_row_stride;
-    args.y_row = static_cast<const int32_t*>(
-        memory.input("row", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(row); }));
-  }
-  args.y = memory.output("y", to, n_y, 0);
-  std::string shape =
-      std::to_string(sizes[0]) + "x" + std::to_string(sizes[1]) + "x" + std::to_string(sizes[2]);
-  shape += std::string(" ") + form.name + " to " + std::string(name_of(to)) +
-           (write == Write::add ? " add" : "") +
-           (row < 0 ? "" : ", row " + std::to_string(row) + " on the device");
-  cases.push_back(std::make_unique<CaseOf<Copy>>(std::move(memory), shape, request.dtype, args));
-}
-
-/// One more than the largest index that these strides reach.
-int64_t reach(const Copy& a, const int64_t (&stride)[Copy::max_dims]) {
-  int64_t last = 0;
-  for (int d = 0; d < a.rank; ++d) last += (a.shape[d] - 1) * stride[d];
-  return last + 1;
-}
-
-Sketch like_copy(const Copy& args) {
-  std::string shape;
-  for (int d = 0; d < args.rank; ++d) shape += (d ? "x" : "") + std::to_string(args.shape[d]);
-  for (int d = 0; d + 1 < args.rank; ++d)
-    if (args.x_stride[d] < args.x_stride[d + 1]) {
-      shape += " transposed";
-      break;
-    }
-  shape += " to " + std::string(name_of(args.to)) + name_of(args.to_y);
-  if (args.y_row) shape += ", row on the device";
-  return sketch_of(args, args.from, shape, [](CaseMemory& m, Copy& a) {
-    a.x = m.input("x", a.from, reach(a, a.x_stride));
-    a.y = m.output("y", a.to, reach(a, a.y_stride), 0);
-    if (a.y_row) a.y_row = static_cast<const int32_t*>(m.input("row", DType::i32, 1, Fill::zero));
-  });
+  static constexpr int32_t some = 0;  // marks a row to be made
+  if (row >= 0) args.y_row = &some, args.y_row_stride = args.y_stride[1];
+  cases.push_back(sketch(args, join(" ", form.name), row < 0 ? "" : join(", row ", row, " on the device"),
+                         std::max<int64_t>(row, 0))
+                      .make(request));
 }
 
 }  // namespace

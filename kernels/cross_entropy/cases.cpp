@@ -2,24 +2,6 @@
 #include "kernels/cross_entropy/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<CountTargets> = std::tuple{&CountTargets::targets, &CountTargets::kept};
-template <>
-inline constexpr auto pointers_in<CrossEntropyForward> =
-    std::tuple{&CrossEntropyForward::logits, &CrossEntropyForward::targets, &CrossEntropyForward::losses,
-               &CrossEntropyForward::stats};
-template <>
-inline constexpr auto pointers_in<CrossEntropyBackward> =
-    std::tuple{&CrossEntropyBackward::logits, &CrossEntropyBackward::targets, &CrossEntropyBackward::stats,
-               &CrossEntropyBackward::dloss,  &CrossEntropyBackward::kept,    &CrossEntropyBackward::dlogits};
-template <>
-inline constexpr auto pointers_in<CrossEntropyFused> =
-    std::tuple{&CrossEntropyFused::logits, &CrossEntropyFused::targets, &CrossEntropyFused::kept,
-               &CrossEntropyFused::losses, &CrossEntropyFused::weights};
-template <>
-inline constexpr auto pointers_in<MeanLoss> = std::tuple{&MeanLoss::losses, &MeanLoss::kept, &MeanLoss::loss};
-
 namespace {
 
 CrossEntropyForward rows_of(CrossEntropyForward a, int64_t first, int64_t n) {
@@ -56,15 +38,11 @@ std::vector<Excerpt<A>> excerpts_of(const A& a) {
   if (a.rows < 1024 || a.rows * a.cols < int64_t{1} << 24) return {};
   return sampled_parts<A>(a, a.rows, 256, 1, rows_of);
 }
-template <class A>
-std::vector<Excerpt<A>> excerpts_of(const A& a, const CaseRequest& request) {
-  return request.bench ? excerpts_of(a) : std::vector<Excerpt<A>>{};
-}
 
 /// In tests, one row in four is ignored, but not the first; in benchmarks, none.
-int32_t* make_targets(CaseMemory& m, const CaseRequest& request, int64_t rows, int64_t cols) {
-  return static_cast<int32_t*>(m.input("targets", DType::i32, rows, [&request, cols](Rng& rng, int64_t r) {
-    if (r % 4 == 3 && !request.bench) return static_cast<double>(ignored_target);
+int32_t* make_targets(CaseMemory& m, int64_t rows, int64_t cols) {
+  return static_cast<int32_t*>(m.input("targets", DType::i32, rows, [&m, cols](Rng& rng, int64_t r) {
+    if (r % 4 == 3 && !m.bench()) return static_cast<double>(ignored_target);
     return static_cast<double>(static_cast<int64_t>(rng.uniform_double() * static_cast<double>(cols)));
   }));
 }
@@ -74,103 +52,11 @@ const int64_t* make_kept(CaseMemory& m) {
   return static_cast<const int64_t*>(m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; }));
 }
 
-void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
-  const DType t = request.dtype;
-  const Fill fill = request.bench ? Fill::normal : Fill::harsh;
-  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
-  const std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
-  CaseMemory f(request.seed);
-  const auto* logits = f.input("logits", t, rows * cols, fill);
-  const auto* targets = make_targets(f, request, rows, cols);
-  auto* losses = f.output("losses", t, rows, tolerance);
-  auto* stats = f.output("stats", t, 2 * rows, tolerance);
-  const CrossEntropyForward forward{t, rows, cols, logits, targets, losses, stats};
-  cases.push_back(std::make_unique<CaseOf<CrossEntropyForward>>(std::move(f), shape, t, forward,
-                                                                excerpts_of(forward, request)));
-
-  struct Way {
-    Write write;
-    bool in_place;  // the initial values of dlogits are the logits
-    const char* name;
-  };
-  for (const Way way :
-       {Way{Write::set, false, ""}, {Write::add, false, " add"}, {Write::set, true, " in place"}}) {
-    if (way.in_place && request.bench) continue;  // each repetition would have different logits
-    CaseMemory b(request.seed);
-    const void* x = way.in_place ? nullptr : b.input("logits", t, rows * cols);
-    const auto* labels = make_targets(b, request, rows, cols);
-    const auto* saved = b.input("stats", t, 2 * rows, [cols](Rng& rng, int64_t i) {
-      return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
-    });
-    const auto* dloss = b.input("dloss", t, 1);
-    const auto* kept = make_kept(b);
-    auto* dlogits = b.output("dlogits", t, rows * cols, 5 * tolerance);
-    const CrossEntropyBackward backward{
-        t, rows, cols, way.in_place ? dlogits : x, labels, saved, dloss, kept, dlogits, way.write};
-    cases.push_back(std::make_unique<CaseOf<CrossEntropyBackward>>(std::move(b), shape + way.name, t,
-                                                                   backward, excerpts_of(backward, request)));
-  }
-}
-
-/// The logits, the losses, and the gradients in place of the logits if `a.gradient`, each row's times its weight if
-/// `weighted`. Two results of almost the same value may round to different bf16 numbers.
-void fill_fused(CaseMemory& m, CrossEntropyFused& a, const CaseRequest& request, bool weighted) {
-  const DType t = a.dtype == DType::bf16 ? DType::f32 : a.dtype;
-  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6,
-               in_place = a.dtype == DType::bf16 ? 4e-3 : 5 * tolerance;
-  a.logits = a.gradient
-                 ? m.output("logits", a.dtype, a.rows * a.ld, in_place)
-                 : m.input("logits", a.dtype, a.rows * a.ld, request.bench ? Fill::normal : Fill::harsh);
-  a.targets = make_targets(m, request, a.rows, a.cols);
-  a.kept = weighted ? nullptr : make_kept(m);
-  a.weights = weighted ? m.input("weights", t, a.rows) : nullptr;
-  a.losses = m.output("losses", t, a.rows, tolerance);
-}
-
-/// Rows padded as linear_cross_entropy does, without padding, and of odd length, which starts unaligned.
-void add_fused_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
-  for (const int64_t ld : {(cols + 63) / 64 * 64, cols, cols + 2 + cols % 2})
-    for (const char* kind : {"", " gradient", " weighted gradient"}) {
-      const bool gradient = *kind != 0, weighted = gradient && kind[1] == 'w';
-      if (request.bench && (ld % 64 != 0 || weighted)) continue;
-      CaseMemory memory(request.seed);
-      CrossEntropyFused a{};
-      a.dtype = request.dtype, a.rows = rows, a.cols = cols, a.ld = ld, a.gradient = gradient;
-      fill_fused(memory, a, request, weighted);
-      const std::string shape = sizes_text({rows, cols}) + " apart " + std::to_string(ld) + kind;
-      cases.push_back(std::make_unique<CaseOf<CrossEntropyFused>>(std::move(memory), shape, request.dtype, a,
-                                                                  excerpts_of(a, request)));
-    }
-}
-
-void add_small_cases(Cases& cases, const CaseRequest& request, int64_t rows) {
-  const DType t = request.dtype;
-  CaseMemory c(request.seed);
-  const auto* targets = make_targets(c, request, rows, 10);
-  auto* count = c.output("kept", DType::i64, 1, 0);
-  cases.push_back(std::make_unique<CaseOf<CountTargets>>(
-      std::move(c), std::to_string(rows), t, CountTargets{rows, targets, static_cast<int64_t*>(count)}));
-
-  CaseMemory m(request.seed);
-  const auto* losses = m.input("losses", t, rows);
-  const auto* kept = make_kept(m);
-  auto* loss = m.output("loss", t, 1, 1e-7);
-  cases.push_back(std::make_unique<CaseOf<MeanLoss>>(std::move(m), std::to_string(rows), t,
-                                                     MeanLoss{t, rows, losses, kept, loss}));
-}
-
-/// Plausible values of (m, s), and the gradient of a mean over three rows.
-void add_saved(CaseMemory& m, CrossEntropyBackward& a) {
-  a.stats = m.input("stats", a.dtype, 2 * a.rows, [cols = a.cols](Rng& rng, int64_t i) {
-    return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
-  });
-  a.dloss = m.input("dloss", a.dtype, 1);
-  a.kept = make_kept(m);
-}
+double tolerance_of(DType t) { return t == DType::f64 ? 1e-13 : 1e-6; }
 
 Sketch like_count(const CountTargets& args) {
   return sketch_of(args, DType::f32, sizes_text({args.rows}), [](CaseMemory& m, CountTargets& a) {
-    a.targets = make_targets(m, {.bench = true}, a.rows, 10);
+    a.targets = make_targets(m, a.rows, 10);
     a.kept = static_cast<int64_t*>(m.output("kept", DType::i64, 1, 0));
   });
 }
@@ -179,36 +65,54 @@ Sketch like_forward(const CrossEntropyForward& args) {
   return sketch_of(
       args, args.dtype, sizes_text({args.rows, args.cols}),
       [](CaseMemory& m, CrossEntropyForward& a) {
-        a.logits = m.input("logits", a.dtype, a.rows * a.cols);
-        a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
-        a.losses = m.output("losses", a.dtype, a.rows, 1e-6);
-        a.stats = m.output("stats", a.dtype, 2 * a.rows, 1e-6);
+        a.logits = m.input("logits", a.dtype, a.rows * a.cols, Fill::harsh);
+        a.targets = make_targets(m, a.rows, a.cols);
+        a.losses = m.output("losses", a.dtype, a.rows, tolerance_of(a.dtype));
+        a.stats = m.output("stats", a.dtype, 2 * a.rows, tolerance_of(a.dtype));
       },
-      excerpts_of<CrossEntropyForward>);
+      excerpts_of);
 }
 
-/// In place if the original launch was: then the initial values of dlogits are the logits.
-Sketch like_backward(const CrossEntropyBackward& args) {
-  const bool in_place = args.dlogits == args.logits;
+/// In place: the initial values of dlogits are the logits. With plausible values of (m, s), and the gradient of a mean
+/// over three rows.
+Sketch backward(const CrossEntropyBackward& args, bool in_place) {
   return sketch_of(
       args, args.dtype,
       sizes_text({args.rows, args.cols}) + (in_place ? " in place" : name_of(args.to_dlogits)),
       [in_place](CaseMemory& m, CrossEntropyBackward& a) {
         if (!in_place) a.logits = m.input("logits", a.dtype, a.rows * a.cols);
-        a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
-        add_saved(m, a);
-        a.dlogits = m.output("dlogits", a.dtype, a.rows * a.cols, 5e-6);
+        a.targets = make_targets(m, a.rows, a.cols);
+        a.stats = m.input("stats", a.dtype, 2 * a.rows, [cols = a.cols](Rng& rng, int64_t i) {
+          return i % 2 == 0 ? 4 + rng.uniform_double()
+                            : static_cast<double>(cols) * (1 + rng.uniform_double());
+        });
+        a.dloss = m.input("dloss", a.dtype, 1);
+        a.kept = make_kept(m);
+        a.dlogits = m.output("dlogits", a.dtype, a.rows * a.cols, 5 * tolerance_of(a.dtype));
         if (in_place) a.logits = a.dlogits;
       },
-      excerpts_of<CrossEntropyBackward>);
+      excerpts_of);
 }
+Sketch like_backward(const CrossEntropyBackward& args) { return backward(args, args.dlogits == args.logits); }
 
-Sketch like_fused(const CrossEntropyFused& args) {
+/// The logits, the losses, and the gradients in place of the logits if `gradient`, each row's times its weight if there
+/// are weights. Two results of almost the same value may round to different bf16 numbers.
+Sketch fused(const CrossEntropyFused& args, const std::string& kind) {
   return sketch_of(
-      args, args.dtype, sizes_text({args.rows, args.cols}) + (args.gradient ? " gradient" : ""),
-      [](CaseMemory& m, CrossEntropyFused& a) { fill_fused(m, a, {.bench = true}, a.weights != nullptr); },
-      excerpts_of<CrossEntropyFused>);
+      args, args.dtype, sizes_text({args.rows, args.cols}) + kind,
+      [](CaseMemory& m, CrossEntropyFused& a) {
+        const DType t = a.dtype == DType::bf16 ? DType::f32 : a.dtype;
+        const double in_place = a.dtype == DType::bf16 ? 4e-3 : 5 * tolerance_of(t);
+        a.logits = a.gradient ? m.output("logits", a.dtype, a.rows * a.ld, in_place)
+                              : m.input("logits", a.dtype, a.rows * a.ld, Fill::harsh);
+        a.targets = make_targets(m, a.rows, a.cols);
+        a.kept = a.weights ? nullptr : make_kept(m);
+        if (a.weights) a.weights = m.input("weights", t, a.rows);
+        a.losses = m.output("losses", t, a.rows, tolerance_of(t));
+      },
+      excerpts_of);
 }
+Sketch like_fused(const CrossEntropyFused& args) { return fused(args, args.gradient ? " gradient" : ""); }
 
 Sketch like_mean(const MeanLoss& args) {
   return sketch_of(args, args.dtype, sizes_text({args.rows}), [](CaseMemory& m, MeanLoss& a) {
@@ -216,6 +120,33 @@ Sketch like_mean(const MeanLoss& args) {
     a.kept = make_kept(m);
     a.loss = m.output("loss", a.dtype, 1, 1e-7);
   });
+}
+
+void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
+  const DType t = request.dtype;
+  cases.push_back(like_forward({t, rows, cols, {}, {}, {}, {}}).make(request));
+  const auto add_backward = [&](Write write, bool in_place) {
+    cases.push_back(backward({t, rows, cols, {}, {}, {}, {}, {}, {}, write}, in_place).make(request));
+  };
+  add_backward(Write::set, false);
+  add_backward(Write::add, false);
+  if (!request.bench) add_backward(Write::set, true);  // each repetition would have different logits
+}
+
+/// Rows padded as linear_cross_entropy does, without padding, and of odd length, which starts unaligned.
+void add_fused_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
+  static constexpr char some = 0;  // marks weights to be made
+  for (const int64_t ld : {(cols + 63) / 64 * 64, cols, cols + 2 + cols % 2}) {
+    const auto add = [&](const char* kind, bool gradient, const void* weights) {
+      cases.push_back(
+          fused({request.dtype, rows, cols, ld, {}, {}, {}, {}, gradient, weights}, join(" apart ", ld, kind))
+              .make(request));
+    };
+    if (request.bench && ld % 64 != 0) continue;
+    add("", false, nullptr);
+    add(" gradient", true, nullptr);
+    if (!request.bench) add(" weighted gradient", true, &some);
+  }
 }
 
 }  // namespace
@@ -237,7 +168,10 @@ Cases cross_entropy_cases(const CaseRequest& request) {
     for (const int64_t cols : sizes_around(request.width)) add(13, cols);
     add(3, 130 * request.width + 5);
     if (bf16) return cases;
-    for (const int64_t rows : {1, 37}) add_small_cases(cases, request, rows);
+    for (const int64_t rows : {1, 37}) {
+      cases.push_back(like_count({rows, {}, {}}).make(request));
+      cases.push_back(like_mean({request.dtype, rows, {}, {}, {}}).make(request));
+    }
   }
   return cases;
 }

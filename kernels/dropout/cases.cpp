@@ -2,24 +2,19 @@
 #include "kernels/dropout/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<Dropout> = std::tuple{&Dropout::state, &Dropout::x, &Dropout::y};
-
 namespace {
 
-/// One operation on values of about 1.
-double tolerance_of(DType dtype) { return dtype == DType::bf16 ? 4e-3 : 1e-7; }
-
-Sketch like_dropout(const Dropout& args) {
-  return sketch_of(args, args.dtype,
-                   sizes_text({args.n}) + " p=" + std::to_string(args.p).substr(0, 4) + name_of(args.to_y),
+Sketch sketch(const Dropout& args, const std::string& p) {
+  return sketch_of(args, args.dtype, sizes_text({args.n}) + p + name_of(args.to_y),
                    [](CaseMemory& m, Dropout& a) {
                      a.state = state_input(m, {.seed = m.rng().next_u64(), .step = 1234, .micro_step = 3});
                      a.x = m.input("x", a.dtype, a.n);
-                     a.y = m.output("y", a.dtype, a.n, tolerance_of(a.dtype), 1);
+                     // One operation on values of about 1.
+                     a.y = m.output("y", a.dtype, a.n, a.dtype == DType::bf16 ? 4e-3 : 1e-7, 1);
                    });
 }
+
+Sketch like_dropout(const Dropout& args) { return sketch(args, " p=" + std::to_string(args.p).substr(0, 4)); }
 
 }  // namespace
 
@@ -33,17 +28,8 @@ Cases dropout_cases(const CaseRequest& request) {
   Cases cases;
   for (const int64_t n : sizes)
     for (const double p : {0.1, 0.5})
-      for (const Write write : {Write::set, Write::add}) {
-        CaseMemory memory(request.seed);
-        const StepState* state =
-            state_input(memory, {.seed = memory.rng().next_u64(), .step = 1234, .micro_step = 3});
-        const auto* x = memory.input("x", t, n);
-        auto* y = memory.output("y", t, n, tolerance_of(t), 1);
-        const std::string shape = std::to_string(n) + (p == 0.5 ? " half" : " tenth");
-        cases.push_back(std::make_unique<CaseOf<Dropout>>(std::move(memory),
-                                                          shape + (write == Write::add ? " add" : ""), t,
-                                                          Dropout{t, n, p, 7, state, x, y, write}));
-      }
+      for (const Write write : {Write::set, Write::add})
+        cases.push_back(sketch({t, n, p, 7, {}, {}, {}, write}, p == 0.5 ? " half" : " tenth").make(request));
   return cases;
 }
 

@@ -4,63 +4,13 @@
 #include "kernels/embedding/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<EmbeddingForward> = std::tuple{
-    &EmbeddingForward::ids, &EmbeddingForward::weight, &EmbeddingForward::position, &EmbeddingForward::y};
-template <>
-inline constexpr auto pointers_in<EmbeddingBackward> =
-    std::tuple{&EmbeddingBackward::ids, &EmbeddingBackward::dy, &EmbeddingBackward::dweight};
-
 namespace {
 
-void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t period, int64_t vocabulary,
-               int64_t width, DType ids_dtype) {
-  const DType y_type = request.dtype, t = y_type == DType::f64 ? y_type : DType::f32;  // of the tables
-  const int64_t n = rows * period;
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
-  const std::string shape =
-      std::to_string(n) + "x" + std::to_string(vocabulary) + "x" + std::to_string(width);
-  // In tests, some ids are frequent and some absent; in benchmarks, all are equally likely,
-  // as the cost assumes.
-  const auto id = [vocabulary, often = !request.bench](Rng& rng, int64_t i) {
-    return static_cast<double>(often && i % 3 == 0 ? 0 : rng.below(static_cast<uint64_t>(vocabulary)));
-  };
-  for (const bool with_position : {false, true}) {
-    CaseMemory f(request.seed);
-    const auto* ids = f.input("ids", ids_dtype, n, id);
-    const auto* weight = f.input("weight", t, vocabulary * width);
-    const auto* position = with_position ? f.input("position", t, period * width) : nullptr;
-    auto* y = f.output("y", y_type, n * width, 0);
-    cases.push_back(std::make_unique<CaseOf<EmbeddingForward>>(
-        std::move(f), shape + (with_position ? " position" : ""), y_type,
-        EmbeddingForward{t, y_type, ids_dtype, n, period, vocabulary, width, ids, weight, position, y}));
-  }
-  if (y_type == DType::bf16 && !request.bench) {
-    CaseMemory w(request.seed);
-    const auto* ids = w.input("ids", ids_dtype, n, id);
-    const auto* weight = w.input("weight", DType::bf16, vocabulary * width);
-    auto* y = w.output("y", DType::f32, n * width, 0);
-    cases.push_back(std::make_unique<CaseOf<EmbeddingForward>>(
-        std::move(w), shape + " bf16 table", y_type,
-        EmbeddingForward{DType::bf16, DType::f32, ids_dtype, n, period, vocabulary, width, ids, weight,
-                         nullptr, y}));
-  }
-  for (const Write write : {Write::set, Write::add}) {
-    CaseMemory b(request.seed);
-    const auto* ids = b.input("ids", ids_dtype, n, id);
-    const auto* dy = b.input("dy", y_type, n * width);
-    auto* dweight = b.output("dweight", t, vocabulary * width, tolerance, std::sqrt(static_cast<double>(n)));
-    cases.push_back(std::make_unique<CaseOf<EmbeddingBackward>>(
-        std::move(b), shape + (write == Write::add ? " add" : ""), y_type,
-        EmbeddingBackward{t, y_type, ids_dtype, n, vocabulary, width, ids, dy, dweight, write}));
-  }
-}
-
-/// Ids for benchmarks: all equally likely, as the cost assumes.
-void* likely_ids(CaseMemory& m, DType dtype, int64_t n, int64_t vocabulary) {
-  return m.input("ids", dtype, n, [vocabulary](Rng& rng, int64_t) {
-    return static_cast<double>(rng.below(static_cast<uint64_t>(vocabulary)));
+/// In tests, some ids are frequent and some absent; in benchmarks, all are equally likely, as the cost assumes.
+template <class A>
+void* input_ids(CaseMemory& m, const A& a) {
+  return m.input("ids", a.ids_dtype, a.n, [&](Rng& rng, int64_t i) {
+    return static_cast<double>(!m.bench() && i % 3 == 0 ? 0 : rng.below(static_cast<uint64_t>(a.vocabulary)));
   });
 }
 
@@ -68,7 +18,7 @@ Sketch like_forward(const EmbeddingForward& args) {
   return sketch_of(args, args.y_dtype,
                    sizes_text({args.n, args.vocabulary, args.width}) + (args.position ? " position" : ""),
                    [](CaseMemory& m, EmbeddingForward& a) {
-                     a.ids = likely_ids(m, a.ids_dtype, a.n, a.vocabulary);
+                     a.ids = input_ids(m, a);
                      a.weight = m.input("weight", a.dtype, a.vocabulary * a.width);
                      if (a.position) a.position = m.input("position", a.dtype, a.period * a.width);
                      a.y = m.output("y", a.y_dtype, a.n * a.width, 0);
@@ -79,11 +29,26 @@ Sketch like_backward(const EmbeddingBackward& args) {
   return sketch_of(
       args, args.dy_dtype, sizes_text({args.n, args.vocabulary, args.width}) + name_of(args.to_dweight),
       [](CaseMemory& m, EmbeddingBackward& a) {
-        a.ids = likely_ids(m, a.ids_dtype, a.n, a.vocabulary);
+        a.ids = input_ids(m, a);
         a.dy = m.input("dy", a.dy_dtype, a.n * a.width);
-        a.dweight =
-            m.output("dweight", a.dtype, a.vocabulary * a.width, 1e-6, std::sqrt(static_cast<double>(a.n)));
+        a.dweight = m.output("dweight", a.dtype, a.vocabulary * a.width, a.dtype == DType::f64 ? 1e-14 : 1e-6,
+                             std::sqrt(static_cast<double>(a.n)));
       });
+}
+
+void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t period, int64_t vocabulary,
+               int64_t width, DType ids) {
+  const DType y_type = request.dtype, t = y_type == DType::f64 ? y_type : DType::f32;  // of the tables
+  const int64_t n = rows * period;
+  const auto add_forward = [&](DType weight, DType y, const void* position) {
+    cases.push_back(
+        like_forward({weight, y, ids, n, period, vocabulary, width, {}, {}, position, {}}).make(request));
+  };
+  add_forward(t, y_type, nullptr);
+  add_forward(t, y_type, &request);  // any address: with positions
+  if (y_type == DType::bf16 && !request.bench) add_forward(DType::bf16, DType::f32, nullptr);
+  for (const Write write : {Write::set, Write::add})
+    cases.push_back(like_backward({t, y_type, ids, n, vocabulary, width, {}, {}, {}, write}).make(request));
 }
 
 }  // namespace

@@ -4,25 +4,6 @@
 namespace hewn {
 namespace {
 
-template <auto member>
-auto& of_epilogue(Matmul& a) {
-  return a.epilogue.*member;
-}
-
-}  // namespace
-
-template <>
-inline constexpr auto pointers_in<Matmul> = std::tuple{&Matmul::a,
-                                                       &Matmul::b,
-                                                       &Matmul::c,
-                                                       &of_epilogue<&Epilogue::bias>,
-                                                       &Matmul::b_sums,
-                                                       &of_epilogue<&Epilogue::pre>,
-                                                       &of_epilogue<&Epilogue::slope_at>,
-                                                       &of_epilogue<&Epilogue::residual>};
-
-namespace {
-
 /// One product to test; its remaining arguments follow from the sizes.
 struct Trial {
   int64_t M, N, K;
@@ -41,39 +22,18 @@ struct Trial {
 /// Both operands are rounded with a relative error of up to 2^-11.
 constexpr double tf32_tolerance = 1e-3;
 
-std::string name_of(const Trial& t) {
-  std::string name = std::to_string(t.M) + "x" + std::to_string(t.N) + "x" + std::to_string(t.K);
-  name += std::string(" ") + (t.trans_a ? "T" : "N") + (t.trans_b ? "T" : "N");
-  if (t.write == Write::add) name += " add";
-  if (t.epilogue) name += " epilogue";
-  if (t.batched) name += " batched";
-  if (t.gap) name += " apart";
-  if (t.bf16_c) name += " bf16_c";
-  if (t.tf32) name += " tf32";
-  if (t.slope) name += " slope";
-  if (t.sums) name += " sums";
-  return name;
-}
-
-const void* at(const void* data, DType t, int64_t element) {
-  return data ? static_cast<const uint8_t*>(data) + element * static_cast<int64_t>(size_of(t)) : nullptr;
-}
-void* at(void* data, DType t, int64_t element) {
-  return const_cast<void*>(at(static_cast<const void*>(data), t, element));
-}
-
 /// Element (i, j) of a product, or of each product of a batch.
 Matmul excerpt(Matmul m, int64_t i, int64_t j) {
   const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.bf16_c ? m.dtype : wide;
   m.M = m.N = 1;
-  m.a = at(m.a, m.dtype, m.trans_a ? i : i * m.lda);
-  m.b = at(m.b, m.dtype, m.trans_b ? j * m.ldb : j);
-  m.c = at(m.c, c_type, i * m.ldc + j);
-  m.epilogue.bias = at(m.epilogue.bias, wide, j);
-  m.epilogue.pre = at(m.epilogue.pre, c_type, i * m.ldc + j);
-  m.epilogue.slope_at = at(m.epilogue.slope_at, c_type, i * m.ldc + j);
-  m.epilogue.residual = at(m.epilogue.residual, c_type, i * m.ldc + j);
-  m.b_sums = i == 0 ? at(m.b_sums, wide, j) : nullptr;
+  m.a = shifted(m.a, m.dtype, m.trans_a ? i : i * m.lda);
+  m.b = shifted(m.b, m.dtype, m.trans_b ? j * m.ldb : j);
+  m.c = shifted(m.c, c_type, i * m.ldc + j);
+  m.epilogue.bias = shifted(m.epilogue.bias, wide, j);
+  m.epilogue.pre = shifted(m.epilogue.pre, c_type, i * m.ldc + j);
+  m.epilogue.slope_at = shifted(m.epilogue.slope_at, c_type, i * m.ldc + j);
+  m.epilogue.residual = shifted(m.epilogue.residual, c_type, i * m.ldc + j);
+  m.b_sums = i == 0 ? shifted(m.b_sums, wide, j) : nullptr;
   return m;
 }
 
@@ -92,56 +52,6 @@ std::vector<Excerpt<Matmul>> excerpts_of(const Matmul& m) {
   for (const int64_t j : sampled_places(m.N, cols))  // a column of B stays in the cache for all rows of A
     for (const int64_t i : sampled_places(m.M, rows)) excerpts.push_back({excerpt(m, i, j)});
   return excerpts;
-}
-
-std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
-  const DType type = request.dtype;
-  const Fill fill = request.bench ? Fill::normal : Fill::harsh;
-  const int64_t outer = t.batched ? 2 : 1, inner = t.batched ? 3 : 1, batch = outer * inner;
-  // A batch interleaves the rows of its matrices, like heads in [B, T, H, D].
-  const auto stored = [&](int64_t rows, int64_t cols) { return std::array{rows, cols + t.gap}; };
-  const auto [a_rows, a_cols] = t.trans_a ? stored(t.K, t.M) : stored(t.M, t.K);
-  const auto [b_rows, b_cols] = t.trans_b ? stored(t.N, t.K) : stored(t.K, t.N);
-  const auto [c_rows, c_cols] = stored(t.M, t.N);
-  const DType wide = type == DType::bf16 ? DType::f32 : type, c_type = t.bf16_c ? type : wide;
-  // Sums that differ in their last digits may round to different bf16 numbers.
-  const double wide_tolerance = wide == DType::f64 ? 1e-14
-                                : t.tf32           ? tf32_tolerance
-                                                   : 2e-6,
-               tolerance = t.bf16_c ? 4e-3 : wide_tolerance;
-  CaseMemory memory(request.seed);
-  Matmul m{};
-  m.dtype = type;
-  m.M = t.M, m.N = t.N, m.K = t.K;
-  m.trans_a = t.trans_a, m.trans_b = t.trans_b;
-  m.a = memory.input("a", type, batch * a_rows * a_cols, fill);
-  m.b = memory.input("b", type, batch * b_rows * b_cols, fill);
-  if (t.epilogue) {
-    m.epilogue.bias = memory.input("bias", wide, t.N);
-    m.epilogue.pre = memory.output("pre", c_type, batch * c_rows * c_cols, tolerance);
-    m.epilogue.activation = t.activation;
-    m.epilogue.residual = memory.input("residual", c_type, batch * c_rows * c_cols);
-  }
-  if (t.slope) {
-    m.epilogue.activation = t.activation;
-    m.epilogue.slope_at = memory.input("slope_at", c_type, batch * c_rows * c_cols);
-  }
-  if (t.sums) {
-    m.b_sums = memory.output("b_sums", wide, t.N, wide == DType::f64 ? 1e-14 : 2e-6, 1);
-    m.to_b_sums = t.write;
-  }
-  m.c = memory.output("c", c_type, batch * c_rows * c_cols, tolerance);
-  m.lda = a_cols * inner, m.ldb = b_cols * inner, m.ldc = c_cols * inner;
-  m.to_c = t.write;
-  m.alpha = t.alpha;
-  m.outer = outer, m.inner = inner;
-  m.bf16_c = t.bf16_c;
-  m.tf32 = t.tf32;
-  m.a_step = {a_rows * a_cols * inner, a_cols};
-  m.b_step = {b_rows * b_cols * inner, b_cols};
-  m.c_step = {c_rows * c_cols * inner, c_cols};
-  return std::make_unique<CaseOf<Matmul>>(std::move(memory), name_of(t), type, m,
-                                          request.bench ? excerpts_of(m) : std::vector<Excerpt<Matmul>>{});
 }
 
 /// Sizes around the vector and the tile (three vectors), every transposition, and each option in turn.
@@ -283,17 +193,22 @@ int64_t reach(const Matmul& m, int64_t rows, int64_t cols, int64_t row, const Ma
   return (m.outer - 1) * step.outer + (m.inner - 1) * step.inner + (rows - 1) * row + cols;
 }
 
-void fill_like(CaseMemory& memory, Matmul& m) {
+void fill(CaseMemory& memory, Matmul& m) {
   const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.bf16_c ? m.dtype : wide;
-  const double wide_tolerance = m.tf32 ? tf32_tolerance : 2e-6, tolerance = m.bf16_c ? 4e-3 : wide_tolerance;
+  // Sums that differ in their last digits may round to different bf16 numbers.
+  const double of_sums = wide == DType::f64 ? 1e-14 : 2e-6;
+  const double tolerance = m.bf16_c ? 4e-3 : m.tf32 ? tf32_tolerance : of_sums;
   const int64_t n_c = reach(m, m.M, m.N, m.ldc, m.c_step);
-  m.a = memory.input("a", m.dtype, reach(m, m.trans_a ? m.K : m.M, m.trans_a ? m.M : m.K, m.lda, m.a_step));
-  m.b = memory.input("b", m.dtype, reach(m, m.trans_b ? m.N : m.K, m.trans_b ? m.K : m.N, m.ldb, m.b_step));
-  if (m.epilogue.bias) m.epilogue.bias = memory.input("bias", wide, m.N);
-  if (m.epilogue.pre) m.epilogue.pre = memory.output("pre", c_type, n_c, tolerance);
-  if (m.epilogue.slope_at) m.epilogue.slope_at = memory.input("slope_at", c_type, n_c);
-  if (m.epilogue.residual) m.epilogue.residual = memory.input("residual", c_type, n_c);
-  if (m.b_sums) m.b_sums = memory.output("b_sums", wide, m.N, 2e-6, std::sqrt(static_cast<double>(m.K)));
+  m.a = memory.input("a", m.dtype, reach(m, m.trans_a ? m.K : m.M, m.trans_a ? m.M : m.K, m.lda, m.a_step),
+                     Fill::harsh);
+  m.b = memory.input("b", m.dtype, reach(m, m.trans_b ? m.N : m.K, m.trans_b ? m.K : m.N, m.ldb, m.b_step),
+                     Fill::harsh);
+  Epilogue& e = m.epilogue;
+  if (e.bias) e.bias = memory.input("bias", wide, m.N);
+  if (e.pre) e.pre = memory.output("pre", c_type, n_c, tolerance);
+  if (e.slope_at) e.slope_at = memory.input("slope_at", c_type, n_c);
+  if (e.residual) e.residual = memory.input("residual", c_type, n_c);
+  if (m.b_sums) m.b_sums = memory.output("b_sums", wide, m.N, of_sums, std::sqrt(static_cast<double>(m.K)));
   m.c = memory.output("c", c_type, n_c, tolerance);
 }
 
@@ -310,7 +225,32 @@ Sketch like_matmul(const Matmul& m) {
   if (m.bf16_c) shape += " bf16_c";
   if (m.tf32) shape += " tf32";
   if (m.b_sums) shape += " sums";
-  return sketch_of(m, m.dtype, shape, fill_like, excerpts_of);
+  return sketch_of(m, m.dtype, shape, fill, excerpts_of);
+}
+
+/// A batch interleaves the rows of its matrices, like heads in [B, T, H, D].
+Sketch sketch(const Trial& t, DType dtype) {
+  static char some;  // marks operands to be made
+  Matmul m{};
+  m.dtype = dtype;
+  m.M = t.M, m.N = t.N, m.K = t.K;
+  m.trans_a = t.trans_a, m.trans_b = t.trans_b;
+  m.to_c = m.to_b_sums = t.write;
+  m.alpha = t.alpha;
+  m.bf16_c = t.bf16_c, m.tf32 = t.tf32;
+  if (t.batched) m.outer = 2, m.inner = 3;
+  const auto place = [&](int64_t rows, int64_t cols, int64_t& row, MatmulStep& step) {
+    row = (cols + t.gap) * m.inner;
+    step = {rows * row, cols + t.gap};
+  };
+  t.trans_a ? place(t.K, t.M, m.lda, m.a_step) : place(t.M, t.K, m.lda, m.a_step);
+  t.trans_b ? place(t.N, t.K, m.ldb, m.b_step) : place(t.K, t.N, m.ldb, m.b_step);
+  place(t.M, t.N, m.ldc, m.c_step);
+  if (t.epilogue || t.slope) m.epilogue.activation = t.activation;
+  if (t.epilogue) m.epilogue.bias = m.epilogue.pre = &some, m.epilogue.residual = &some;
+  if (t.slope) m.epilogue.slope_at = &some;
+  if (t.sums) m.b_sums = &some;
+  return like_matmul(m);
 }
 
 }  // namespace
@@ -334,10 +274,10 @@ Cases matmul_cases(const CaseRequest& request) {
   }
   Cases cases;
   for (Trial trial : trials) {
-    cases.push_back(make(trial, request));
+    cases.push_back(sketch(trial, request.dtype).make(request));
     if (!bf16 || request.bench) continue;
     trial.bf16_c = true;
-    cases.push_back(make(trial, request));
+    cases.push_back(sketch(trial, request.dtype).make(request));
   }
   return cases;
 }

@@ -6,17 +6,6 @@
 #include "kernels/norm/abi.h"
 
 namespace hewn {
-
-template <bool centred>
-inline constexpr auto pointers_in<NormForward<centred>> =
-    std::tuple{&NormForward<centred>::x, &NormForward<centred>::weight, &NormForward<centred>::bias,
-               &NormForward<centred>::y, &NormForward<centred>::stats};
-template <bool centred>
-inline constexpr auto pointers_in<NormBackward<centred>> =
-    std::tuple{&NormBackward<centred>::x,    &NormBackward<centred>::weight, &NormBackward<centred>::stats,
-               &NormBackward<centred>::dy,   &NormBackward<centred>::dx,     &NormBackward<centred>::dweight,
-               &NormBackward<centred>::dbias};
-
 namespace {
 
 /// Rows and columns of a request's cases.
@@ -61,103 +50,74 @@ double norm_tolerance(DType t, double wide, double single) {
 template <bool centred>
 constexpr const char* stats_name = centred ? "stats" : "rstd";
 
-/// All operands of a forward pass but x. `exact` is the tolerance for f64.
+/// With values of x around `offset`. Far from 0, even a mean in double has an error in the last bits of the offset; it
+/// grows with the length of the row and depends on the order of the sum.
 template <bool centred>
-void add_results(CaseMemory& m, NormForward<centred>& a, bool with_bias, double exact) {
-  const DType type = norm_parameter_type(a.dtype);
-  a.weight = m.input("weight", type, a.cols);
-  a.bias = with_bias ? m.input("bias", type, a.cols) : nullptr;
-  a.y = m.output("y", a.y_dtype, a.rows * a.cols, norm_tolerance(a.y_dtype, exact, 1e-6));
-  a.stats = static_cast<double*>(
-      m.output(stats_name<centred>, DType::f64, a.row_stats * a.rows, norm_tolerance(type, exact, 1e-6)));
+Sketch forward(const NormForward<centred>& args, double offset) {
+  return sketch_of(
+      args, args.dtype, norm_shape(args) + (offset == 0 ? "" : " offset"),
+      [offset](CaseMemory& m, NormForward<centred>& a) {
+        const DType type = norm_parameter_type(a.dtype);
+        const int64_t n = a.rows * a.cols;
+        const double exact = offset == 0 ? 1e-13 : 1e-11 * std::sqrt(static_cast<double>(a.cols));
+        const auto around = [=](Rng& rng, int64_t) { return offset + rng.normal(); };
+        a.x = offset == 0 ? m.input("x", a.dtype, n, Fill::harsh) : m.input("x", a.dtype, n, around);
+        a.weight = m.input("weight", type, a.cols);
+        if (a.bias) a.bias = m.input("bias", type, a.cols);
+        a.y = m.output("y", a.y_dtype, n, norm_tolerance(a.y_dtype, exact, 1e-6));
+        a.stats = static_cast<double*>(m.output(stats_name<centred>, DType::f64, a.row_stats * a.rows,
+                                                norm_tolerance(type, exact, 1e-6)));
+      });
 }
-
-/// Which gradients a backward pass is to compute.
-struct Wanted {
-  bool dx = true, dweight = true, dbias = true;
-};
-
-/// All operands of a backward pass; `fill` is for x.
-template <bool centred>
-void add_gradients(CaseMemory& m, NormBackward<centred>& a, Wanted wanted, Fill fill) {
-  const DType type = norm_parameter_type(a.dtype);
-  const double tolerance = norm_tolerance(type, 1e-13, 2e-6);
-  const double terms = std::sqrt(static_cast<double>(a.rows));  // the size of a sum of this many normals
-  a.x = m.input("x", a.dtype, a.rows * a.cols, fill);
-  a.stats = static_cast<double*>(m.input(
-      stats_name<centred>, DType::f64, a.row_stats * a.rows,
-      [](Rng& rng, int64_t i) { return centred && i % 2 == 0 ? rng.normal() : 0.5 + rng.uniform_double(); }));
-  a.weight = m.input("weight", type, a.cols);
-  a.dy = m.input("dy", a.y_dtype, a.rows * a.cols);
-  if (wanted.dweight) a.dweight = m.output("dweight", type, a.cols, tolerance, terms);
-  if (wanted.dx) a.dx = m.output("dx", a.dtype, a.rows * a.cols, norm_tolerance(a.dtype, 1e-13, 2e-6), 1);
-  if (centred && wanted.dbias) a.dbias = m.output("dbias", type, a.cols, tolerance, terms);
-}
-
 template <bool centred>
 Sketch like_forward(const NormForward<centred>& args) {
-  return sketch_of(args, args.dtype, norm_shape(args), [](CaseMemory& m, NormForward<centred>& a) {
-    a.x = m.input("x", a.dtype, a.rows * a.cols);
-    add_results(m, a, a.bias, 1e-13);
-  });
+  return forward(args, 0);
 }
 
+/// Computes the gradients that are not null.
 template <bool centred>
 Sketch like_backward(const NormBackward<centred>& args) {
   const std::string shape = norm_shape(args) + (args.dx ? name_of(args.to_dx) : " weights only");
   return sketch_of(args, args.dtype, shape, [](CaseMemory& m, NormBackward<centred>& a) {
-    add_gradients(m, a, {a.dx != nullptr, a.dweight != nullptr, a.dbias != nullptr}, Fill::normal);
+    const DType type = norm_parameter_type(a.dtype);
+    const double tolerance = norm_tolerance(type, 1e-13, 2e-6);
+    const double terms = std::sqrt(static_cast<double>(a.rows));  // the size of a sum of this many normals
+    a.x = m.input("x", a.dtype, a.rows * a.cols, Fill::harsh);
+    a.stats = static_cast<double*>(
+        m.input(stats_name<centred>, DType::f64, a.row_stats * a.rows, [](Rng& rng, int64_t i) {
+          return centred && i % 2 == 0 ? rng.normal() : 0.5 + rng.uniform_double();
+        }));
+    a.weight = m.input("weight", type, a.cols);
+    a.dy = m.input("dy", a.y_dtype, a.rows * a.cols);
+    if (a.dweight) a.dweight = m.output("dweight", type, a.cols, tolerance, terms);
+    if (a.dx) a.dx = m.output("dx", a.dtype, a.rows * a.cols, norm_tolerance(a.dtype, 1e-13, 2e-6), 1);
+    if (a.dbias) a.dbias = m.output("dbias", type, a.cols, tolerance, terms);
   });
 }
 
-/// Cases of one of the formulas, one size and pair of types.
-template <bool centred>
-struct NormCases {
-  Cases& cases;
-  const CaseRequest& request;
-  NormTypes types;
-  std::array<int64_t, 2> size;
-
-  void forward(double offset, bool with_bias) {
-    // Far from 0, even a mean in double has an error in the last bits of the offset; it grows with the length
-    // of the row and depends on the order of the sum.
-    const double exact = offset == 0 ? 1e-13 : 1e-11 * std::sqrt(static_cast<double>(size[1]));
-    CaseMemory m(request.seed);
-    NormForward<centred> a{types.x, types.y, size[0], size[1], 1e-5, {}, {}, {}, {}, {}};
-    a.x = offset == 0 ? m.input("x", a.dtype, a.rows * a.cols, fill())
-                      : m.input("x", a.dtype, a.rows * a.cols,
-                                [=](Rng& rng, int64_t) { return offset + rng.normal(); });
-    add_results(m, a, with_bias, exact);
-    add(std::move(m), a, offset == 0 ? "" : " offset");
-  }
-
-  /// All gradients with the same write, or, with `some`, only dweight.
-  void backward(Write write, bool some = false) {
-    CaseMemory m(request.seed);
-    NormBackward<centred> a{types.x, types.y, size[0], size[1], {}, {}, {}, {}};
-    add_gradients(m, a, {.dx = !some, .dbias = !some}, fill());
-    a.to_dx = a.to_dweight = a.to_dbias = write;
-    add(std::move(m), a, std::string(name_of(write)) + (some ? " dweight only" : ""));
-  }
-
-  template <class A>
-  void add(CaseMemory m, const A& a, const std::string& what) {
-    cases.push_back(std::make_unique<CaseOf<A>>(std::move(m), norm_shape(a) + what, a.dtype, a));
-  }
-  Fill fill() const { return request.bench ? Fill::normal : Fill::harsh; }
-};
-
 template <bool centred>
 void add_cases(Cases& cases, const CaseRequest& request) {
+  static char some;  // marks operands to be made
   for (const NormTypes types : norm_types(request.dtype))
     for (const auto& size : norm_sizes(request)) {
-      NormCases<centred> add{cases, request, types, size};
-      add.forward(0, centred);
-      add.backward(Write::set);
-      add.backward(Write::add);
+      const int64_t rows = size[0], cols = size[1];
+      const auto add_forward = [&](double offset, const void* bias) {
+        cases.push_back(forward<centred>({types.x, types.y, rows, cols, 1e-5, {}, {}, bias, {}, {}}, offset)
+                            .make(request));
+      };
+      const auto add_backward = [&](Write write, void* dx) {
+        void* const dbias = centred ? dx : nullptr;
+        cases.push_back(
+            like_backward<centred>(
+                {types.x, types.y, rows, cols, {}, {}, {}, {}, dx, write, &some, write, dbias, write})
+                .make(request));
+      };
+      add_forward(0, centred ? &some : nullptr);
+      add_backward(Write::set, &some);
+      add_backward(Write::add, &some);
       if (request.bench) continue;
-      if (centred) add.forward(1e4, false);
-      add.backward(Write::add, true);
+      if (centred) add_forward(1e4, nullptr);
+      add_backward(Write::add, nullptr);  // only dweight
     }
 }
 

@@ -1,32 +1,16 @@
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <iterator>
 
-#include "core/error.h"
+#include "core/text.h"
 #include "kernels/contract/case.h"
 #include "kernels/optimizer/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<ParameterUpdate> =
-    std::tuple{&ParameterUpdate::w, &ParameterUpdate::g,     &ParameterUpdate::m,
-               &ParameterUpdate::v, &ParameterUpdate::state, &ParameterUpdate::w_bf16};
-template <>
-inline constexpr auto pointers_in<StochasticRounding> =
-    std::tuple{&StochasticRounding::w, &StochasticRounding::w_bf16, &StochasticRounding::state};
-
 namespace {
 
 const char* name_of(UpdateRule rule) {
   return rule == UpdateRule::adamw ? "adamw" : rule == UpdateRule::adam ? "adam" : "sgd";
-}
-
-/// "adamw 804096" if all parameters decay, "adamw 804096/803840" if only the first 803840 do.
-std::string shape_of(UpdateRule rule, int64_t n, int64_t n_decayed, bool mixed) {
-  const std::string decayed = n_decayed < n ? "/" + std::to_string(n_decayed) : "";
-  return std::string(name_of(rule)) + " " + std::to_string(n) + decayed + (mixed ? " mixed" : "");
 }
 
 /// Parameters [first, first + n).
@@ -45,89 +29,70 @@ std::vector<Excerpt<ParameterUpdate>> excerpts_of(const ParameterUpdate& a) {
   return sampled_parts<ParameterUpdate>(a, a.n, 1024, 256, parameters_of);
 }
 
-std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int64_t n, int64_t n_decayed,
-                                bool mixed = false) {
-  const DType t = request.dtype;
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
-  CaseMemory memory(request.seed);
-  StepState state{.step = 3, .learning_rate = 1e-2, .clip_factor = 0.7};
-  auto* at = memory.input("state", DType::u8, sizeof state, [&state](Rng&, int64_t i) {
-    return static_cast<double>(reinterpret_cast<const uint8_t*>(&state)[i]);
-  });
-  auto* w = memory.output("w", t, n, tolerance, 1);
-  const auto* g = memory.input("g", t, n);
-  auto* m = memory.output("m", t, n, tolerance, 1);
-  // Second moments are not negative: outputs start as normals, so replace these by their squares.
-  auto* v = memory.output("v", t, n, tolerance);
-  Operand& squares = memory.operands().back();
-  for (size_t offset = 0; offset < squares.initial.size(); offset += size_of(t)) {
-    const double x = squares.value(static_cast<int64_t>(offset / size_of(t)));
-    const float narrow = static_cast<float>(x * x);
-    const double wide = x * x;
-    std::memcpy(squares.initial.data() + offset, t == DType::f64 ? static_cast<const void*>(&wide) : &narrow,
-                size_of(t));
-  }
-  // A float with an error in its last bit may round to the other bf16 neighbour.
-  auto* w_bf16 = mixed ? memory.output("w_bf16", DType::bf16, n_decayed, 1.0 / 256, 1) : nullptr;
-  const ParameterUpdate update{
-      rule, t, n, n_decayed, w, g, m, v, 0.9, 0.99, 1e-8, 0.1, static_cast<const StepState*>(at), w_bf16};
-  auto made = std::make_unique<CaseOf<ParameterUpdate>>(
-      std::move(memory), shape_of(rule, n, n_decayed, mixed), t, update,
-      request.bench ? excerpts_of(update) : std::vector<Excerpt<ParameterUpdate>>{});
-  made->reset();
-  return made;
+/// "adamw 804096" if all parameters decay, "adamw 804096/803840" if only the first 803840 do.
+Sketch like_update(const ParameterUpdate& args) {
+  const std::string shape =
+      join(name_of(args.rule), " ", args.n, args.n_decayed < args.n ? join("/", args.n_decayed) : "",
+           args.w_bf16 ? " mixed" : "");
+  return sketch_of(
+      args, args.dtype, shape,
+      [](CaseMemory& m, ParameterUpdate& a) {
+        const DType t = a.dtype;
+        const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+        a.beta1 = 0.9, a.beta2 = 0.99, a.eps = 1e-8, a.weight_decay = 0.1;
+        a.state = state_input(m, {.step = 3, .learning_rate = 1e-2, .clip_factor = 0.7});
+        a.w = m.output("w", t, a.n, tolerance, 1);
+        a.g = m.input("g", t, a.n);
+        a.m = m.output("m", t, a.n, tolerance, 1);
+        a.v = m.output("v", t, a.n, tolerance, 1e-6, Fill::square);  // second moments are not negative
+        // A float with an error in its last bit may round to the other bf16 neighbour.
+        if (a.w_bf16) a.w_bf16 = m.output("w_bf16", DType::bf16, a.n_decayed, 1.0 / 256, 1);
+      },
+      excerpts_of);
 }
 
 /// All rungs must produce the same bits.
-std::unique_ptr<Case> make_rounding(const CaseRequest& request, int64_t n, int64_t first = 0) {
-  CaseMemory memory(request.seed);
-  const StepState* at = state_input(memory, {.seed = request.seed * 0x9E3779B97F4A7C15u, .step = 3});
-  constexpr double special[] = {0.0, INFINITY, -INFINITY, NAN, 1.0, 3.4e38, 1e-40};
-  const auto* w = memory.input("w", DType::f32, n, [&](Rng& rng, int64_t i) {
-    return i % 11 == 5 ? special[static_cast<size_t>(i / 11) % std::size(special)] : rng.normal();
+Sketch rounding(const StochasticRounding& args) {
+  const std::string shape = join("round ", args.n, args.first > 0 ? join(" from ", args.first) : "");
+  return sketch_of(args, DType::f32, shape, [](CaseMemory& m, StochasticRounding& a) {
+    a.state = state_input(m, {.seed = m.rng().next_u64(), .step = 3});
+    a.w = m.input("w", DType::f32, a.n, [](Rng& rng, int64_t i) {
+      constexpr double special[] = {0.0, INFINITY, -INFINITY, NAN, 1.0, 3.4e38, 1e-40};
+      return i % 11 == 5 ? special[static_cast<size_t>(i / 11) % std::size(special)] : rng.normal();
+    });
+    a.w_bf16 = m.output("w_bf16", DType::bf16, a.n, 0);
   });
-  auto* w_bf16 = memory.output("w_bf16", DType::bf16, n, 0);
-  const std::string shape = join("round ", n, first > 0 ? join(" from ", first) : "");
-  return std::make_unique<CaseOf<StochasticRounding>>(std::move(memory), shape, DType::f32,
-                                                      StochasticRounding{n, w, w_bf16, at, 1, first});
 }
-
-Sketch like_rounding(const StochasticRounding& a) {
-  const CaseRequest request{.bench = true};
-  return {"round " + std::to_string(a.n), DType::f32, [=, n = a.n] { return make_rounding(request, n); }};
-}
-
-Sketch like_update(const ParameterUpdate& a) {
-  const CaseRequest request{.dtype = a.dtype, .bench = true};
-  return {shape_of(a.rule, a.n, a.n_decayed, a.w_bf16 != nullptr), a.dtype,
-          [=, rule = a.rule, n = a.n, n_decayed = a.n_decayed, mixed = a.w_bf16 != nullptr] {
-            return make_case(request, rule, n, n_decayed, mixed);
-          }};
-}
+Sketch like_rounding(const StochasticRounding& args) { return rounding({args.n, {}, {}, {}, 1}); }
 
 }  // namespace
 
 Cases optimizer_cases(const CaseRequest& request) {
-  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  const DType t = request.dtype;
+  if (t != DType::f32 && t != DType::f64) return {};
   std::vector<int64_t> sizes = sizes_around(request.width);
   sizes.push_back(3 * 4096 + 5);
   if (request.bench) sizes = {804096, 38597376};  // a character model, GPT-2's token embedding
   if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
   Cases cases;
+  const auto update = [&](UpdateRule rule, int64_t n, int64_t n_decayed, void* w_bf16 = nullptr) {
+    cases.push_back(
+        like_update({rule, t, n, n_decayed, {}, {}, {}, {}, {}, {}, {}, {}, {}, w_bf16}).make(request));
+  };
+  const auto round = [&](int64_t n, int64_t first = 0) {
+    cases.push_back(rounding({n, {}, {}, {}, 1, first}).make(request));
+  };
+  static char mixed;  // marks copies to be made
   for (const int64_t n : sizes) {
-    cases.push_back(make_case(request, UpdateRule::adamw, n, n));
-    if (request.dtype == DType::f32) {
-      cases.push_back(make_case(request, UpdateRule::adamw, n, n, true));
-      cases.push_back(make_rounding(request, n));
-    }
+    update(UpdateRule::adamw, n, n);
+    if (t == DType::f32) update(UpdateRule::adamw, n, n, &mixed), round(n);
     if (request.bench) continue;
-    if (request.dtype == DType::f32) cases.push_back(make_rounding(request, n, 4096));
+    if (t == DType::f32) round(n, 4096);
     const int64_t part = (5 * n + 7) / 8;  // rarely a multiple of the vector length
-    cases.push_back(make_case(request, UpdateRule::adamw, n, part));
-    cases.push_back(make_case(request, UpdateRule::adam, n, part));
-    cases.push_back(make_case(request, UpdateRule::sgd, n, part));
-    cases.push_back(make_case(request, UpdateRule::adamw, n, 0));
-    if (request.dtype == DType::f32) cases.push_back(make_case(request, UpdateRule::adamw, n, part, true));
+    for (const UpdateRule rule : {UpdateRule::adamw, UpdateRule::adam, UpdateRule::sgd})
+      update(rule, n, part);
+    update(UpdateRule::adamw, n, 0);
+    if (t == DType::f32) update(UpdateRule::adamw, n, part, &mixed);
   }
   return cases;
 }

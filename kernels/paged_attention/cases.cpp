@@ -9,29 +9,6 @@
 namespace hewn {
 namespace {
 
-template <auto heads, class A>
-auto& data(A& a) {
-  return (a.*heads).data;
-}
-template <auto member, class A>
-auto& in_table(A& a) {
-  return a.pages.*member;
-}
-
-}  // namespace
-
-template <>
-inline constexpr auto pointers_in<AppendToPages> = std::tuple{
-    &AppendToPages::base, &data<&AppendToPages::k, AppendToPages>, &data<&AppendToPages::v, AppendToPages>,
-    &in_table<&PageTable::places, AppendToPages>, &in_table<&PageTable::length, AppendToPages>};
-template <>
-inline constexpr auto pointers_in<PagedAttention> =
-    std::tuple{&PagedAttention::base, &data<&PagedAttention::q, PagedAttention>,
-               &data<&PagedAttention::y, PagedAttention>, &in_table<&PageTable::places, PagedAttention>,
-               &in_table<&PageTable::length, PagedAttention>};
-
-namespace {
-
 constexpr KvFormat formats[] = {KvFormat::f32, KvFormat::bf16, KvFormat::q8_0};
 constexpr std::string_view name_of_format(KvFormat f) {
   std::string_view names = names_of(f);
@@ -81,14 +58,14 @@ Heads rows_of(const void* data, const Size& s, int64_t heads) {
   return {data, s.T * heads * s.D, s.D, heads * s.D};
 }
 
-std::unique_ptr<Case> append(const CaseRequest& request, const Size& s, KvFormat format) {
-  const PageLayout layout{format, s.Hkv, s.D};
-  CaseMemory m(request.seed);
-  AppendToPages a{add_tables(m, s, layout), nullptr, s.B, s.T, {}, {}};
-  a.k = rows_of(m.input("k", DType::f32, s.B * s.T * s.Hkv * s.D, Fill::harsh), s, s.Hkv);
-  a.v = rows_of(m.input("v", DType::f32, s.B * s.T * s.Hkv * s.D), s, s.Hkv);
-  a.base = m.output("pages", operand_type(format), operand_size(s, layout), 0);
-  return std::make_unique<CaseOf<AppendToPages>>(std::move(m), text_of(s, format), DType::f32, a);
+Sketch append(const Size& s, KvFormat format) {
+  return sketch_of(AppendToPages{}, DType::f32, text_of(s, format), [=](CaseMemory& m, AppendToPages& a) {
+    const PageLayout layout{format, s.Hkv, s.D};
+    a = {add_tables(m, s, layout), nullptr, s.B, s.T, {}, {}};
+    a.k = rows_of(m.input("k", DType::f32, s.B * s.T * s.Hkv * s.D, Fill::harsh), s, s.Hkv);
+    a.v = rows_of(m.input("v", DType::f32, s.B * s.T * s.Hkv * s.D), s, s.Hkv);
+    a.base = m.output("pages", operand_type(format), operand_size(s, layout), 0);
+  });
 }
 
 /// Bytes of pages of q8_0: whole numbers of all sizes, and factors from 2^-9 to 2^-7.
@@ -98,27 +75,22 @@ double byte_of_page(const PageLayout& layout, Rng& rng, int64_t i) {
   return in_factors % 4 == 3 ? 0x3b : in_factors % 4 == 2 ? static_cast<double>(rng.below(256)) : 0;
 }
 
-std::unique_ptr<Case> attention(const CaseRequest& request, const Size& s, KvFormat format) {
-  const PageLayout layout{format, s.Hkv, s.D};
-  CaseMemory m(request.seed);
-  const int64_t keys = s.length + s.T;
-  PagedAttention a{.pages = add_tables(m, s, layout),
-                   .base = nullptr,
-                   .B = s.B,
-                   .H = s.H,
-                   .T = s.T,
-                   .window = s.window > 0 ? s.window : keys,
-                   .scale = 1 / std::sqrt(static_cast<double>(s.D)),
-                   .q = {},
-                   .y = {},
-                   .most_keys = keys};
-  a.base = format == KvFormat::q8_0
-               ? m.input("pages", DType::u8, operand_size(s, layout),
-                         [&](Rng& rng, int64_t i) { return byte_of_page(layout, rng, i); })
-               : m.input("pages", operand_type(format), operand_size(s, layout));
-  a.q = rows_of(m.input("q", DType::f32, s.B * s.T * s.H * s.D), s, s.H);
-  a.y = {m.output("y", DType::f32, s.B * s.T * s.H * s.D, 5e-6), s.T * s.H * s.D, s.D, s.H * s.D};
-  return std::make_unique<CaseOf<PagedAttention>>(std::move(m), text_of(s, format), DType::f32, a);
+Sketch attention(const Size& s, KvFormat format) {
+  return sketch_of(PagedAttention{}, DType::f32, text_of(s, format), [=](CaseMemory& m, PagedAttention& a) {
+    const PageLayout layout{format, s.Hkv, s.D};
+    const int64_t keys = s.length + s.T;
+    a.pages = add_tables(m, s, layout);
+    a.B = s.B, a.H = s.H, a.T = s.T;
+    a.window = s.window > 0 ? s.window : keys;
+    a.scale = 1 / std::sqrt(static_cast<double>(s.D));
+    a.most_keys = keys;
+    a.base = format == KvFormat::q8_0
+                 ? m.input("pages", DType::u8, operand_size(s, layout),
+                           [&](Rng& rng, int64_t i) { return byte_of_page(layout, rng, i); })
+                 : m.input("pages", operand_type(format), operand_size(s, layout));
+    a.q = rows_of(m.input("q", DType::f32, s.B * s.T * s.H * s.D), s, s.H);
+    a.y = {m.output("y", DType::f32, s.B * s.T * s.H * s.D, 5e-6), s.T * s.H * s.D, s.D, s.H * s.D};
+  });
 }
 
 /// The first sequence's length for all, which is the longest.
@@ -129,15 +101,12 @@ Size size_of_launch(int64_t B, int64_t H, int64_t T, int64_t most_keys, const Pa
 
 Sketch like_append(const AppendToPages& a) {
   const PageLayout& layout = a.pages.layout;
-  const Size s = size_of_launch(a.B, layout.Hkv, a.T, a.pages.columns * page_tokens, layout, 0);
-  return {text_of(s, layout.format), DType::f32,
-          [=, format = layout.format] { return append({.bench = true}, s, format); }};
+  return append(size_of_launch(a.B, layout.Hkv, a.T, a.pages.columns * page_tokens, layout, 0),
+                layout.format);
 }
 Sketch like_attention(const PagedAttention& a) {
   const PageLayout& layout = a.pages.layout;
-  const Size s = size_of_launch(a.B, a.H, a.T, a.most_keys, layout, a.window);
-  return {text_of(s, layout.format), DType::f32,
-          [=, format = layout.format] { return attention({.bench = true}, s, format); }};
+  return attention(size_of_launch(a.B, a.H, a.T, a.most_keys, layout, a.window), layout.format);
 }
 
 }  // namespace
@@ -166,8 +135,8 @@ Cases paged_attention_cases(const CaseRequest& request) {
   Cases cases;
   for (const Size& s : sizes)
     for (const KvFormat format : formats) {
-      cases.push_back(append(request, s, format));
-      cases.push_back(attention(request, s, format));
+      cases.push_back(append(s, format).make(request));
+      cases.push_back(attention(s, format).make(request));
     }
   return cases;
 }

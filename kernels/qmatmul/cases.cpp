@@ -1,22 +1,11 @@
 #include <array>
 #include <cmath>
 
+#include "core/text.h"
 #include "kernels/contract/case.h"
 #include "kernels/qmatmul/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<QuantizeRows> =
-    std::tuple{&QuantizeRows::x, &QuantizeRows::q, &QuantizeRows::scale, &QuantizeRows::sum};
-template <>
-inline constexpr auto pointers_in<QMatmul> =
-    std::tuple{&QMatmul::x, &QMatmul::x_scale, &QMatmul::x_sum, &QMatmul::w, &QMatmul::bias, &QMatmul::y};
-template <>
-inline constexpr auto pointers_in<EncodeBlocks> =
-    std::tuple{&EncodeBlocks::x, &EncodeBlocks::importance, &EncodeBlocks::blocks};
-template <>
-inline constexpr auto pointers_in<WidenRows> = std::tuple{&WidenRows::ids, &WidenRows::w, &WidenRows::y};
 
 namespace {
 
@@ -39,39 +28,15 @@ const void* add_blocks(CaseMemory& m, BlockType type, int64_t rows, int64_t cols
   const BlockFormat& format = format_of(type);
   const int64_t bytes = rows * (cols / format.elements) * format.bytes;
   std::vector<uint8_t> first(static_cast<size_t>(std::min(bytes, most_blocks * format.bytes)));
-  for (size_t i = 0; i < first.size(); ++i)
-    first[i] = static_cast<uint8_t>(random_byte(format, m.rng(), static_cast<int64_t>(i)));
-  return m.input("w", DType::u8, bytes, [&](Rng&, int64_t i) {
-    return static_cast<double>(first[static_cast<size_t>(i) % first.size()]);
+  return m.input("w", DType::u8, bytes, [&](Rng& rng, int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    if (at < first.size()) first[at] = static_cast<uint8_t>(random_byte(format, rng, i));
+    return static_cast<double>(first[at % first.size()]);
   });
 }
 
 /// Whether element i of quantised rows is after the `cols` elements of its row.
 bool is_padding(int64_t i, int64_t cols) { return i % padded_cols(cols) >= cols; }
-
-void add_operands(CaseMemory& m, QMatmul& a) {
-  const int64_t n = a.M * padded_cols(a.K), blocks = n / quantised_block;
-  const auto* x = static_cast<const int8_t*>(m.input("x", DType::i8, n, [&](Rng& rng, int64_t i) {
-    return is_padding(i, a.K) ? 0 : static_cast<double>(rng.below(255)) - 127;
-  }));
-  a.x = x;
-  a.x_scale = static_cast<const float*>(m.input("x_scale", DType::f32, blocks, [&](Rng& rng, int64_t i) {
-    return is_padding(i * quantised_block, a.K) ? 0 : (1 + rng.uniform_double()) / 64;
-  }));
-  a.x_sum = static_cast<const int32_t*>(m.input("x_sum", DType::i32, blocks, [&](Rng&, int64_t i) {
-    double sum = 0;
-    for (int64_t k = i * quantised_block; k < (i + 1) * quantised_block; ++k) sum += x[k];
-    return sum;
-  }));
-  a.w = add_blocks(m, a.format, a.N, a.K);
-  if (a.bias) a.bias = static_cast<const float*>(m.input("bias", DType::f32, a.N));
-  // Terms are near 1, and their sum may cancel.
-  a.y = static_cast<float*>(m.output("y", DType::f32, a.M * a.N, 2e-6, std::sqrt(static_cast<double>(a.K))));
-}
-
-std::string shape_of(const QMatmul& a) {
-  return sizes_text({a.M, a.N, a.K}) + " " + std::string(format_of(a.format).name) + (a.bias ? " bias" : "");
-}
 
 /// Some elements of a large product.
 QMatmul element(QMatmul a, int64_t m, int64_t n) {
@@ -96,19 +61,29 @@ std::vector<Excerpt<QMatmul>> excerpts_of(const QMatmul& a) {
 }
 
 Sketch like_product(const QMatmul& args) {
-  return sketch_of(args, DType::f32, shape_of(args), add_operands, excerpts_of);
-}
-
-std::unique_ptr<Case> product_case(const CaseRequest& request, BlockType format, int64_t M, int64_t N,
-                                   int64_t K, bool bias) {
-  static constexpr float some = 0;  // marks a bias to be made
-  QMatmul a{};
-  a.format = format;
-  a.M = M, a.N = N, a.K = K;
-  a.bias = bias ? &some : nullptr;
-  CaseMemory m(request.seed);
-  add_operands(m, a);
-  return std::make_unique<CaseOf<QMatmul>>(std::move(m), shape_of(a), DType::f32, a, excerpts_of(a));
+  const std::string shape =
+      join(sizes_text({args.M, args.N, args.K}), " ", format_of(args.format).name, args.bias ? " bias" : "");
+  const auto fill = [](CaseMemory& m, QMatmul& a) {
+    const int64_t n = a.M * padded_cols(a.K), blocks = n / quantised_block;
+    const auto* x = static_cast<const int8_t*>(m.input("x", DType::i8, n, [&](Rng& rng, int64_t i) {
+      return is_padding(i, a.K) ? 0 : static_cast<double>(rng.below(255)) - 127;
+    }));
+    a.x = x;
+    a.x_scale = static_cast<const float*>(m.input("x_scale", DType::f32, blocks, [&](Rng& rng, int64_t i) {
+      return is_padding(i * quantised_block, a.K) ? 0 : (1 + rng.uniform_double()) / 64;
+    }));
+    a.x_sum = static_cast<const int32_t*>(m.input("x_sum", DType::i32, blocks, [&](Rng&, int64_t i) {
+      double sum = 0;
+      for (int64_t k = i * quantised_block; k < (i + 1) * quantised_block; ++k) sum += x[k];
+      return sum;
+    }));
+    a.w = add_blocks(m, a.format, a.N, a.K);
+    if (a.bias) a.bias = static_cast<const float*>(m.input("bias", DType::f32, a.N));
+    // Terms are near 1, and their sum may cancel.
+    a.y =
+        static_cast<float*>(m.output("y", DType::f32, a.M * a.N, 2e-6, std::sqrt(static_cast<double>(a.K))));
+  };
+  return sketch_of(args, DType::f32, shape, fill, excerpts_of);
 }
 
 /// Normals; but some blocks are tiny, some have a NaN or an infinity, and in some every rounding is a tie.
@@ -124,58 +99,32 @@ double unpleasant(Rng& rng, int64_t i) {
   }
 }
 
-void add_quantize_operands(CaseMemory& m, QuantizeRows& a, bool pleasant) {
-  const int64_t n = a.rows * padded_cols(a.cols), blocks = n / quantised_block;
-  a.x = static_cast<const float*>(pleasant ? m.input("x", DType::f32, a.rows * a.cols)
-                                           : m.input("x", DType::f32, a.rows * a.cols, unpleasant));
-  a.q = static_cast<int8_t*>(m.output("q", DType::i8, n, 0));
-  a.scale = static_cast<float*>(m.output("scale", DType::f32, blocks, 0));
-  a.sum = static_cast<int32_t*>(m.output("sum", DType::i32, blocks, 0));
-}
-
-std::string shape_of(const QuantizeRows& a) {
-  return sizes_text({a.rows, a.cols}) + (a.one_scale ? " one scale" : "");
-}
-
-std::unique_ptr<Case> quantize_case(const CaseRequest& request, int64_t rows, int64_t cols,
-                                    bool one_scale = false) {
-  QuantizeRows a{};
-  a.rows = rows, a.cols = cols, a.one_scale = one_scale;
-  CaseMemory m(request.seed);
-  // Most long rows of unpleasant values have an infinity.
-  add_quantize_operands(m, a, request.bench || (one_scale && cols > 256));
-  return std::make_unique<CaseOf<QuantizeRows>>(std::move(m), shape_of(a), DType::f32, a);
-}
-
 Sketch like_quantize(const QuantizeRows& args) {
-  return sketch_of(args, DType::f32, shape_of(args),
-                   [](CaseMemory& m, QuantizeRows& a) { add_quantize_operands(m, a, true); });
+  return sketch_of(
+      args, DType::f32, sizes_text({args.rows, args.cols}) + (args.one_scale ? " one scale" : ""),
+      [](CaseMemory& m, QuantizeRows& a) {
+        const int64_t n = a.rows * padded_cols(a.cols), blocks = n / quantised_block;
+        // Most long rows of unpleasant values have an infinity.
+        const bool pleasant = m.bench() || (a.one_scale && a.cols > 256);
+        a.x = static_cast<const float*>(pleasant ? m.input("x", DType::f32, a.rows * a.cols)
+                                                 : m.input("x", DType::f32, a.rows * a.cols, unpleasant));
+        a.q = static_cast<int8_t*>(m.output("q", DType::i8, n, 0));
+        a.scale = static_cast<float*>(m.output("scale", DType::f32, blocks, 0));
+        a.sum = static_cast<int32_t*>(m.output("sum", DType::i32, blocks, 0));
+      });
 }
 
 /// Rows of a table that has 37, prime to the number of ids.
-void add_row_operands(CaseMemory& m, WidenRows& a) {
-  constexpr int64_t table = 37;
-  a.ids = static_cast<const int32_t*>(m.input(
-      "ids", DType::i32, a.n, [](Rng& rng, int64_t) { return static_cast<double>(rng.below(table)); }));
-  a.w = add_blocks(m, a.format, table, a.cols);
-  a.y = static_cast<float*>(m.output("y", DType::f32, a.n * a.cols, 0));
-}
-
-std::string shape_of(const WidenRows& a) {
-  return sizes_text({a.n, a.cols}) + " " + std::string(format_of(a.format).name);
-}
-
-std::unique_ptr<Case> rows_case(const CaseRequest& request, BlockType format, int64_t n, int64_t cols) {
-  WidenRows a{};
-  a.format = format;
-  a.n = n, a.cols = cols;
-  CaseMemory m(request.seed);
-  add_row_operands(m, a);
-  return std::make_unique<CaseOf<WidenRows>>(std::move(m), shape_of(a), DType::f32, a);
-}
-
 Sketch like_rows(const WidenRows& args) {
-  return sketch_of(args, DType::f32, shape_of(args), add_row_operands);
+  return sketch_of(
+      args, DType::f32, join(sizes_text({args.n, args.cols}), " ", format_of(args.format).name),
+      [](CaseMemory& m, WidenRows& a) {
+        constexpr int64_t table = 37;
+        a.ids = static_cast<const int32_t*>(m.input(
+            "ids", DType::i32, a.n, [](Rng& rng, int64_t) { return static_cast<double>(rng.below(table)); }));
+        a.w = add_blocks(m, a.format, table, a.cols);
+        a.y = static_cast<float*>(m.output("y", DType::f32, a.n * a.cols, 0));
+      });
 }
 
 /// Blocks of normals; but some are tiny, huge, zero or all of one sign, and some have outliers.
@@ -193,22 +142,6 @@ double unpleasant_weight(Rng& rng, int64_t i) {
   }
 }
 
-void add_encode_operands(CaseMemory& m, EncodeBlocks& a, bool pleasant) {
-  const BlockFormat& format = format_of(a.format);
-  a.x = static_cast<const float*>(pleasant ? m.input("x", DType::f32, a.rows * a.cols, Fill::normal, 0.02)
-                                           : m.input("x", DType::f32, a.rows * a.cols, unpleasant_weight));
-  if (a.importance)
-    a.importance = static_cast<const float*>(m.input("importance", DType::f32, a.cols, [](Rng& rng, int64_t) {
-      return rng.below(8) == 0 ? 0 : std::pow(rng.normal(), 2);
-    }));
-  a.blocks = m.output("blocks", DType::u8, a.rows * (a.cols / format.elements) * format.bytes, 0);
-}
-
-std::string shape_of(const EncodeBlocks& a) {
-  return sizes_text({a.rows, a.cols}) + " " + std::string(format_of(a.format).name) +
-         (a.importance ? " importance" : "");
-}
-
 /// Some rows of a large matrix.
 std::vector<Excerpt<EncodeBlocks>> excerpts_of(const EncodeBlocks& a) {
   constexpr int64_t small = int64_t{1} << 16, rows = 8;
@@ -222,58 +155,76 @@ std::vector<Excerpt<EncodeBlocks>> excerpts_of(const EncodeBlocks& a) {
   });
 }
 
-std::unique_ptr<Case> encode_case(const CaseRequest& request, BlockType format, int64_t rows, int64_t cols,
-                                  bool importance) {
-  static constexpr float some = 0;  // marks importances to be made
-  EncodeBlocks a{};
-  a.format = format;
-  a.rows = rows, a.cols = cols;
-  a.importance = importance ? &some : nullptr;
-  CaseMemory m(request.seed);
-  add_encode_operands(m, a, request.bench);
-  return std::make_unique<CaseOf<EncodeBlocks>>(std::move(m), shape_of(a), DType::f32, a, excerpts_of(a));
+Sketch like_encode(const EncodeBlocks& args) {
+  const std::string shape = join(sizes_text({args.rows, args.cols}), " ", format_of(args.format).name,
+                                 args.importance ? " importance" : "");
+  const auto fill = [](CaseMemory& m, EncodeBlocks& a) {
+    const BlockFormat& format = format_of(a.format);
+    const int64_t n = a.rows * a.cols;
+    a.x = static_cast<const float*>(m.bench() ? m.input("x", DType::f32, n, Fill::normal, 0.02)
+                                              : m.input("x", DType::f32, n, unpleasant_weight));
+    if (a.importance)
+      a.importance =
+          static_cast<const float*>(m.input("importance", DType::f32, a.cols, [](Rng& rng, int64_t) {
+            return rng.below(8) == 0 ? 0 : std::pow(rng.normal(), 2);
+          }));
+    a.blocks = m.output("blocks", DType::u8, n / format.elements * format.bytes, 0);
+  };
+  return sketch_of(args, DType::f32, shape, fill, excerpts_of);
 }
 
-Sketch like_encode(const EncodeBlocks& args) {
-  return sketch_of(
-      args, DType::f32, shape_of(args),
-      [](CaseMemory& m, EncodeBlocks& a) { add_encode_operands(m, a, true); }, excerpts_of);
-}
+/// Adds cases to a request's; a bias or importances are made if wanted.
+struct Adder {
+  Cases& cases;
+  const CaseRequest& request;
+  static constexpr float some = 0;  // marks operands to be made
+
+  void quantize(int64_t rows, int64_t cols, bool one_scale = false) {
+    cases.push_back(like_quantize({rows, cols, {}, {}, {}, {}, one_scale}).make(request));
+  }
+  void product(BlockType format, int64_t M, int64_t N, int64_t K, bool bias = false) {
+    cases.push_back(
+        like_product({format, M, N, K, {}, {}, {}, {}, bias ? &some : nullptr, {}}).make(request));
+  }
+  void encode(BlockType format, int64_t rows, int64_t cols, bool importance) {
+    cases.push_back(like_encode({format, rows, cols, {}, importance ? &some : nullptr, {}}).make(request));
+  }
+};
 
 /// Products in all formats whose blocks fit; in benchmarks, in those with vector kernels.
-void add_shape(Cases& cases, const CaseRequest& request) {
+void add_shape(Adder& add, const CaseRequest& request) {
   const auto s = parse_sizes(request.shape, 3, "MxNxK");
   require(s[2] % quantised_block == 0, "shape \"", request.shape, "\": K is ", s[2],
           "; expected a multiple of ", quantised_block);
-  cases.push_back(quantize_case(request, s[0], s[2]));
+  add.quantize(s[0], s[2]);
   for (const BlockType format : all_formats)
     if (s[2] % format_of(format).elements == 0 && (multiplied_as_they_are(format) || !request.bench)) {
-      cases.push_back(product_case(request, format, s[0], s[1], s[2], false));
-      if (multiplied_as_they_are(format)) cases.push_back(encode_case(request, format, s[1], s[2], false));
+      add.product(format, s[0], s[1], s[2]);
+      if (multiplied_as_they_are(format)) add.encode(format, s[1], s[2], false);
     }
 }
 
 /// The layers of GPT-2 124M, and its head.
-void add_bench_cases(Cases& cases, const CaseRequest& request) {
+void add_bench_cases(Adder& add) {
   for (const int64_t M : {1, 16}) {
-    cases.push_back(quantize_case(request, M, 3072));
+    add.quantize(M, 3072);
     for (const BlockType format : all_formats)
       if (multiplied_as_they_are(format)) {
-        cases.push_back(product_case(request, format, M, 3072, 768, false));
-        cases.push_back(product_case(request, format, M, 768, 3072, false));
-        if (M == 1) cases.push_back(product_case(request, format, M, 50257, 768, false));
-        cases.push_back(encode_case(request, format, 3072, 768, M > 1));
+        add.product(format, M, 3072, 768);
+        add.product(format, M, 768, 3072);
+        if (M == 1) add.product(format, M, 50257, 768);
+        add.encode(format, 3072, 768, M > 1);
       }
   }
 }
 
 /// A single block, rows of up to 17 and of a few blocks more than whole chunks.
-void add_test_cases(Cases& cases, const CaseRequest& request) {
+void add_test_cases(Adder& add) {
   for (const auto [rows, cols] : {std::array<int64_t, 2>{1, 32}, {3, 256}, {17, 352}, {2, 1024}})
-    for (const bool one_scale : {false, true}) cases.push_back(quantize_case(request, rows, cols, one_scale));
+    for (const bool one_scale : {false, true}) add.quantize(rows, cols, one_scale);
   for (const BlockType type : all_formats) {
     const int64_t block = format_of(type).elements;
-    cases.push_back(rows_case(request, type, 5, 3 * block));
+    add.cases.push_back(like_rows({type, 5, 3 * block, {}, {}, {}}).make(add.request));
     for (const auto [M, N, blocks] : {std::array<int64_t, 3>{1, 1, 1},
                                       {1, 33, 8},
                                       {2, 3, 9},
@@ -281,10 +232,10 @@ void add_test_cases(Cases& cases, const CaseRequest& request) {
                                       {4, 9, 16},
                                       {16, 5, 31},
                                       {17, 9, 3}})
-      cases.push_back(product_case(request, type, M, N, blocks * block, N % 3 == 0));
+      add.product(type, M, N, blocks * block, N % 3 == 0);
     if (!multiplied_as_they_are(type)) continue;
     for (const auto [rows, blocks] : {std::array<int64_t, 2>{1, 1}, {3, 5}, {2, 16}, {5, 13}})
-      cases.push_back(encode_case(request, type, rows, blocks * block, rows % 2 == 1));
+      add.encode(type, rows, blocks * block, rows % 2 == 1);
   }
 }
 
@@ -293,12 +244,13 @@ void add_test_cases(Cases& cases, const CaseRequest& request) {
 Cases qmatmul_cases(const CaseRequest& request) {
   Cases cases;
   if (request.dtype != DType::f32) return cases;
+  Adder add{cases, request};
   if (!request.shape.empty())
-    add_shape(cases, request);
+    add_shape(add, request);
   else if (request.bench)
-    add_bench_cases(cases, request);
+    add_bench_cases(add);
   else
-    add_test_cases(cases, request);
+    add_test_cases(add);
   return cases;
 }
 

@@ -2,23 +2,11 @@
 #include "kernels/recurrent/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<LstmForward> = std::tuple{
-    &LstmForward::x, &LstmForward::c_before, &LstmForward::gates, &LstmForward::c, &LstmForward::h};
-template <>
-inline constexpr auto pointers_in<LstmBackward> =
-    std::tuple{&LstmBackward::gates, &LstmBackward::c_before, &LstmBackward::c,        &LstmBackward::dh,
-               &LstmBackward::dc,    &LstmBackward::dx,       &LstmBackward::dc_before};
-
 namespace {
 
 /// A step as the model runs it: the first of a sequence, or a later one, in place or not.
 enum class Step : uint8_t { first, later, in_place };
 constexpr const char* names[] = {" first", "", " in place"};
-std::string text_of(int64_t rows, int64_t cols, Step step) {
-  return sizes_text({rows, cols}) + names[static_cast<size_t>(step)];
-}
 
 double tolerance_of(DType t) { return t == DType::f64 ? 1e-14 : 1e-6; }
 
@@ -47,18 +35,9 @@ void fill(CaseMemory& m, LstmBackward& a, Step step) {
 }
 
 template <class A>
-std::unique_ptr<Case> make(uint64_t seed, DType t, int64_t rows, int64_t cols, Step step) {
-  CaseMemory memory(seed);
-  A args{};
-  args.dtype = t, args.rows = rows, args.cols = cols;
-  fill(memory, args, step);
-  return std::make_unique<CaseOf<A>>(std::move(memory), text_of(rows, cols, step), t, args);
-}
-
-template <class A>
-Sketch sketch(const A& a, Step step) {
-  return {text_of(a.rows, a.cols, step), a.dtype,
-          [=, t = a.dtype, rows = a.rows, cols = a.cols] { return make<A>(1, t, rows, cols, step); }};
+Sketch sketch(const A& args, Step step) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + names[static_cast<size_t>(step)],
+                   [step](CaseMemory& m, A& a) { fill(m, a, step); });
 }
 
 Sketch like_forward(const LstmForward& a) {
@@ -84,8 +63,8 @@ Cases recurrent_cases(const CaseRequest& request) {
   Cases cases;
   for (const auto& [rows, cols] : sizes)
     for (const Step step : {Step::first, Step::later, Step::in_place}) {
-      cases.push_back(make<LstmForward>(request.seed, t, rows, cols, step));
-      cases.push_back(make<LstmBackward>(request.seed, t, rows, cols, step));
+      cases.push_back(sketch(LstmForward{t, rows, cols, {}, {}, {}, {}, {}}, step).make(request));
+      cases.push_back(sketch(LstmBackward{t, rows, cols, {}, {}, {}, {}, {}, {}, {}}, step).make(request));
     }
   return cases;
 }

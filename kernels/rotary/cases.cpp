@@ -2,49 +2,27 @@
 #include "kernels/rotary/abi.h"
 
 namespace hewn {
-
-template <>
-inline constexpr auto pointers_in<Rotary> =
-    std::tuple{&pointer_of<&Rotary::x, Rotary>, &pointer_of<&Rotary::y, Rotary>, &Rotary::position};
-
 namespace {
 
-struct Size {
-  int64_t B, T, H, D, rotated, start = 0;
-  double base = 10000;
-  bool on_device = false;  ///< whether device memory has the position
-};
-
-std::string text_of(RotaryPairs pairs, const Size& s, double direction, Write write) {
-  return sizes_text({s.B, s.T, s.H, s.D}) + (pairs == RotaryPairs::half ? " half" : " interleaved") +
-         (direction < 0 ? " back" : "") + name_of(write) + (s.on_device ? ", position on the device" : "");
-}
-
-/// x and y [B, T, H, D]; y [B, H, T, D] if all heads are rotated.
-std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const Size& s, double direction,
-                           Write write) {
-  const DType t = request.dtype;
-  const int64_t n = s.B * s.T * s.H * s.D;
-  const double tolerance = t == DType::f64 ? 1e-14 : t == DType::bf16 ? 4e-3 : 1e-6;
-  CaseMemory m(request.seed);
-  Rotary a{pairs, t, s.B, s.T, s.H, s.D, s.rotated, s.start, s.base, direction, {}, {}, write};
-  a.x = {m.input("x", t, n), s.T * s.H * s.D, s.D, s.H * s.D};
-  a.y = {m.output("y", t, n, tolerance, 1), s.T * s.H * s.D, s.D, s.H * s.D};
-  if (s.on_device)
-    a.position = static_cast<const int32_t*>(
-        m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(s.start); }));
-  if (s.rotated == s.H) a.y.head = s.T * s.D, a.y.row = s.D;
-  return std::make_unique<CaseOf<Rotary>>(std::move(m), text_of(pairs, s, direction, write), t, a);
-}
-
-/// Heads interleaved as in training, whatever the layout of the launch.
-Sketch like_rotary(const Rotary& a) {
-  const CaseRequest request{.dtype = a.dtype, .bench = true};
-  const Size size{a.B, a.T, a.H, a.D, a.rotated, a.start, a.base, a.position != nullptr};
-  return {text_of(a.pairs, size, a.direction, a.to_y), a.dtype,
-          [=, pairs = a.pairs, direction = a.direction, write = a.to_y] {
-            return make(request, pairs, size, direction, write);
-          }};
+/// x and y [B, T, H, D] with heads interleaved as in training, whatever the layout of the launch; y [B, H, T, D] if all
+/// heads are rotated.
+Sketch like_rotary(const Rotary& args) {
+  const bool on_device = args.position;  // whether device memory has the position
+  const std::string shape = sizes_text({args.B, args.T, args.H, args.D}) +
+                            (args.pairs == RotaryPairs::half ? " half" : " interleaved") +
+                            (args.direction < 0 ? " back" : "") + name_of(args.to_y) +
+                            (on_device ? ", position on the device" : "");
+  return sketch_of(args, args.dtype, shape, [on_device](CaseMemory& m, Rotary& a) {
+    const DType t = a.dtype;
+    const int64_t n = a.B * a.T * a.H * a.D;
+    const double tolerance = t == DType::f64 ? 1e-14 : t == DType::bf16 ? 4e-3 : 1e-6;
+    a.x = {m.input("x", t, n), a.T * a.H * a.D, a.D, a.H * a.D};
+    a.y = {m.output("y", t, n, tolerance, 1), a.T * a.H * a.D, a.D, a.H * a.D};
+    if (on_device)
+      a.position = static_cast<const int32_t*>(
+          m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(a.start); }));
+    if (a.rotated == a.H) a.y.head = a.T * a.D, a.y.row = a.D;
+  });
 }
 
 }  // namespace
@@ -52,6 +30,11 @@ Sketch like_rotary(const Rotary& a) {
 Cases rotary_cases(const CaseRequest& request) {
   const DType t = request.dtype;
   if (t != DType::f32 && t != DType::f64 && t != DType::bf16) return {};
+  struct Size {
+    int64_t B, T, H, D, rotated, start = 0;
+    double base = 10000;
+    bool on_device = false;
+  };
   std::vector<Size> sizes;
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 4, "BxTxHxD");
@@ -68,10 +51,28 @@ Cases rotary_cases(const CaseRequest& request) {
   Cases cases;
   for (const RotaryPairs pairs : {RotaryPairs::half, RotaryPairs::interleaved})
     for (const Size& s : sizes) {
-      cases.push_back(make(request, pairs, s, 1, Write::set));
+      static constexpr int32_t some = 0;  // marks a position to be made
+      const auto add = [&](double direction, Write write) {
+        cases.push_back(like_rotary({pairs,
+                                     t,
+                                     s.B,
+                                     s.T,
+                                     s.H,
+                                     s.D,
+                                     s.rotated,
+                                     s.start,
+                                     s.base,
+                                     direction,
+                                     {},
+                                     {},
+                                     write,
+                                     s.on_device ? &some : nullptr})
+                            .make(request));
+      };
+      add(1, Write::set);
       if (request.bench) continue;
-      cases.push_back(make(request, pairs, s, -1, Write::set));
-      cases.push_back(make(request, pairs, s, -1, Write::add));
+      add(-1, Write::set);
+      add(-1, Write::add);
     }
   return cases;
 }

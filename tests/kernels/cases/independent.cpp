@@ -26,9 +26,6 @@ struct Doubled {
 };
 
 template <>
-inline constexpr auto pointers_in<Doubled> = std::tuple{&Doubled::x, &Doubled::y};
-
-template <>
 void kernel<"reference">(const Launch&, const Doubled& a) {
   for (int64_t i = 0; i < a.n; ++i) a.y[i] = 2 * a.x[i];
 }
@@ -44,10 +41,11 @@ namespace {
 Cases doubled_cases(const CaseRequest& request) {
   Cases cases;
   if (request.dtype != DType::f32) return cases;
-  CaseMemory m(request.seed);
-  const Doubled a{DType::f32, 5, static_cast<const float*>(m.input("x", DType::f32, 5)),
-                  static_cast<float*>(m.output("y", DType::f32, 5, 1e-6))};
-  cases.push_back(std::make_unique<CaseOf<Doubled>>(std::move(m), "5", DType::f32, a));
+  const auto fill = [](CaseMemory& m, Doubled& a) {
+    a.x = static_cast<const float*>(m.input("x", DType::f32, a.n));
+    a.y = static_cast<float*>(m.output("y", DType::f32, a.n, 1e-6));
+  };
+  cases.push_back(sketch_of<Doubled>({DType::f32, 5, {}, {}}, DType::f32, "5", fill).make(request));
   return cases;
 }
 

@@ -136,7 +136,7 @@ TEST_CASE("large launches are checked on excerpts") {
   constexpr int64_t elements = int64_t{1} << 22, parameters = int64_t{1} << 24, rows = 2048, cols = 8192;
   const DType t = DType::f32;
   const auto check = [](const char* room, const auto& args) {
-    check_excerpts(*room_called(room).like(ladder_of(args).op, &args).make());
+    check_excerpts(*room_called(room).like(ladder_of(args).op, &args).make({.bench = true}));
   };
   check("activation", ActivationForward{Activation::gelu_tanh, t, elements, nullptr, nullptr});
   check("activation",
@@ -173,7 +173,7 @@ TEST_CASE("a case made from a launch has its sizes and its own memory") {
       const Sketch sketch = room.like(c->op(), c->arguments());
       INFO(c->op() << " " << c->shape());
       REQUIRE(sketch.make);
-      const auto alike = sketch.make();
+      const auto alike = sketch.make({.bench = true});
       CHECK(alike->op() == std::string(c->op()));
       CHECK(alike->shape() == sketch.shape);
       CHECK(alike->cost().flops == c->cost().flops);
@@ -193,7 +193,7 @@ TEST_CASE("a case made from a launch has its sizes and its own memory") {
 TEST_CASE("all elements of large operands have initial values, and a changed input is found") {
   constexpr int64_t n = 2'500'000;
   const ActivationForward relu{Activation::relu, DType::f32, n, nullptr, nullptr};
-  const auto c = room_called("activation").like(ladder_of(relu).op, &relu).make();
+  const auto c = room_called("activation").like(ladder_of(relu).op, &relu).make({.bench = true});
   const auto before = c->outputs();
   c->run(0, Isa::scalar, 1);
   CHECK((c->outputs() != before));
