@@ -31,5 +31,10 @@ template <class F>
 void with_float(DType dtype, F f) {
   dtype == DType::f64 ? f(double{}) : dtype == DType::bf16 ? f(BFloat16{}) : f(float{});
 }
+/// The same where there is no bf16.
+template <class F>
+void with_wide(DType dtype, F f) {
+  dtype == DType::f64 ? f(double{}) : f(float{});
+}
 
 }  // namespace hewn

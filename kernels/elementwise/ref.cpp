@@ -44,20 +44,6 @@ double value(BinaryOp op, double a, double b) {
   return 0;
 }
 
-template <class T>
-void forward(const UnaryForward& a) {
-  for (int64_t i = 0; i < a.n; ++i)
-    put(static_cast<T*>(a.y)[i], value(a.op, to_double(static_cast<const T*>(a.x)[i]), a.c), a.to_y);
-}
-
-template <class T>
-void backward(const UnaryBackward& a) {
-  for (int64_t i = 0; i < a.n; ++i) {
-    const double dy = to_double(static_cast<const T*>(a.dy)[i]);
-    put(static_cast<T*>(a.dx)[i], dy * slope(a.op, to_double(static_cast<const T*>(a.kept)[i])), a.to_dx);
-  }
-}
-
 /// Dimension d and the inner ones, starting at these elements.
 template <class T, class B>
 void nested(const Binary& args, int d, const T* a, const B* b, T*& y) {
@@ -79,12 +65,20 @@ void binary(const Binary& a) {
 
 template <>
 void kernel<"reference">(const Launch&, const UnaryForward& a) {
-  with_float(a.dtype, [&]<class T>(T) { forward<T>(a); });
+  with_float(a.dtype, [&]<class T>(T) {
+    for (int64_t i = 0; i < a.n; ++i)
+      put(static_cast<T*>(a.y)[i], value(a.op, to_double(static_cast<const T*>(a.x)[i]), a.c), a.to_y);
+  });
 }
 
 template <>
 void kernel<"reference">(const Launch&, const UnaryBackward& a) {
-  with_float(a.dtype, [&]<class T>(T) { backward<T>(a); });
+  with_float(a.dtype, [&]<class T>(T) {
+    for (int64_t i = 0; i < a.n; ++i) {
+      const double dy = to_double(static_cast<const T*>(a.dy)[i]);
+      put(static_cast<T*>(a.dx)[i], dy * slope(a.op, to_double(static_cast<const T*>(a.kept)[i])), a.to_dx);
+    }
+  });
 }
 
 template <>

@@ -3,31 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/contract/reference.h"
+
 namespace hewn {
-namespace {
-
-template <class T>
-void square_sums(const BlockSquares& a) {
-  const T* g = static_cast<const T*>(a.g);
-  for (int64_t i = 0; i < a.n; ++i) {
-    double& sum = a.sums[i / norm_block];
-    if (i % norm_block == 0) sum = 0;
-    sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-  }
-}
-
-template <class T>
-void add_loss(const StepLoss& a) {
-  const double before = a.to_sum == Write::add ? *a.sum : a.state->non_finite ? NAN : 0;
-  *a.sum = before + *a.share * static_cast<double>(*static_cast<const T*>(a.loss));
-  *static_cast<T*>(a.gradient) = static_cast<T>(*a.share);
-}
-
-}  // namespace
 
 template <>
 void kernel<"reference">(const Launch&, const BlockSquares& a) {
-  a.dtype == DType::f64 ? square_sums<double>(a) : square_sums<float>(a);
+  with_wide(a.dtype, [&]<class T>(T) {
+    const T* g = static_cast<const T*>(a.g);
+    for (int64_t i = 0; i < a.n; ++i) {
+      double& sum = a.sums[i / norm_block];
+      if (i % norm_block == 0) sum = 0;
+      sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+    }
+  });
 }
 
 template <>
@@ -43,7 +32,11 @@ void kernel<"reference">(const Launch&, const GlobalNorm& a) {
 
 template <>
 void kernel<"reference">(const Launch&, const StepLoss& a) {
-  a.dtype == DType::f64 ? add_loss<double>(a) : add_loss<float>(a);
+  with_wide(a.dtype, [&]<class T>(T) {
+    const double before = a.to_sum == Write::add ? *a.sum : a.state->non_finite ? NAN : 0;
+    *a.sum = before + *a.share * static_cast<double>(*static_cast<const T*>(a.loss));
+    *static_cast<T*>(a.gradient) = static_cast<T>(*a.share);
+  });
 }
 
 }  // namespace hewn

@@ -43,15 +43,6 @@ void max_backward_of(const MaxBackward& a, int64_t o) {
   a.dtype == DType::f64 ? max_backward_of<double>(a, o) : max_backward_of<float>(a, o);
 }
 
-template <class T>
-void expand(const Expand& a) {
-  T* y = static_cast<T*>(a.y);
-  for (int64_t o = 0; o < a.outer; ++o)
-    for (int64_t i = 0; i < a.n; ++i)
-      for (int64_t c = 0; c < a.inner; ++c)
-        put(*y++, a.scale * static_cast<double>(static_cast<const T*>(a.x)[o * a.inner + c]), a.to_y);
-}
-
 }  // namespace
 
 template <>
@@ -77,7 +68,13 @@ void kernel<"parallel">(const Launch& launch, const MaxBackward& a) {
 
 template <>
 void kernel<"reference">(const Launch&, const Expand& a) {
-  a.dtype == DType::f64 ? expand<double>(a) : expand<float>(a);
+  with_wide(a.dtype, [&]<class T>(T) {
+    T* y = static_cast<T*>(a.y);
+    for (int64_t o = 0; o < a.outer; ++o)
+      for (int64_t i = 0; i < a.n; ++i)
+        for (int64_t c = 0; c < a.inner; ++c)
+          put(*y++, a.scale * static_cast<double>(static_cast<const T*>(a.x)[o * a.inner + c]), a.to_y);
+  });
 }
 
 }  // namespace hewn

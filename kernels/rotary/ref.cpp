@@ -21,25 +21,22 @@ void rotate(const Rotary& a, int64_t at, const T* x, T* y) {
   }
 }
 
-template <class T>
-void rotary(const Rotary& a) {
-  for (int64_t b = 0; b < a.B; ++b)
-    for (int64_t h = 0; h < a.H; ++h)
-      for (int64_t t = 0; t < a.T; ++t) {
-        const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
-        T* y = static_cast<T*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
-        if (h < a.rotated)
-          rotate(a, a.start + t, x, y);
-        else
-          for (int64_t d = 0; d < a.D; ++d) put(y[d], to_double(x[d]), a.to_y);
-      }
-}
-
 }  // namespace
 
 template <>
 void kernel<"reference">(const Launch&, const Rotary& a) {
-  with_float(a.dtype, [&]<class T>(T) { rotary<T>(a); });
+  with_float(a.dtype, [&]<class T>(T) {
+    for (int64_t b = 0; b < a.B; ++b)
+      for (int64_t h = 0; h < a.H; ++h)
+        for (int64_t t = 0; t < a.T; ++t) {
+          const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
+          T* y = static_cast<T*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
+          if (h < a.rotated)
+            rotate(a, a.start + t, x, y);
+          else
+            for (int64_t d = 0; d < a.D; ++d) put(y[d], to_double(x[d]), a.to_y);
+        }
+  });
 }
 
 }  // namespace hewn
