@@ -80,6 +80,37 @@ struct Logits {
   Tensor buffer(Device& device) const { return Tensor::empty(device, dtype, {chunks.per_chunk, ld}); }
 };
 
+/// Computes the losses of the chunk of rows from `first` on and, with `differentiates`, replaces its logits by their
+/// gradient: of the mean loss or, if weights are given, of the losses' weighted sum. Returns the rows of the buffer, with
+/// their padding.
+Tensor rows_of_chunk(const Pass& p, const Tensor& buffer, int64_t first, int64_t n, bool differentiates,
+                     const Tensor& weights = {}) {
+  const Tensor padded = buffer.sliced(0, 0, n);
+  const Tensor z = logits_of(p.x.sliced(0, first, n), p.weight, p.bias, padded.sliced(1, 0, p.classes()));
+  run(p.device(), CrossEntropyFused{
+                      z.dtype(), n, p.classes(), padded.dim(1), z.data(), targets_at(p.targets, first),
+                      p.kept.defined() ? p.kept.ptr<int64_t>() : nullptr, p.losses.sliced(0, first, n).data(),
+                      differentiates, weights.defined() ? weights.sliced(0, first, n).data() : nullptr});
+  return padded;
+}
+
+/// The gradients of x, weight and bias, the last with the padding of the logits; undefined where not required.
+struct HeadGradients {
+  Grads::Target dx{}, dweight{}, dbias{};
+};
+
+/// dx = dz W for the chunk of rows from `first` on; dweight gains dz^T x and dbias the sum over rows of dz. `padded` is
+/// dz with its padding, which is zero.
+void add_products(const Pass& p, int64_t first, const Tensor& padded, const HeadGradients& to) {
+  const int64_t n = padded.dim(0);
+  const Tensor dz = as_type(padded, p.weight.dtype()).sliced(1, 0, p.classes());
+  const auto how = [first](const Grads::Target& t) { return first == 0 ? t.write : Write::add; };
+  const auto& [dx, dw, db] = to;
+  if (dx.tensor.defined()) multiply(dz, p.weight, dx.tensor.sliced(0, first, n), dx.write);
+  if (dw.tensor.defined()) multiply(dz.transposed(0, 1), p.x.sliced(0, first, n), dw.tensor, how(dw));
+  if (db.tensor.defined()) sum_copies(padded, 1, db.tensor, how(db));
+}
+
 // On a CPU, if a single chunk holds all rows: the forward pass keeps the logits, and the backward pass replaces them by
 // their gradient.
 
@@ -139,16 +170,11 @@ Tensor loss_keeping_logits(const Pass& p, const Logits& form, std::initializer_l
 // that the logits of a chunk are computed once and exist only until the next chunk. The backward pass multiplies the
 // gradients by dloss.
 
-/// The gradients of x, weight and bias; undefined where not required.
-struct HeadGradients {
-  Tensor dx, dweight, dbias;
-};
-
 struct LinearCrossEntropyChunksNode final : Node {
   Saved dx, dweight, dbias;  // for dloss = 1
 
   explicit LinearCrossEntropyChunksNode(const HeadGradients& g)
-      : dx(g.dx), dweight(g.dweight), dbias(g.dbias) {}
+      : dx(g.dx.tensor), dweight(g.dweight.tensor), dbias(g.dbias.tensor) {}
   const OpInfo& info() const override { return linear_cross_entropy_info; }
   std::vector<SavedField> saved() const override {
     std::vector<SavedField> fields;
@@ -180,53 +206,28 @@ struct LinearCrossEntropyChunksNode final : Node {
   }
 };
 
-/// dx = dz W for the chunk of rows from `first` on; dW += dz^T x and db += sum over rows of dz, both set by the first
-/// chunk. `padded` is dz with its padding, which is zero.
-void add_products(const Pass& p, int64_t first, const Tensor& padded, const HeadGradients& to) {
-  const InPhase phase(Phase::backward);
-  const int64_t n = padded.dim(0);
-  const Tensor dz = as_type(padded, p.weight.dtype()).sliced(1, 0, p.classes());
-  const Write write = first == 0 ? Write::set : Write::add;
-  if (to.dx.defined()) multiply(dz, p.weight, to.dx.sliced(0, first, n), Write::set);
-  if (to.dweight.defined()) multiply(dz.transposed(0, 1), p.x.sliced(0, first, n), to.dweight, write);
-  if (to.dbias.defined()) sum_copies(padded, 1, to.dbias, write);
-}
-
 Tensor loss_in_chunks(const Pass& p, const Logits& form, const Tensor& x, const Tensor& weight,
                       const Tensor& bias) {
   const bool differentiates = recording({x, weight, bias});
   HeadGradients gradients;
-  if (differentiates && x.requires_grad()) gradients.dx = x.like();
-  if (differentiates && weight.requires_grad()) gradients.dweight = weight.like();
-  if (differentiates && bias.requires_grad()) gradients.dbias = bias.like({form.ld});
+  if (differentiates && x.requires_grad()) gradients.dx.tensor = x.like();
+  if (differentiates && weight.requires_grad()) gradients.dweight.tensor = weight.like();
+  if (differentiates && bias.requires_grad()) gradients.dbias.tensor = bias.like({form.ld});
   const Tensor buffer = form.buffer(p.device());
   p.count_targets();
   form.chunks.each([&](int64_t first, int64_t n) {
-    const Tensor padded = buffer.sliced(0, 0, n);
-    const Tensor z = logits_of(p.x.sliced(0, first, n), p.weight, p.bias, padded.sliced(1, 0, p.classes()));
-    run(p.device(),
-        CrossEntropyFused{z.dtype(), n, p.classes(), form.ld, z.data(), targets_at(p.targets, first),
-                          p.kept.ptr<int64_t>(), p.losses.sliced(0, first, n).data(), differentiates});
-    if (differentiates) add_products(p, first, padded, gradients);
+    const Tensor padded = rows_of_chunk(p, buffer, first, n, differentiates);
+    if (!differentiates) return;
+    const InPhase phase(Phase::backward);
+    add_products(p, first, padded, gradients);
   });
-  if (gradients.dbias.defined()) gradients.dbias = gradients.dbias.sliced(0, 0, p.classes());
+  Tensor& sums = gradients.dbias.tensor;
+  if (sums.defined()) sums = sums.sliced(0, 0, p.classes());
   return record(p.mean_loss(), {x, weight, bias, p.targets}, LinearCrossEntropyChunksNode(gradients));
 }
 
 // The loss of every row. What its gradient is multiplied by is not known before the backward pass, which computes the
 // logits of each chunk again, on every device.
-
-/// Computes the losses of the chunk of rows from `first` on and, if weights are given, replaces its logits by the
-/// gradient of their weighted sum. Returns the rows of the buffer, with their padding.
-Tensor rows_of_chunk(const Pass& p, const Tensor& buffer, int64_t first, int64_t n, const Tensor& weights) {
-  const Tensor padded = buffer.sliced(0, 0, n);
-  const Tensor z = logits_of(p.x.sliced(0, first, n), p.weight, p.bias, padded.sliced(1, 0, p.classes()));
-  run(p.device(),
-      CrossEntropyFused{z.dtype(), n, p.classes(), padded.dim(1), z.data(), targets_at(p.targets, first),
-                        nullptr, p.losses.sliced(0, first, n).data(), weights.defined(),
-                        weights.defined() ? weights.sliced(0, first, n).data() : nullptr});
-  return padded;
-}
 
 struct LinearCrossEntropyRowsNode final : Node {
   Saved x, weight, bias, targets;  // x and weight as multiplied
@@ -249,20 +250,16 @@ struct LinearCrossEntropyRowsNode final : Node {
                  .dtype = dlosses.dtype(),
                  .kept = {},
                  .losses = dlosses.like()};
-    Grads::Target dx{}, dw{}, db{};
-    if (grads.wants(0)) dx = grads.at(0);
-    if (grads.wants(1)) dw = grads.at(1);
+    HeadGradients gradients;
+    if (grads.wants(0)) gradients.dx = grads.at(0);
+    if (grads.wants(1)) gradients.dweight = grads.at(1);
+    Grads::Target db{};
     if (grads.wants(2)) db = grads.at(2);
     const Tensor buffer = form.buffer(p.device());
-    const Tensor sums =
-        db.tensor.defined() ? dlosses.like({form.ld}) : Tensor();  // of columns, with the padding
+    Tensor& sums = gradients.dbias.tensor;
+    if (db.tensor.defined()) sums = dlosses.like({form.ld});
     form.chunks.each([&](int64_t first, int64_t n) {
-      const Tensor padded = rows_of_chunk(p, buffer, first, n, dlosses);
-      const Tensor dz = as_type(padded, p.weight.dtype()).sliced(1, 0, p.classes());
-      if (dx.tensor.defined()) multiply(dz, p.weight, dx.tensor.sliced(0, first, n), dx.write);
-      if (dw.tensor.defined()) multiply(dz.transposed(0, 1), p.x.sliced(0, first, n), dw.tensor, dw.write);
-      if (sums.defined()) sum_copies(padded, 1, sums, first == 0 ? Write::set : Write::add);
-      dw.write = Write::add;
+      add_products(p, first, rows_of_chunk(p, buffer, first, n, true, dlosses), gradients);
     });
     if (sums.defined()) copy_into(db.tensor, sums.sliced(0, 0, p.classes()), db.write);
   }
@@ -327,7 +324,7 @@ Tensor linear_cross_entropy_rows(const Tensor& x, const Tensor& weight, const Te
   if (Unfold::on()) return linear_cross_entropy_rows_composed(x, weight, bias, targets);
   const Logits form(pass, options.logits_bytes);
   const Tensor buffer = form.buffer(pass.device());
-  form.chunks.each([&](int64_t first, int64_t n) { rows_of_chunk(pass, buffer, first, n, Tensor()); });
+  form.chunks.each([&](int64_t first, int64_t n) { rows_of_chunk(pass, buffer, first, n, false); });
   return record(pass.losses, {x, weight, bias, targets}, LinearCrossEntropyRowsNode(pass, form));
 }
 
