@@ -95,11 +95,10 @@ Cases activation_cases(const CaseRequest& request) {
   if (request.bench) sizes = {768 * 512, 256 * 3072};
   Cases cases;
   const auto add_swiglu = [&](int64_t rows, int64_t cols) {
-    static char both;  // marks gradients to be made
     cases.push_back(like_swiglu({t, rows, cols, {}, {}, {}, {}}).make(request));
     for (const Write write : {Write::set, Write::add})
       cases.push_back(
-          like_swiglu_backward({t, rows, cols, {}, {}, {}, {}, &both, write, &both, write}).make(request));
+          like_swiglu_backward({t, rows, cols, {}, {}, {}, {}, wanted, write, wanted, write}).make(request));
   };
   if (request.shape.find('x') != std::string::npos) {
     const auto matrix = parse_sizes(request.shape, 2, "RxC for SwiGLU, or N");

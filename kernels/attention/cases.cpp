@@ -106,8 +106,8 @@ void add_inputs(CaseMemory& m, A& a) {
   });
   a.q = read_only(x.q), a.k = read_only(x.k), a.v = read_only(x.v);
   if (a.position)
-    a.position = static_cast<const int32_t*>(
-        m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(a.Tk - a.Tq); }));
+    a.position =
+        m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(a.Tk - a.Tq); });
   a.state =
       a.dropout > 0 ? state_input(m, {.seed = m.rng().next_u64(), .step = 3, .micro_step = 1}) : nullptr;
 }
@@ -172,9 +172,8 @@ struct Size {
 };
 
 AttentionSizes sizes_of(const Size& s, DType t) {
-  static constexpr int32_t some = 0;  // marks a position to be made
   AttentionSizes a{t, s.B, s.H, s.Hkv, s.Tq, s.Tk, s.D, s.window, 1, s.dropout, {}, {}};
-  if (s.capacity > 0) a.position = &some, a.capacity = s.capacity;
+  if (s.capacity > 0) a.position = wanted, a.capacity = s.capacity;
   return a;
 }
 

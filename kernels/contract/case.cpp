@@ -131,8 +131,8 @@ Operand& CaseMemory::add(std::string name, DType dtype, int64_t n) {
   return o;
 }
 
-void* CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, double scale) {
-  if (!creates()) return places_.at(placed_++);
+Place CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, double scale) {
+  if (!creates()) return {places_.at(placed_++)};
   Operand& o = add(std::move(name), dtype, n);
   const auto value = [&](int64_t i) {
     if (fill == Fill::zero) return 0.0;
@@ -144,17 +144,17 @@ void* CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, dou
   for (size_t i = 0; i < o.initial.size() / element; ++i)
     store(o.initial.data() + i * element, dtype, value(static_cast<int64_t>(i)));
   set_initial(o);
-  return o.data();
+  return {o.data()};
 }
 
-void* CaseMemory::input(std::string name, DType dtype, int64_t n,
+Place CaseMemory::input(std::string name, DType dtype, int64_t n,
                         const std::function<double(Rng&, int64_t)>& value) {
-  if (!creates()) return places_.at(placed_++);
+  if (!creates()) return {places_.at(placed_++)};
   Operand& o = add(std::move(name), dtype, n);
   for (int64_t i = 0; i < n; ++i)
     store(o.data() + static_cast<size_t>(i) * size_of(dtype), dtype, value(rng_, i));
   o.initial.assign(o.data(), o.data() + bytes_of(o));
-  return o.data();
+  return {o.data()};
 }
 
 CaseMemory CaseMemory::twin() const {
@@ -169,14 +169,14 @@ CaseMemory CaseMemory::twin() const {
   return copy;
 }
 
-void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude,
+Place CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude,
                          Fill fill) {
-  void* data = input(std::move(name), dtype, n, fill);
-  if (!creates()) return data;
+  const Place place = input(std::move(name), dtype, n, fill);
+  if (!creates()) return place;
   operands_.back().output = true;
   operands_.back().tolerance = tolerance;
   operands_.back().magnitude = magnitude;
-  return data;
+  return place;
 }
 
 void Case::reset() {
@@ -353,8 +353,8 @@ size_t Case::bytes() {
 
 const StepState* state_input(CaseMemory& memory, const StepState& state) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(&state);
-  return static_cast<const StepState*>(memory.input(
-      "state", DType::u8, sizeof state, [bytes](Rng&, int64_t i) { return static_cast<double>(bytes[i]); }));
+  return memory.input("state", DType::u8, sizeof state,
+                      [bytes](Rng&, int64_t i) { return static_cast<double>(bytes[i]); });
 }
 
 std::string sizes_text(std::initializer_list<int64_t> sizes) { return list_text(sizes, "x"); }

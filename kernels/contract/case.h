@@ -43,6 +43,19 @@ enum class Fill : uint8_t {
   zero
 };
 
+/// Where an operand is, as a pointer of the type that the arguments have.
+struct Place {
+  void* data = nullptr;
+  template <class T>
+  operator T*() const {  // NOLINT(google-explicit-constructor)
+    return static_cast<T*>(data);
+  }
+};
+
+/// An address that is not null, for an operand that the arguments of a sketch may lack.
+inline char any_byte;
+inline constexpr Place wanted{&any_byte};
+
 /// Creates and owns the buffers of a case. All contents follow from the seed.
 class CaseMemory {
  public:
@@ -51,12 +64,12 @@ class CaseMemory {
   explicit CaseMemory(std::vector<void*> places) : rng_(0), places_(std::move(places)) {}
   /// n elements, `scale` times the fill's values. Values repeat after a million elements, so that large cases
   /// are created quickly.
-  void* input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
+  Place input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
   /// n elements given by a function of the index.
-  void* input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
+  Place input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
   /// n elements to be written or added to. If the terms of a sum cancel, its error
   /// has the size of the terms, not of the sum: `magnitude` is the size to expect without cancellation.
-  void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6,
+  Place output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6,
                Fill fill = Fill::normal);
   /// Whether values are to be as in a model, for timing, or such as find errors.
   bool bench() const { return bench_; }
@@ -297,8 +310,8 @@ struct Sketch {
   std::function<std::unique_ptr<Case>(const CaseRequest&)> make{};
 };
 
-/// The sketch of a case with the sizes of `args`. `fill` and `excerpts` as in CaseOf; `fill` may ask whether a pointer
-/// among the arguments is null, that is, whether its operand is wanted.
+/// The sketch of a case with the sizes of `args`. `fill` and `excerpts` as in CaseOf. A pointer among the arguments that
+/// is not null, be it of a launch or `wanted`, tells `fill` that its operand is to be made, if it may be null.
 template <class A>
 Sketch sketch_of(const A& args, DType dtype, std::string shape, typename CaseOf<A>::FillIn fill,
                  std::vector<Excerpt<A>> (*excerpts)(const A&) = nullptr) {

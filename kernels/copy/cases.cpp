@@ -26,8 +26,7 @@ Sketch sketch(const Copy& args, const std::string& form, const std::string& on_d
   return sketch_of(args, args.from, shape, [=](CaseMemory& m, Copy& a) {
     a.x = m.input("x", a.from, reach(a, a.x_stride), Fill::harsh);
     if (a.y_row)
-      a.y_row = static_cast<const int32_t*>(
-          m.input("row", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(row); }));
+      a.y_row = m.input("row", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(row); });
     a.y = m.output("y", a.to, reach(a, a.y_stride) + row * a.y_row_stride, 0);
   });
 }
@@ -51,8 +50,7 @@ void add_case(Cases& cases, const CaseRequest& request, const int64_t (&sizes)[3
     args.y_stride[k] = n_y;
     n_y *= sizes[k] + (form.y_padded && k == 2 ? 3 : 0);
   }
-  static constexpr int32_t some = 0;  // marks a row to be made
-  if (row >= 0) args.y_row = &some, args.y_row_stride = args.y_stride[1];
+  if (row >= 0) args.y_row = wanted, args.y_row_stride = args.y_stride[1];
   cases.push_back(sketch(args, join(" ", form.name), row < 0 ? "" : join(", row ", row, " on the device"),
                          std::max<int64_t>(row, 0))
                       .make(request));

@@ -41,15 +41,15 @@ std::vector<Excerpt<A>> excerpts_of(const A& a) {
 
 /// In tests, one row in four is ignored, but not the first; in benchmarks, none.
 int32_t* make_targets(CaseMemory& m, int64_t rows, int64_t cols) {
-  return static_cast<int32_t*>(m.input("targets", DType::i32, rows, [&m, cols](Rng& rng, int64_t r) {
+  return m.input("targets", DType::i32, rows, [&m, cols](Rng& rng, int64_t r) {
     if (r % 4 == 3 && !m.bench()) return static_cast<double>(ignored_target);
     return static_cast<double>(static_cast<int64_t>(rng.uniform_double() * static_cast<double>(cols)));
-  }));
+  });
 }
 
 /// A number of kept rows, for the gradient of a mean.
 const int64_t* make_kept(CaseMemory& m) {
-  return static_cast<const int64_t*>(m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; }));
+  return m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; });
 }
 
 double tolerance_of(DType t) { return t == DType::f64 ? 1e-13 : 1e-6; }
@@ -57,7 +57,7 @@ double tolerance_of(DType t) { return t == DType::f64 ? 1e-13 : 1e-6; }
 Sketch like_count(const CountTargets& args) {
   return sketch_of(args, DType::f32, sizes_text({args.rows}), [](CaseMemory& m, CountTargets& a) {
     a.targets = make_targets(m, a.rows, 10);
-    a.kept = static_cast<int64_t*>(m.output("kept", DType::i64, 1, 0));
+    a.kept = m.output("kept", DType::i64, 1, 0);
   });
 }
 
@@ -135,7 +135,6 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
 
 /// Rows padded as linear_cross_entropy does, without padding, and of odd length, which starts unaligned.
 void add_fused_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
-  static constexpr char some = 0;  // marks weights to be made
   for (const int64_t ld : {(cols + 63) / 64 * 64, cols, cols + 2 + cols % 2}) {
     const auto add = [&](const char* kind, bool gradient, const void* weights) {
       cases.push_back(
@@ -145,7 +144,7 @@ void add_fused_cases(Cases& cases, const CaseRequest& request, int64_t rows, int
     if (request.bench && ld % 64 != 0) continue;
     add("", false, nullptr);
     add(" gradient", true, nullptr);
-    if (!request.bench) add(" weighted gradient", true, &some);
+    if (!request.bench) add(" weighted gradient", true, wanted);
   }
 }
 

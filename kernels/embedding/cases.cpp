@@ -45,7 +45,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
         like_forward({weight, y, ids, n, period, vocabulary, width, {}, {}, position, {}}).make(request));
   };
   add_forward(t, y_type, nullptr);
-  add_forward(t, y_type, &request);  // any address: with positions
+  add_forward(t, y_type, wanted);
   if (y_type == DType::bf16 && !request.bench) add_forward(DType::bf16, DType::f32, nullptr);
   for (const Write write : {Write::set, Write::add})
     cases.push_back(like_backward({t, y_type, ids, n, vocabulary, width, {}, {}, {}, write}).make(request));

@@ -8,27 +8,27 @@ namespace {
 Sketch like_squares(const BlockSquares& args) {
   return sketch_of(args, args.dtype, sizes_text({args.n}), [](CaseMemory& m, BlockSquares& a) {
     a.g = m.input("g", a.dtype, a.n);
-    a.sums = static_cast<double*>(m.output("sums", DType::f64, blocks_of_norm(a.n), 1e-12));
+    a.sums = m.output("sums", DType::f64, blocks_of_norm(a.n), 1e-12);
   });
 }
 
 Sketch like_norm(const GlobalNorm& args) {
   return sketch_of(args, DType::f64, sizes_text({args.n_blocks}), [](CaseMemory& m, GlobalNorm& a) {
-    a.sums = static_cast<double*>(m.input("sums", DType::f64, a.n_blocks, Fill::square));
+    a.sums = m.input("sums", DType::f64, a.n_blocks, Fill::square);
     // StepState is a row of 8-byte fields; those written are doubles except for the last, an integer 0 or 1,
     // which as a double is 0 for finite gradients.
-    a.state = static_cast<StepState*>(m.output("state", DType::f64, sizeof(StepState) / 8, 1e-12));
-    if (a.loss) a.loss = static_cast<double*>(m.input("loss", DType::f64, 1));
+    a.state = m.output("state", DType::f64, sizeof(StepState) / 8, 1e-12);
+    if (a.loss) a.loss = m.input("loss", DType::f64, 1);
   });
 }
 
 Sketch loss(const StepLoss& args, const std::string& shape, bool refused) {
   return sketch_of(args, args.dtype, shape, [refused](CaseMemory& m, StepLoss& a) {
     a.loss = m.input("loss", a.dtype, 1);
-    a.share = static_cast<double*>(m.input("share", DType::f64, 1));
+    a.share = m.input("share", DType::f64, 1);
     a.state = state_input(m, {.non_finite = refused});
     a.gradient = m.output("gradient", a.dtype, 1, 0);
-    a.sum = static_cast<double*>(m.output("sum", DType::f64, 1, 1e-12));
+    a.sum = m.output("sum", DType::f64, 1, 1e-12);
   });
 }
 Sketch like_loss(const StepLoss& args) { return loss(args, "1", false); }

@@ -230,7 +230,6 @@ Sketch like_matmul(const Matmul& m) {
 
 /// A batch interleaves the rows of its matrices, like heads in [B, T, H, D].
 Sketch sketch(const Trial& t, DType dtype) {
-  static char some;  // marks operands to be made
   Matmul m{};
   m.dtype = dtype;
   m.M = t.M, m.N = t.N, m.K = t.K;
@@ -247,9 +246,9 @@ Sketch sketch(const Trial& t, DType dtype) {
   t.trans_b ? place(t.N, t.K, m.ldb, m.b_step) : place(t.K, t.N, m.ldb, m.b_step);
   place(t.M, t.N, m.ldc, m.c_step);
   if (t.epilogue || t.slope) m.epilogue.activation = t.activation;
-  if (t.epilogue) m.epilogue.bias = m.epilogue.pre = &some, m.epilogue.residual = &some;
-  if (t.slope) m.epilogue.slope_at = &some;
-  if (t.sums) m.b_sums = &some;
+  if (t.epilogue) m.epilogue.bias = m.epilogue.residual = m.epilogue.pre = wanted;
+  if (t.slope) m.epilogue.slope_at = wanted;
+  if (t.sums) m.b_sums = wanted;
   return like_matmul(m);
 }
 

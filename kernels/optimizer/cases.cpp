@@ -82,17 +82,16 @@ Cases optimizer_cases(const CaseRequest& request) {
   const auto round = [&](int64_t n, int64_t first = 0) {
     cases.push_back(rounding({n, {}, {}, {}, 1, first}).make(request));
   };
-  static char mixed;  // marks copies to be made
   for (const int64_t n : sizes) {
     update(UpdateRule::adamw, n, n);
-    if (t == DType::f32) update(UpdateRule::adamw, n, n, &mixed), round(n);
+    if (t == DType::f32) update(UpdateRule::adamw, n, n, wanted), round(n);
     if (request.bench) continue;
     if (t == DType::f32) round(n, 4096);
     const int64_t part = (5 * n + 7) / 8;  // rarely a multiple of the vector length
     for (const UpdateRule rule : {UpdateRule::adamw, UpdateRule::adam, UpdateRule::sgd})
       update(rule, n, part);
     update(UpdateRule::adamw, n, 0);
-    if (t == DType::f32) update(UpdateRule::adamw, n, part, &mixed);
+    if (t == DType::f32) update(UpdateRule::adamw, n, part, wanted);
   }
   return cases;
 }

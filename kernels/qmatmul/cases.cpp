@@ -65,23 +65,21 @@ Sketch like_product(const QMatmul& args) {
       join(sizes_text({args.M, args.N, args.K}), " ", format_of(args.format).name, args.bias ? " bias" : "");
   const auto fill = [](CaseMemory& m, QMatmul& a) {
     const int64_t n = a.M * padded_cols(a.K), blocks = n / quantised_block;
-    const auto* x = static_cast<const int8_t*>(m.input("x", DType::i8, n, [&](Rng& rng, int64_t i) {
+    a.x = m.input("x", DType::i8, n, [&](Rng& rng, int64_t i) {
       return is_padding(i, a.K) ? 0 : static_cast<double>(rng.below(255)) - 127;
-    }));
-    a.x = x;
-    a.x_scale = static_cast<const float*>(m.input("x_scale", DType::f32, blocks, [&](Rng& rng, int64_t i) {
+    });
+    a.x_scale = m.input("x_scale", DType::f32, blocks, [&](Rng& rng, int64_t i) {
       return is_padding(i * quantised_block, a.K) ? 0 : (1 + rng.uniform_double()) / 64;
-    }));
-    a.x_sum = static_cast<const int32_t*>(m.input("x_sum", DType::i32, blocks, [&](Rng&, int64_t i) {
+    });
+    a.x_sum = m.input("x_sum", DType::i32, blocks, [&](Rng&, int64_t i) {
       double sum = 0;
-      for (int64_t k = i * quantised_block; k < (i + 1) * quantised_block; ++k) sum += x[k];
+      for (int64_t k = i * quantised_block; k < (i + 1) * quantised_block; ++k) sum += a.x[k];
       return sum;
-    }));
+    });
     a.w = add_blocks(m, a.format, a.N, a.K);
-    if (a.bias) a.bias = static_cast<const float*>(m.input("bias", DType::f32, a.N));
+    if (a.bias) a.bias = m.input("bias", DType::f32, a.N);
     // Terms are near 1, and their sum may cancel.
-    a.y =
-        static_cast<float*>(m.output("y", DType::f32, a.M * a.N, 2e-6, std::sqrt(static_cast<double>(a.K))));
+    a.y = m.output("y", DType::f32, a.M * a.N, 2e-6, std::sqrt(static_cast<double>(a.K)));
   };
   return sketch_of(args, DType::f32, shape, fill, excerpts_of);
 }
@@ -100,31 +98,30 @@ double unpleasant(Rng& rng, int64_t i) {
 }
 
 Sketch like_quantize(const QuantizeRows& args) {
-  return sketch_of(
-      args, DType::f32, sizes_text({args.rows, args.cols}) + (args.one_scale ? " one scale" : ""),
-      [](CaseMemory& m, QuantizeRows& a) {
-        const int64_t n = a.rows * padded_cols(a.cols), blocks = n / quantised_block;
-        // Most long rows of unpleasant values have an infinity.
-        const bool pleasant = m.bench() || (a.one_scale && a.cols > 256);
-        a.x = static_cast<const float*>(pleasant ? m.input("x", DType::f32, a.rows * a.cols)
-                                                 : m.input("x", DType::f32, a.rows * a.cols, unpleasant));
-        a.q = static_cast<int8_t*>(m.output("q", DType::i8, n, 0));
-        a.scale = static_cast<float*>(m.output("scale", DType::f32, blocks, 0));
-        a.sum = static_cast<int32_t*>(m.output("sum", DType::i32, blocks, 0));
-      });
+  return sketch_of(args, DType::f32,
+                   sizes_text({args.rows, args.cols}) + (args.one_scale ? " one scale" : ""),
+                   [](CaseMemory& m, QuantizeRows& a) {
+                     const int64_t n = a.rows * padded_cols(a.cols), blocks = n / quantised_block;
+                     // Most long rows of unpleasant values have an infinity.
+                     const bool pleasant = m.bench() || (a.one_scale && a.cols > 256);
+                     a.x = pleasant ? m.input("x", DType::f32, a.rows * a.cols)
+                                    : m.input("x", DType::f32, a.rows * a.cols, unpleasant);
+                     a.q = m.output("q", DType::i8, n, 0);
+                     a.scale = m.output("scale", DType::f32, blocks, 0);
+                     a.sum = m.output("sum", DType::i32, blocks, 0);
+                   });
 }
 
 /// Rows of a table that has 37, prime to the number of ids.
 Sketch like_rows(const WidenRows& args) {
-  return sketch_of(
-      args, DType::f32, join(sizes_text({args.n, args.cols}), " ", format_of(args.format).name),
-      [](CaseMemory& m, WidenRows& a) {
-        constexpr int64_t table = 37;
-        a.ids = static_cast<const int32_t*>(m.input(
-            "ids", DType::i32, a.n, [](Rng& rng, int64_t) { return static_cast<double>(rng.below(table)); }));
-        a.w = add_blocks(m, a.format, table, a.cols);
-        a.y = static_cast<float*>(m.output("y", DType::f32, a.n * a.cols, 0));
-      });
+  return sketch_of(args, DType::f32, join(sizes_text({args.n, args.cols}), " ", format_of(args.format).name),
+                   [](CaseMemory& m, WidenRows& a) {
+                     constexpr int64_t table = 37;
+                     a.ids = m.input("ids", DType::i32, a.n,
+                                     [](Rng& rng, int64_t) { return static_cast<double>(rng.below(table)); });
+                     a.w = add_blocks(m, a.format, table, a.cols);
+                     a.y = m.output("y", DType::f32, a.n * a.cols, 0);
+                   });
 }
 
 /// Blocks of normals; but some are tiny, huge, zero or all of one sign, and some have outliers.
@@ -161,13 +158,12 @@ Sketch like_encode(const EncodeBlocks& args) {
   const auto fill = [](CaseMemory& m, EncodeBlocks& a) {
     const BlockFormat& format = format_of(a.format);
     const int64_t n = a.rows * a.cols;
-    a.x = static_cast<const float*>(m.bench() ? m.input("x", DType::f32, n, Fill::normal, 0.02)
-                                              : m.input("x", DType::f32, n, unpleasant_weight));
+    a.x = m.bench() ? m.input("x", DType::f32, n, Fill::normal, 0.02)
+                    : m.input("x", DType::f32, n, unpleasant_weight);
     if (a.importance)
-      a.importance =
-          static_cast<const float*>(m.input("importance", DType::f32, a.cols, [](Rng& rng, int64_t) {
-            return rng.below(8) == 0 ? 0 : std::pow(rng.normal(), 2);
-          }));
+      a.importance = m.input("importance", DType::f32, a.cols, [](Rng& rng, int64_t) {
+        return rng.below(8) == 0 ? 0 : std::pow(rng.normal(), 2);
+      });
     a.blocks = m.output("blocks", DType::u8, n / format.elements * format.bytes, 0);
   };
   return sketch_of(args, DType::f32, shape, fill, excerpts_of);
@@ -177,17 +173,16 @@ Sketch like_encode(const EncodeBlocks& args) {
 struct Adder {
   Cases& cases;
   const CaseRequest& request;
-  static constexpr float some = 0;  // marks operands to be made
 
   void quantize(int64_t rows, int64_t cols, bool one_scale = false) {
     cases.push_back(like_quantize({rows, cols, {}, {}, {}, {}, one_scale}).make(request));
   }
   void product(BlockType format, int64_t M, int64_t N, int64_t K, bool bias = false) {
     cases.push_back(
-        like_product({format, M, N, K, {}, {}, {}, {}, bias ? &some : nullptr, {}}).make(request));
+        like_product({format, M, N, K, {}, {}, {}, {}, bias ? wanted : Place{}, {}}).make(request));
   }
-  void encode(BlockType format, int64_t rows, int64_t cols, bool importance) {
-    cases.push_back(like_encode({format, rows, cols, {}, importance ? &some : nullptr, {}}).make(request));
+  void encode_blocks(BlockType format, int64_t rows, int64_t cols, bool importance) {
+    cases.push_back(like_encode({format, rows, cols, {}, importance ? wanted : Place{}, {}}).make(request));
   }
 };
 
@@ -200,7 +195,7 @@ void add_shape(Adder& add, const CaseRequest& request) {
   for (const BlockType format : all_formats)
     if (s[2] % format_of(format).elements == 0 && (multiplied_as_they_are(format) || !request.bench)) {
       add.product(format, s[0], s[1], s[2]);
-      if (multiplied_as_they_are(format)) add.encode(format, s[1], s[2], false);
+      if (multiplied_as_they_are(format)) add.encode_blocks(format, s[1], s[2], false);
     }
 }
 
@@ -213,7 +208,7 @@ void add_bench_cases(Adder& add) {
         add.product(format, M, 3072, 768);
         add.product(format, M, 768, 3072);
         if (M == 1) add.product(format, M, 50257, 768);
-        add.encode(format, 3072, 768, M > 1);
+        add.encode_blocks(format, 3072, 768, M > 1);
       }
   }
 }
@@ -235,7 +230,7 @@ void add_test_cases(Adder& add) {
       add.product(type, M, N, blocks * block, N % 3 == 0);
     if (!multiplied_as_they_are(type)) continue;
     for (const auto [rows, blocks] : {std::array<int64_t, 2>{1, 1}, {3, 5}, {2, 16}, {5, 13}})
-      add.encode(type, rows, blocks * block, rows % 2 == 1);
+      add.encode_blocks(type, rows, blocks * block, rows % 2 == 1);
   }
 }
 

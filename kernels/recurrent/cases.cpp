@@ -19,19 +19,23 @@ void fill(CaseMemory& m, LstmForward& a, Step step) {
   a.gates = m.output("gates", a.dtype, 4 * n, tolerance, 1);
   a.c = m.output("c", a.dtype, n, tolerance, 1);
   a.h = m.output("h", a.dtype, n, tolerance, 1);
-  a.x = step == Step::in_place ? a.gates : m.input("x", a.dtype, 4 * n, Fill::normal, 3);
-  a.c_before = step == Step::first ? nullptr : step == Step::in_place ? a.c : m.input("c before", a.dtype, n);
+  a.x = step == Step::in_place ? a.gates : m.input("x", a.dtype, 4 * n, Fill::normal, 3).data;
+  a.c_before = step == Step::first      ? nullptr
+               : step == Step::in_place ? a.c
+                                        : m.input("c before", a.dtype, n).data;
 }
 
 void fill(CaseMemory& m, LstmBackward& a, Step step) {
   const int64_t n = a.rows * a.cols;
   a.gates = m.input("gates", a.dtype, 4 * n, between);
-  a.c_before = step == Step::first ? nullptr : m.input("c before", a.dtype, n);
+  a.c_before = step == Step::first ? nullptr : m.input("c before", a.dtype, n).data;
   a.c = m.input("c", a.dtype, n);
   a.dh = m.input("dh", a.dtype, n);
   a.dx = m.output("dx", a.dtype, 4 * n, tolerance_of(a.dtype), 1);
   a.dc_before = m.output("dc before", a.dtype, n, tolerance_of(a.dtype), 1);
-  a.dc = step == Step::first ? nullptr : step == Step::in_place ? a.dc_before : m.input("dc", a.dtype, n);
+  a.dc = step == Step::first      ? nullptr
+         : step == Step::in_place ? a.dc_before
+                                  : m.input("dc", a.dtype, n).data;
 }
 
 template <class A>

@@ -19,8 +19,8 @@ Sketch like_rotary(const Rotary& args) {
     a.x = {m.input("x", t, n), a.T * a.H * a.D, a.D, a.H * a.D};
     a.y = {m.output("y", t, n, tolerance, 1), a.T * a.H * a.D, a.D, a.H * a.D};
     if (on_device)
-      a.position = static_cast<const int32_t*>(
-          m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(a.start); }));
+      a.position =
+          m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(a.start); });
     if (a.rotated == a.H) a.y.head = a.T * a.D, a.y.row = a.D;
   });
 }
@@ -51,7 +51,6 @@ Cases rotary_cases(const CaseRequest& request) {
   Cases cases;
   for (const RotaryPairs pairs : {RotaryPairs::half, RotaryPairs::interleaved})
     for (const Size& s : sizes) {
-      static constexpr int32_t some = 0;  // marks a position to be made
       const auto add = [&](double direction, Write write) {
         cases.push_back(like_rotary({pairs,
                                      t,
@@ -66,7 +65,7 @@ Cases rotary_cases(const CaseRequest& request) {
                                      {},
                                      {},
                                      write,
-                                     s.on_device ? &some : nullptr})
+                                     s.on_device ? wanted : Place{}})
                             .make(request));
       };
       add(1, Write::set);

@@ -42,8 +42,8 @@ Cases doubled_cases(const CaseRequest& request) {
   Cases cases;
   if (request.dtype != DType::f32) return cases;
   const auto fill = [](CaseMemory& m, Doubled& a) {
-    a.x = static_cast<const float*>(m.input("x", DType::f32, a.n));
-    a.y = static_cast<float*>(m.output("y", DType::f32, a.n, 1e-6));
+    a.x = m.input("x", DType::f32, a.n);
+    a.y = m.output("y", DType::f32, a.n, 1e-6);
   };
   cases.push_back(sketch_of<Doubled>({DType::f32, 5, {}, {}}, DType::f32, "5", fill).make(request));
   return cases;
