@@ -67,8 +67,8 @@ class CaseMemory {
   Place input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
   /// n elements given by a function of the index.
   Place input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
-  /// n elements to be written or added to. If the terms of a sum cancel, its error
-  /// has the size of the terms, not of the sum: `magnitude` is the size to expect without cancellation.
+  /// n elements to be written or added to. If the terms of a sum cancel, its error has the size of the terms, not of the
+  /// sum: `magnitude` is the size to expect without cancellation.
   Place output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6,
                Fill fill = Fill::normal);
   /// Whether values are to be as in a model, for timing, or such as find errors.
@@ -211,7 +211,7 @@ class CaseOf final : public Case {
  public:
   static_assert(std::is_trivially_copyable_v<A>);
   /// Sets the pointers among the arguments to operands of a memory. For a twin it is called again with a memory that
-  /// creates nothing, and asks for the same operands in the same order.
+  /// creates nothing; therefore the arguments alone decide which operands it asks for, and in which order.
   using FillIn = std::function<void(CaseMemory&, A&)>;
 
   /// No two excerpts write the same element.
