@@ -36,11 +36,6 @@ std::string with_case(std::string word, bool capital) {
   return word;
 }
 
-bool prefix_related(std::string_view a, std::string_view b) {
-  const std::size_t n = std::min(a.size(), b.size());
-  return a.substr(0, n) == b.substr(0, n);
-}
-
 }  // namespace
 
 // ---- reading the rules ----------------------------------------------------------------------------------
@@ -323,80 +318,6 @@ class Grammar::Parser {
 
 Grammar::Derivations Grammar::derivations(std::string_view text) const {
   return Parser(*this, text).result();
-}
-
-// ---- properties -----------------------------------------------------------------------------------------
-
-double Grammar::entropy() const {
-  std::vector<double> of_rule(rules_.size(), 0.0);
-  for (int r : bottom_up_) {
-    double& sum = of_rule[static_cast<std::size_t>(r)];
-    for (const Alternative& alternative : rules_[static_cast<std::size_t>(r)].alternatives) {
-      double inside = alternative.neg_log_prob;
-      for (const Piece& piece : alternative.pieces) {
-        if (piece.kind == Kind::expand) inside += of_rule[static_cast<std::size_t>(piece.rule)];
-      }
-      sum += std::exp(-alternative.neg_log_prob) * inside;
-    }
-  }
-  return of_rule[0];
-}
-
-Grammar::Lengths Grammar::lengths(const std::vector<Lengths>& of_rule, const Piece& piece) const {
-  if (piece.kind == Kind::literal) return {piece.text.size(), piece.text.size()};
-  if (piece.kind != Kind::field) return of_rule[static_cast<std::size_t>(piece.rule)];
-  Lengths bounds{std::numeric_limits<std::size_t>::max(), 0};
-  for (const Alternative& alternative : rules_[static_cast<std::size_t>(piece.rule)].alternatives) {
-    const std::size_t n = alternative.fields[piece.field].size();
-    bounds = {std::min(bounds.shortest, n), std::max(bounds.longest, n)};
-  }
-  return bounds;
-}
-
-Grammar::Lengths Grammar::lengths() const {
-  std::vector<Lengths> of_rule(rules_.size());
-  for (int r : bottom_up_) {
-    Lengths bounds{std::numeric_limits<std::size_t>::max(), 0};
-    for (const Alternative& alternative : rules_[static_cast<std::size_t>(r)].alternatives) {
-      Lengths sum;
-      for (const Piece& piece : alternative.pieces) {
-        const Lengths n = lengths(of_rule, piece);
-        sum = {sum.shortest + n.shortest, sum.longest + n.longest};
-      }
-      bounds = {std::min(bounds.shortest, sum.shortest), std::max(bounds.longest, sum.longest)};
-    }
-    of_rule[static_cast<std::size_t>(r)] = bounds;
-  }
-  return of_rule[0];
-}
-
-std::vector<std::string> Grammar::leading(const Piece& piece) const {
-  if (piece.kind == Kind::literal) return {piece.text};
-  std::vector<std::string> all;
-  for (const Alternative& alternative : rules_[static_cast<std::size_t>(piece.rule)].alternatives) {
-    if (piece.kind == Kind::field) {
-      all.push_back(with_case(alternative.fields[piece.field], piece.capital));
-    } else {
-      const std::vector<std::string> some = leading(alternative.pieces.front());
-      all.insert(all.end(), some.begin(), some.end());
-    }
-  }
-  return all;
-}
-
-std::string Grammar::ambiguous_rule() const {
-  for (const Rule& rule : rules_) {
-    for (std::size_t i = 0; i < rule.alternatives.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        for (const std::string& a : leading(rule.alternatives[i].pieces.front())) {
-          for (const std::string& b : leading(rule.alternatives[j].pieces.front())) {
-            if (prefix_related(a, b)) return rule.name + ": \"" + a + "\" and \"" + b + "\"";
-          }
-        }
-      }
-    }
-  }
-  return "";
 }
 
 }  // namespace hewn

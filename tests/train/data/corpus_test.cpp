@@ -8,15 +8,16 @@
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"
+#include "tests/train/data/grammar_properties.h"
 
 using namespace hewn;
 
 TEST_CASE("the grammar of the tales is unambiguous and bounded in length", "[data]") {
   const Grammar& grammar = tales_grammar();
-  CHECK(grammar.ambiguous_rule().empty());
-  CHECK(grammar.lengths().shortest >= 80);
-  CHECK(grammar.lengths().longest <= 159);
-  const double nats = grammar.entropy();
+  CHECK(hewn::test::ambiguous_rule(grammar).empty());
+  CHECK(hewn::test::lengths(grammar).shortest >= 80);
+  CHECK(hewn::test::lengths(grammar).longest <= 159);
+  const double nats = hewn::test::entropy(grammar);
   CHECK(nats > 25);  // e^25 tales: nothing to learn by heart
   CHECK(nats < 40);
 }
@@ -42,7 +43,7 @@ TEST_CASE("drawing and parsing a tale agree, with exactly one derivation", "[dat
   }
   CHECK(std::ssize(seen) == n);  // a repetition among so many is next to impossible
   const double mean = sum / n, sd = std::sqrt(squares / n - mean * mean);
-  CHECK(std::abs(mean - tales_grammar().entropy()) <= 5 * sd / std::sqrt(n));
+  CHECK(std::abs(mean - hewn::test::entropy(tales_grammar())) <= 5 * sd / std::sqrt(n));
 }
 
 TEST_CASE("tales occur as often as their probability predicts", "[data]") {
