@@ -1,5 +1,7 @@
 // hewn data prepare, data stats.
 
+#include <nlohmann/json.hpp>
+
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"

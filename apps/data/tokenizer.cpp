@@ -1,5 +1,6 @@
 // hewn tokenizer train, encode, decode.
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "apps/cli/format.h"

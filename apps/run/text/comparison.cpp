@@ -1,5 +1,7 @@
 #include "apps/run/text/comparison.h"
 
+#include <nlohmann/json.hpp>
+
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"

@@ -1,6 +1,7 @@
 // Writes config.json, model.safetensors and tokenizer.json for transformers.
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/io/directory.h"

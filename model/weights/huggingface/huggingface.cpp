@@ -1,6 +1,7 @@
 #include "model/weights/huggingface/huggingface.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.h"

@@ -1,5 +1,7 @@
 #include "model/weights/torch/nanogpt.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/json.h"
