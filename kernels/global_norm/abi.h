@@ -9,8 +9,8 @@ inline constexpr int64_t norm_block = 32768;
 /// The number of blocks of n elements.
 constexpr int64_t blocks_of_norm(int64_t n) { return (n + norm_block - 1) / norm_block; }
 
-/// Sums of squares of n gradients, one for each block of `norm_block`, in double. They are the parts of the global norm
-/// that can be computed anywhere: only their order in the final sum is fixed.
+/// Sums of squares of n gradients, one for each block of `norm_block`, in double. These parts of the global
+/// norm can be computed anywhere: only their order in the final sum is fixed.
 struct BlockSquares {
   DType dtype;
   int64_t n;

@@ -44,7 +44,7 @@ constexpr float sixteenths[16] = {
     1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
     1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f, 1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
 
-/// The same as integers from which i << 19 has been subtracted.
+/// The same as integers minus i << 19.
 struct LowSixteenths {
   int32_t bits[16];
   constexpr LowSixteenths() : bits() {
@@ -53,7 +53,7 @@ struct LowSixteenths {
 };
 constexpr LowSixteenths low_sixteenths;
 
-/// For each lane, the table element selected by its last four bits.
+/// The table element selected by the last four bits of each lane.
 HEWN_INLINE vf chosen(vi index, vf table) {
   return _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(index), table);
 }

@@ -26,7 +26,7 @@ namespace hewn {
 class Ngram final : public Model {
  public:
   explicit Ngram(const ModelConfig& config);
-  /// Of evaluation; throws usage for a training step. Without counts, every token has the same probability.
+  /// For evaluation; throws usage for a training step. Without counts, all tokens are equally likely.
   Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
   Tensor target_losses(const Tensor& tokens, const Tensor& targets,
                        const ForwardOptions& options = {}) override;
@@ -47,7 +47,7 @@ class Ngram final : public Model {
   const std::array<double, 4>& discounts(int64_t n) const { return discounts_[static_cast<size_t>(n - 1)]; }
 
  private:
-  /// The n-grams that extend a context by one token, and what their counts give to any and take from each.
+  /// The n-grams that extend a context h by one token, and the terms of the formula that they share.
   struct Extensions {
     int64_t length;      ///< n
     int64_t begin, end;  ///< in the level of length n; at least one
@@ -57,7 +57,7 @@ class Ngram final : public Model {
   };
   void take(NgramTables tables);
   double discounted(int64_t n, int64_t place) const;
-  /// Those of the contexts that occurred, the shortest first.
+  /// The extensions of the contexts that occurred, shortest context first.
   std::vector<Extensions> matching(std::span<const int32_t> context) const;
   Extensions extensions(int64_t n, int64_t shorter) const;
   /// -log P of every target, 0 where it is -100.

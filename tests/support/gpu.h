@@ -12,8 +12,9 @@
 
 namespace hewn::test {
 
-/// The machine's GPU with HEWN_TEST_DEVICE=cuda in the environment, else the emulated one. Null, and the
-/// running test is skipped, where this build has no emulated one, or looks for races: it has one thread.
+/// The machine's GPU with HEWN_TEST_DEVICE=cuda in the environment, else the emulated one. Returns null and
+/// skips the running test if this build has no emulated GPU or checks for races (the emulation has one
+/// thread).
 inline std::unique_ptr<Executor> make_test_gpu() {
   const char* const asked = std::getenv("HEWN_TEST_DEVICE");
   const std::string_view name = asked ? asked : "";

@@ -33,8 +33,9 @@ struct EvalTask {
   std::vector<EvalRow> rows = {};
   int64_t shots = 0;            ///< solved rows before each question
   std::string delimiter = " ";  ///< between context and continuation
-  bool trims_contexts = false;  ///< of continuations, as CORE does
-  /// The accuracy of guessing: the mean of 1 / choices, 0 for continuations, or what CORE's eval_meta_data.csv says.
+  bool trims_contexts = false;  ///< strip continuations, as CORE does
+  /// The accuracy of guessing: the mean of 1 / choices, 0 for continuations, or the value in CORE's
+  /// eval_meta_data.csv.
   double chance = 0;
 };
 

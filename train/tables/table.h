@@ -33,7 +33,7 @@ struct TableOptions {
   std::vector<std::string> columns = {};
 };
 
-/// What a reader of one format finds in a file.
+/// The content of a file as parsed by the reader of one format.
 struct TableContent {
   struct Value {
     int64_t column = 0;
@@ -52,7 +52,7 @@ struct TableContent {
   bool has_header = false;           ///< of Format::delimited
   size_t header_end = 0;             ///< offset after the header, without its line end
   std::vector<std::string> columns;  ///< names; "1", "2", ... without a header
-  // Not vectors, which need three times their memory while they grow.
+  // Deques, because growing vectors temporarily need three times their memory.
   std::deque<Row> rows;
   std::deque<Value> values;           ///< row by row, in the order of columns
   std::deque<std::string> unescaped;  ///< texts that differ from the file's bytes
@@ -115,7 +115,7 @@ inline Table open_table(const std::string& path, const TableOptions& options = {
   return Table(MappedFile(path), options);
 }
 
-/// Writes a table back as it was, with columns added at the end of every row.
+/// Writes a table back unchanged, with columns added at the end of every row.
 class TableWriter {
  public:
   /// `columns` names the added columns. The table must outlive the writer.

@@ -14,7 +14,7 @@ struct Running {
   vf sum[2] = {};
 };
 
-/// Sets the scores of keys that a query does not attend to to minus infinity.
+/// Sets scores to minus infinity where the query does not attend to the key.
 [[maybe_unused]] void mask_scores(float* scores, const Keys& keys, const Queries& block) {
   for (int64_t lane = 0; lane < query_block; lane += W) {
     const auto mask = [&](int64_t from, int64_t to) {

@@ -8,7 +8,7 @@
 namespace hewn {
 namespace {
 
-/// See SingleTerms: a factor is a pair of adjacent terms, and so is each lane of what B has for a step. An odd last term
+/// Like SingleTerms, but a step takes a pair of adjacent terms of A and, in each lane, of B. An odd last term
 /// is paired with zero.
 struct PairedTerms {
   using T = float;

@@ -47,7 +47,8 @@ struct Tile {
   bool add;
   /// The next tile's C (null: unknown), rows ldc apart too; prefetched while this tile is computed.
   T* next_c;
-  /// What the epilogue will read and write at this tile's place, rows ldc apart; prefetched meanwhile. Null: nothing.
+  /// The epilogue's operands at this tile's place, rows ldc apart, to read and to write; prefetched
+  /// meanwhile. Null: none.
   const T *read_later, *written_later;
   /// Memory to prefetch meanwhile, one line per step of k, `ahead_step` bytes apart and `ahead_gap` more
   /// after each of `rows` equal parts of the steps. Null: none.
@@ -133,7 +134,7 @@ template <class T, bool k_major>
 void tile_column(const Tile<T>& tile, int64_t rows) {
   if (rows == tile_rows) return tile_of_rows<T, tile_rows, k_major>(tile);
   Tile<T> t = tile;
-  t.read_later = t.written_later = nullptr;  // these rows are few
+  t.read_later = t.written_later = nullptr;  // few rows remain
   const auto advance = [&](int n) {
     t.a += n * (k_major ? 1 : t.lda);
     t.c += n * t.ldc;
