@@ -1,5 +1,5 @@
 #pragma once
-// `hewn learn check`: judges the file of a student.
+// `hewn learn check`: judges a student's file.
 
 #include <string>
 #include <vector>
@@ -9,9 +9,9 @@
 namespace hewn::cli::learn {
 
 struct CheckOptions {
-  bool watch = false;        ///< judge again whenever the file is saved, until it is right
+  bool watch = false;        ///< judge again after every save of the file, until it is right
   bool training = true;      ///< train a model with a right answer
-  std::string out_dir = {};  ///< the run to keep of that training; "": none
+  std::string out_dir = {};  ///< directory in which to keep that training run; "": none
 };
 
 /// The path of a chapter's lesson in the working directory.

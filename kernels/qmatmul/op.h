@@ -21,7 +21,7 @@ struct BlockMatrix {
   };
   int64_t cols = 0;
   std::vector<Part> parts = {};
-  std::shared_ptr<const void> owner = {};  ///< keeps the blocks, such as a mapped file
+  std::shared_ptr<const void> owner = {};  ///< owner of the blocks, such as a mapped file
   bool one_scale = false;  ///< inputs are rounded with one scale for each row, see QuantizeRows
 
   int64_t rows() const;
