@@ -20,8 +20,8 @@ nlohmann::json parse_json(std::string_view text);
 /// The same with the keys of objects in the order of the text. A lookup finds the first of duplicate keys.
 Json parse_ordered_json(std::string_view text);
 
-/// The content of a file of at most `most_bytes`, by `parse_ordered_json`. Throws ErrorCode::input, naming the file, also if
-/// it is not JSON.
+/// The content of a file of at most `most_bytes`, by `parse_ordered_json`. Throws ErrorCode::input, naming
+/// the file, also if it is not JSON.
 Json read_json(const std::string& path, size_t most_bytes);
 
 /// A value as text, on one line or indented by this many spaces per level. Bytes that are not UTF-8 become

@@ -7,8 +7,9 @@
 
 namespace hewn {
 
-/// residual + x W + b: x [..., in] or an activation, W [in, out], or [out, in] with `Layout::out_in` -> [..., out]. Of the
-/// options, `weight_bf16` and `low_rank` follow from W; a training step with dropout has a `step_state` for its adapter.
+/// residual + x W + b: x [..., in] or an activation, W [in, out], or [out, in] with `Layout::out_in` -> [...,
+/// out]. Of the options, `weight_bf16` and `low_rank` follow from W; a training step with dropout has a
+/// `step_state` for its adapter.
 Tensor times(const Tensor& x, Parameter& w, const Tensor& bias, LinearOptions options = {},
              const Tensor& step_state = {});
 Tensor times(const Activated& x, Parameter& w, const Tensor& bias, LinearOptions options = {},

@@ -27,12 +27,12 @@ struct Evaluation {
 
 struct EvalOptions {
   int64_t block_size = 0;
-  /// 0: windows of `block_size` tokens without overlap, omitting a last partial one unless it is the only one. 1 to block_size: the
-  /// distance between the starts of windows; the last may be partial. Each window scores only the tokens that
-  /// no earlier window contained, so every token but the first is scored once, with at least block_size -
-  /// stride tokens of context once the text is long enough. If a token precedes every text (`Split::begin`),
-  /// it comes first in each window, and every token of the text is scored. Each document of aligned data is a
-  /// separate text.
+  /// 0: windows of `block_size` tokens without overlap, omitting a last partial one unless it is the only
+  /// one. 1 to block_size: the distance between the starts of windows; the last may be partial. Each window
+  /// scores only the tokens that no earlier window contained, so every token but the first is scored once,
+  /// with at least block_size - stride tokens of context once the text is long enough. If a token precedes
+  /// every text (`Split::begin`), it comes first in each window, and every token of the text is scored. Each
+  /// document of aligned data is a separate text.
   int64_t stride = 0;
   bool unpadded = false;                              ///< batches of one window each, cut to its text
   std::function<void(const ScoredToken&)> each = {};  ///< called for every token that counts, in order

@@ -48,8 +48,8 @@ std::vector<Assignment> model_settings(const ModelConfig& model, const std::stri
 /// data, see `counting_bytes`.
 void check_memory(const TrainConfig& config, Executor& device);
 
-/// Throws ErrorCode::memory if the parameters of a model, `bytes_each` with their gradients and copies, need more memory
-/// than the system has free.
+/// Throws ErrorCode::memory if the parameters of a model, `bytes_each` with their gradients and copies, need
+/// more memory than the system has free.
 void check_parameter_memory(const ModelConfig& config, int64_t bytes_each);
 
 /// Writes the values back to the settings, so that a run saves the values it used.

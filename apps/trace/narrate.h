@@ -22,7 +22,8 @@ std::string tensor_text(const TensorSummary& tensor);
 /// The rows of a table, aligned to the left, each indented by two blanks.
 std::string aligned(const std::vector<std::vector<std::string>>& rows);
 
-/// The forward pass node by node, the backward pass from the newest node to the oldest, and the gradients of the leaves.
+/// The forward pass node by node, the backward pass from the newest node to the oldest, and the gradients of
+/// the leaves.
 std::string narrated(const Trace& trace, const NodeNames& names);
 
 }  // namespace hewn::cli

@@ -28,8 +28,8 @@ bool is_aside(std::string_view name);
 /// FUSE), a process killed between two renames leaves no directory under the name. Throws ErrorCode::failed.
 void replace_directory(const std::string& fresh, const std::string& final_name);
 
-/// Renames a file or directory, if there is one, to the first free name of PATH.1, PATH.2 ..., and returns that name, or
-/// "". Throws ErrorCode::failed.
+/// Renames a file or directory, if there is one, to the first free name of PATH.1, PATH.2 ..., and returns
+/// that name, or "". Throws ErrorCode::failed.
 std::string move_aside(const std::string& path);
 
 /// Removes a directory. Renames it first, so that a partly removed directory is never taken for a complete one. Does

@@ -26,8 +26,8 @@ class Crew : NotCopied {
   Crew();
   ~Crew();
 
-  /// Calls body(context, part) once for each part, here and on threads that help; returns when all are done. One call at
-  /// a time.
+  /// Calls body(context, part) once for each part, here and on threads that help; returns when all are done.
+  /// One call at a time.
   void run(int parts, Body body, void* context);
   /// Works on regions of other threads until dismiss().
   void help();

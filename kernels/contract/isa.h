@@ -11,8 +11,8 @@ namespace hewn {
 
 /// CPU instruction sets in order of preference. `scalar` is plain C++ for the baseline: references and
 /// naive rungs. `avx512vnni` is avx512 with the dot product of four bytes, `avx512bf16` adds that of bf16 pairs, `amx`
-/// tile registers for matrices. The last two are GPU kernels: `emulated` is a *.cu file compiled for the block emulator,
-/// `cuda` the same for GPUs.
+/// tile registers for matrices. The last two are GPU kernels: `emulated` is a *.cu file compiled for the
+/// block emulator, `cuda` the same for GPUs.
 enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512vnni, avx512bf16, amx, neon, emulated, cuda };
 inline constexpr int n_isas = 10;
 /// Whether its code runs on a GPU device rather than on a processor's threads.

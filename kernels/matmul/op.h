@@ -16,7 +16,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a = false, bool trans
 /// with dense rows. a and b broadcast to c; dimensions that c lacks are summed over.
 void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, double alpha = 1);
 
-/// The arguments of c (set or add) a b for matrices a [M, K], b [K, N] and c [M, N] with dense rows, or columns (not c).
+/// The arguments of c (set or add) a b for matrices a [M, K], b [K, N] and c [M, N] with dense rows, or
+/// columns (not c).
 Matmul product_of(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c);
 
 /// Runs a product, in TF32 if the device is configured for it (GpuRuntime::tf32), with independent rows if

@@ -34,8 +34,8 @@ struct PageLayout {
   int64_t bytes() const { return Hkv * head_bytes(); }
 };
 
-/// The pages of B sequences: the one with token t of sequence b begins places[b * columns + t / 64] bytes after a launch's
-/// `base`. Pages may be in different allocations.
+/// The pages of B sequences: the one with token t of sequence b begins places[b * columns + t / 64] bytes
+/// after a launch's `base`. Pages may be in different allocations.
 struct PageTable {
   PageLayout layout;
   const int64_t* places;  ///< [B, columns]

@@ -20,10 +20,10 @@ struct PagedOptions {
   int64_t window = 0;  ///< keys that a query attends to; 0: all
 };
 
-/// Appends keys and values of T tokens to the pages of B sequences, and attends: qkv [B, T, (H + 2 Hkv) D], float32 on a
-/// CPU, contiguous -> y [B, T, H D]. Each sequence has pages for length + T tokens; those from token `length`
-/// on must not be shared with other sequences. The y of a token does not depend on the other tokens of the
-/// call. No gradient.
+/// Appends keys and values of T tokens to the pages of B sequences, and attends: qkv [B, T, (H + 2 Hkv) D],
+/// float32 on a CPU, contiguous -> y [B, T, H D]. Each sequence has pages for length + T tokens; those from
+/// token `length` on must not be shared with other sequences. The y of a token does not depend on the other
+/// tokens of the call. No gradient.
 Tensor paged_attention(const Tensor& qkv, const PagedOptions& options,
                        std::span<const PagedSequence> sequences);
 

@@ -17,8 +17,9 @@ struct RecurrentState {
 Tensor rnn(const Tensor& x, const Tensor& weight, RecurrentState* state = nullptr);
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), as
-/// torch.nn.LSTM: x [T, B, 4H] holds the gates' inputs i | f | g | o, weight W is [H, 4H], and with u = x_t + h_(t-1) W,
-/// c_t = s(u_f) c_(t-1) + s(u_i) tanh(u_g) and h_t = s(u_o) tanh(c_t) -> h [T, B, H]. Otherwise as `rnn`.
+/// torch.nn.LSTM: x [T, B, 4H] holds the gates' inputs i | f | g | o, weight W is [H, 4H], and with u = x_t +
+/// h_(t-1) W, c_t = s(u_f) c_(t-1) + s(u_i) tanh(u_g) and h_t = s(u_o) tanh(c_t) -> h [T, B, H]. Otherwise as
+/// `rnn`.
 Tensor lstm(const Tensor& x, const Tensor& weight, RecurrentState* state = nullptr);
 
 }  // namespace hewn

@@ -110,10 +110,10 @@ HEWN_INLINE Bytes shifted(Bytes a, uint8_t mask) {
 // Operations that differ between instruction sets.
 //
 // half_bytes: the lower halves of 16 bytes, then their upper halves. two_sixteens: 16 bytes from each of two addresses.
-// where_set: `value` in the bytes whose bit of the word is set, 0 in the others. widen_unsigned: eight unsigned bytes as
-// integers. widen_first, widen_last: the first or last eight of 16 signed bytes as integers. widen_halves, widen_two,
-// widen_half: eight numbers in half precision, two in a word, or one, as floats. halves_apart: eight of them,
-// `distance` bytes apart.
+// where_set: `value` in the bytes whose bit of the word is set, 0 in the others. widen_unsigned: eight
+// unsigned bytes as integers. widen_first, widen_last: the first or last eight of 16 signed bytes as
+// integers. widen_halves, widen_two, widen_half: eight numbers in half precision, two in a word, or one, as
+// floats. halves_apart: eight of them, `distance` bytes apart.
 //
 // dot_unsigned and dot_signed add the products of 32 pairs of bytes without rounding: the four lower lanes
 // add up to those of the first 16 pairs, the four upper lanes to those of the last 16. b is signed and at

@@ -132,8 +132,8 @@ HEWN_INLINE vd exp_below_0(vd x) {
   constexpr double least = -708.39;  // ln 2^-1022
   const vl vanishes = x < least;
   x = vanishes ? set1(least) : x;
-  // x = n ln 2 + r with |r| <= ln 2 / 2, as for floats: adding 1.5 * 2^52 leaves n in the low bits, and the first part of
-  // ln 2 is short.
+  // x = n ln 2 + r with |r| <= ln 2 / 2, as for floats: adding 1.5 * 2^52 leaves n in the low bits, and the
+  // first part of ln 2 is short.
   const vd shift = set1(6755399441055744.0);
   const vd shifted = fma(x, set1(1.4426950408889634), shift);
   const vd n = shifted - shift;

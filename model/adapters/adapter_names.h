@@ -22,7 +22,8 @@ bool has_llama_names(const ModelConfig& config);
 /// `other_names`, also the names in files of the transformer without its head: "layers.0.self_attn.q_proj".
 std::map<std::string, NamedColumns> layers_by_name(Model& declared, bool other_names);
 
-/// The parameters that an adapter may hold as a whole, by name: "score.weight", "model.embed_tokens.weight", "lm_head.weight".
+/// The parameters that an adapter may hold as a whole, by name: "score.weight", "model.embed_tokens.weight",
+/// "lm_head.weight".
 std::map<std::string, Parameter*> whole_by_name(Model& declared);
 
 /// Reorders the rotary pairs of queries or keys, [rows, width], from the halves of Hugging Face to the model's order,

@@ -24,9 +24,9 @@ struct WhatTrains {
   bool adapts() const { return what == "lora"; }
 };
 
-/// Sets `Parameter::trains` of a declared model, and declares its adapters. With tied embeddings the head is the matrix of token embeddings:
-/// `head` trains it in both uses, so the backward pass reaches the embeddings; `last:K` freezes it. Throws
-/// usage if the model has no such parts.
+/// Sets `Parameter::trains` of a declared model, and declares its adapters. With tied embeddings the head is
+/// the matrix of token embeddings: `head` trains it in both uses, so the backward pass reaches the
+/// embeddings; `last:K` freezes it. Throws usage if the model has no such parts.
 void choose_trained(Model& declared, const WhatTrains& training);
 
 /// A model to be trained so, with parameters allocated and drawn from `seed`. Throws like `choose_trained`.

@@ -15,9 +15,9 @@ namespace hewn {
 ///
 ///   p(w | h) = max(c(h w) - D(c(h w)), 0) / c(h) + (D_1 N_1 + D_2 N_2 + D_3 N_3) / c(h) p(w | h without its first token)
 ///
-/// where c(h) is the sum of c(h w), and N_1, N_2 and N_3 are the numbers of w with c(h w) = 1, 2 and 3 or more. Below the
-/// empty context, p = 1 / vocab_size, so every token has a probability. A context that never occurred has the
-/// probabilities of the context without its first token.
+/// where c(h) is the sum of c(h w), and N_1, N_2 and N_3 are the numbers of w with c(h w) = 1, 2 and 3 or
+/// more. Below the empty context, p = 1 / vocab_size, so every token has a probability. A context that never
+/// occurred has the probabilities of the context without its first token.
 ///
 /// Counting is the training: there are no parameters, no gradients, and nothing to tune but the order. The discounts
 /// of each length follow from the numbers n_1 ... n_4 of n-grams with these counts: Y = n_1 / (n_1 + 2 n_2),

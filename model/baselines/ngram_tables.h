@@ -11,8 +11,8 @@
 
 namespace hewn {
 
-/// All distinct n-grams of one length, in the lexicographic order of their tokens. Those that begin with the same shorter
-/// n-gram are adjacent, so each stores only its last token.
+/// All distinct n-grams of one length, in the lexicographic order of their tokens. Those that begin with the
+/// same shorter n-gram are adjacent, so each stores only its last token.
 struct NgramLevel {
   std::vector<int32_t> tokens;  ///< [n] the last token
   std::vector<int32_t> counts;  ///< [n]
@@ -42,7 +42,8 @@ class NgramTables {
   int64_t order() const { return static_cast<int64_t>(levels_.size()); }
   /// The n-grams of n tokens, 1 <= n <= order.
   const NgramLevel& level(int64_t n) const { return levels_[static_cast<size_t>(n - 1)]; }
-  /// The place of an n-gram of at most order - 1 tokens in its level, 0 for the empty one; nothing if it never occurred.
+  /// The place of an n-gram of at most order - 1 tokens in its level, 0 for the empty one; nothing if it
+  /// never occurred.
   std::optional<int64_t> find(std::span<const int32_t> ngram) const;
   /// The place of the n-gram of length n that extends number `shorter` of the previous level by a token.
   std::optional<int64_t> find(int64_t n, int64_t shorter, int32_t token) const;

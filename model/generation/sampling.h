@@ -40,7 +40,8 @@ struct SamplingMethod {
 /// All methods, in the order of application. Command options, their checks and `hewn sample --compare` read
 /// this table.
 inline constexpr SamplingMethod sampling_methods[] = {
-    // Keskar et al. 2019, "CTRL", section 4.1: logits of tokens in the text are divided by it if positive, else multiplied.
+    // Keskar et al. 2019, "CTRL", section 4.1: logits of tokens in the text are divided by it if positive,
+    // else multiplied.
     {key<&SamplingOptions::repetition_penalty>(
          "repetition_penalty", Change::always, Reals{1e-3, 1e3},
          "above 1 makes tokens that have already occurred less likely, below 1 more likely (1: no change)"),

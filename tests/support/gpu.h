@@ -30,8 +30,8 @@ inline std::unique_ptr<Executor> make_test_gpu() {
   return nullptr;
 }
 
-/// Brings the operands to a device, `shift` of their elements past an aligned address, runs a rung, and brings them back.
-/// Returns false, without running it, if the rung declines the arguments.
+/// Brings the operands to a device, `shift` of their elements past an aligned address, runs a rung, and
+/// brings them back. Returns false, without running it, if the rung declines the arguments.
 inline bool run_on(Executor& device, Case& c, size_t rung, int64_t shift = 0) {
   const auto there = c.on(device, shift);
   if (there->why_not(rung)) return false;

@@ -1,7 +1,7 @@
 #pragma once
 // Checkpoints that hold an adapter instead of weights: RUN/checkpoints/step-001000/{adapter_model.safetensors,
-// adapter_config.json, optimizer.safetensors, state.json, config.toml, MANIFEST}. state.json names the base model, whose
-// weights the adapter changes, and their hash.
+// adapter_config.json, optimizer.safetensors, state.json, config.toml, MANIFEST}. state.json names the base
+// model, whose weights the adapter changes, and their hash.
 
 #include <string>
 

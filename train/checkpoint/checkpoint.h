@@ -1,6 +1,7 @@
 #pragma once
-// Checkpoints: RUN/checkpoints/step-001000/{model.safetensors, optimizer.safetensors, state.json, config.toml, MANIFEST};
-// with train = lora an adapter instead of the model, see adapted.h; find_checkpoint.h finds them.
+// Checkpoints: RUN/checkpoints/step-001000/{model.safetensors, optimizer.safetensors, state.json,
+// config.toml, MANIFEST}; with train = lora an adapter instead of the model, see adapted.h; find_checkpoint.h
+// finds them.
 //
 // A checkpoint is written into a directory with a temporary name and its files are synced, MANIFEST (sizes
 // and checksums) last; then the directory is renamed. A directory with the final name is therefore always

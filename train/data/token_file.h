@@ -84,8 +84,9 @@ struct TokenFile {
   ShardPlace shard;
 };
 
-/// Maps a token file and reads it once to check header, trailer, checksum and every id. If `expected` is given, the file
-/// must be this one (train/data/data_set_files.h). Throws ErrorCode::input, naming the file and the problem.
+/// Maps a token file and reads it once to check header, trailer, checksum and every id. If `expected` is
+/// given, the file must be this one (train/data/data_set_files.h). Throws ErrorCode::input, naming the file
+/// and the problem.
 TokenFile open_token_file(const std::string& path, const std::optional<FileSum>& expected = std::nullopt);
 
 /// The separator in the header of a token file; nothing if the file is not aligned or has no intact header.

@@ -10,8 +10,8 @@
 
 namespace hewn {
 
-/// Adds gradients and losses over the ranks. Each rank updates its slices of the parameters and sends them to the others,
-/// or, if the configuration does not shard the optimizer, all parameters.
+/// Adds gradients and losses over the ranks. Each rank updates its slices of the parameters and sends them to
+/// the others, or, if the configuration does not shard the optimizer, all parameters.
 class RankExchange final : public StepExchange {
  public:
   RankExchange(Ranks& ranks, const ExchangeParts& parts);

@@ -29,8 +29,8 @@ struct EvalFormat {
 };
 
 /// The text before the continuation of row `row`, with context number `context`: the shots, each with its right
-/// continuation and an empty line after it, the row's own context, and the delimiter. Shots are other rows of the task, drawn without
-/// replacement by seed and row.
+/// continuation and an empty line after it, the row's own context, and the delimiter. Shots are other rows of
+/// the task, drawn without replacement by seed and row.
 std::string eval_context(const EvalTask& task, size_t row, size_t context, uint64_t seed);
 
 /// Encodes a row as lm-evaluation-harness does: blanks at the end of the context move to the continuation;

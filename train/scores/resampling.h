@@ -33,7 +33,8 @@ struct Bootstrap {
 /// drawn with replacement. Sample i depends on seed, i and the number of rows only.
 Interval bootstrapped(const RowFigures& rows, const MetricOf& metric, const Bootstrap& options = {});
 
-/// The metric of `b` minus that of `a`, two systems that scored the same rows: every sample draws the same rows of both.
+/// The metric of `b` minus that of `a`, two systems that scored the same rows: every sample draws the same
+/// rows of both.
 Interval bootstrapped_difference(const RowFigures& a, const RowFigures& b, const MetricOf& metric,
                                  const Bootstrap& options = {});
 

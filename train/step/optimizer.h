@@ -20,8 +20,8 @@ class Optimizer {
 
   /// Clips the gradients by their global norm and updates every parameter. `state` is a StepState on the
   /// device: reads learning rate and step; writes norm, clip factor and non-finite flag. Updates nothing if
-  /// the gradients, or `loss` (on the device, if given), are not finite. Does not change the gradients. Each process reads
-  /// only those of its shards, which must hold the sums over all processes.
+  /// the gradients, or `loss` (on the device, if given), are not finite. Does not change the gradients. Each
+  /// process reads only those of its shards, which must hold the sums over all processes.
   void step(const Tensor& state, const double* loss = nullptr);
 
   /// Restores the bf16 copies after parameters were loaded from a checkpoint of step `state.step`: the same

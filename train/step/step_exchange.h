@@ -46,15 +46,15 @@ class StepExchange : NotCopied {
   virtual double* losses() { return nullptr; }
   /// Called before the last forward and backward pass: gradients may be sent while it runs.
   virtual void begin_last_pass() {}
-  /// Ends a group of micro-steps (`GradientGroups::end`). After the last one, the gradients of this process's shards are the
-  /// sums over all processes.
+  /// Ends a group of micro-steps (`GradientGroups::end`). After the last one, the gradients of this process's
+  /// shards are the sums over all processes.
   virtual void end_group(GradientGroups& groups, int64_t group) { groups.end(group); }
   /// Whether the last pass, and the end of its group, can be part of a graph.
   virtual bool in_graphs() const { return true; }
   /// Called after each replay of such a graph. `again`: its functions were not called for it.
   virtual void replayed(bool /*again*/) {}
-  /// Ends the exchange of gradients and losses in step number `step`, waiting for the other processes. Returns the sum of
-  /// all losses, if they were not added on the device.
+  /// Ends the exchange of gradients and losses in step number `step`, waiting for the other processes.
+  /// Returns the sum of all losses, if they were not added on the device.
   virtual std::optional<double> finish(int64_t /*step*/) { return {}; }
 
   // The update.

@@ -28,8 +28,8 @@ std::string_view described(ValueType type);
 
 struct TableOptions {
   std::optional<bool> header = {};  ///< of CSV and TSV; without a value it is judged by content
-  /// Columns to be used, by name or number: if the first record contains one of them, other than the number of a column,
-  /// it is a header.
+  /// Columns to be used, by name or number: if the first record contains one of them, other than the number
+  /// of a column, it is a header.
   std::vector<std::string> columns = {};
 };
 

@@ -95,7 +95,8 @@ class TalkEncoder {
   std::vector<std::string> end_texts_;
 };
 
-/// The first token that ends a text and does not begin one: <|endoftext|>, </s> or a similar one; nothing if there is none.
+/// The first token that ends a text and does not begin one: <|endoftext|>, </s> or a similar one; nothing if
+/// there is none.
 std::optional<int32_t> end_token(const TextForm& form);
 
 }  // namespace hewn

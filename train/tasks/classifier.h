@@ -25,8 +25,8 @@ class TextReader {
     bool cut = false;             ///< the text has more; only the last are kept
     bool empty = false;           ///< the text has none; a single token stands for it
   };
-  /// The tokens of a text, after the token that begins all texts if there is one. Throws ErrorCode::input for text that the
-  /// tokenizer cannot express.
+  /// The tokens of a text, after the token that begins all texts if there is one. Throws ErrorCode::input for
+  /// text that the tokenizer cannot express.
   Text read(std::string_view text) const;
 
  private:

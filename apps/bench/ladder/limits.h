@@ -39,8 +39,8 @@ std::vector<Share> shares_of(const RungTime& time, const VectorSpeeds& speeds);
 /// programs disturbed it.
 std::string wait_text(const RungTime& time, const std::vector<Share>& shares);
 
-/// Why a rung is slower than the previous one: the share that has grown most. "" if other programs disturbed one of them,
-/// or if none has grown.
+/// Why a rung is slower than the previous one: the share that has grown most. "" if other programs disturbed
+/// one of them, or if none has grown.
 std::string why_slower(const RungTime& now, const std::vector<Share>& shares, const RungTime& before,
                        const std::vector<Share>& shares_before, const std::string& previous);
 

@@ -14,8 +14,8 @@ namespace hewn::cli {
 /// The threads of this process, in order of creation.
 std::vector<pid_t> threads_of_process();
 
-/// Processors in an order that fills cores late: the first hardware thread of every core, then the second ones, and so on.
-/// `core_of` names the core of a processor; "": unknown, and treated as a separate core.
+/// Processors in an order that fills cores late: the first hardware thread of every core, then the second
+/// ones, and so on. `core_of` names the core of a processor; "": unknown, and treated as a separate core.
 std::vector<int> separate_cores_first(const std::vector<int>& processors,
                                       const std::function<std::string(int)>& core_of);
 /// The number of cores of these processors.

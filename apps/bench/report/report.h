@@ -57,8 +57,8 @@ std::vector<std::vector<std::string>> ceiling_cells(const std::vector<BenchRow>&
 std::vector<std::vector<std::string>> kernel_cells(const std::vector<BenchRow>& rows);
 /// The rungs of each operation with their ideas and places.
 std::string ideas_text(const std::vector<BenchRow>& rows, bool md);
-/// `--plot`: a self-contained page: the roofline of this machine (from the ceilings among the rows) with the kernels under
-/// it, the rungs of every ladder as bars, and all rows as tables.
+/// `--plot`: a self-contained page: the roofline of this machine (from the ceilings among the rows) with the
+/// kernels under it, the rungs of every ladder as bars, and all rows as tables.
 std::string charts_page(const std::vector<BenchRow>& rows);
 /// The rows as JSON: a list of objects.
 std::string rows_json(const std::vector<BenchRow>& rows);

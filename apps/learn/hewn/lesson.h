@@ -99,8 +99,8 @@ class Ids : public Indexed {
   int operator()(Index i) const { return operand_->ids[at(i)]; }
 };
 
-/// Numbers to write: dx.set(r, c, value) replaces an element, dx.add(r, c, value) adds to it, dx(r, c) reads it. With an
-/// array of the same shape, dx.set(array) and dx.add(array) do so for all elements.
+/// Numbers to write: dx.set(r, c, value) replaces an element, dx.add(r, c, value) adds to it, dx(r, c) reads
+/// it. With an array of the same shape, dx.set(array) and dx.add(array) do so for all elements.
 class Out : public Numbers {
  public:
   explicit Out(const Operand& given) : Numbers(given) {}

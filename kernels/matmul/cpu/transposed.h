@@ -12,13 +12,14 @@
 namespace hewn {
 namespace {
 
-/// Prefetches `count` lines of rows of k elements, ld apart, at each call, in memory order, as a single stream. On a Genoa,
-/// products with a matrix in a cache took 4 to 18% less time than with as many streams as there are rows, and the head of
-/// GPT-2, from memory, 4%. On a Milan, bursts of 16 lines slowed reading down by a sixth. There, a transposed
-/// bf16 matrix of 4096 x 1024 in memory is read at two thirds of the speed of one that is not transposed.
-/// Other variants took as long (no prefetches; 8 rows at a time; lines copied first, so that rows 2 KiB apart
-/// do not evict each other), a fifth longer (each lane reads its own adjacent rows), or twice as long (loads
-/// instead of prefetches). With 32 rows at a time, a token of GPT-2 took 15% longer.
+/// Prefetches `count` lines of rows of k elements, ld apart, at each call, in memory order, as a single
+/// stream. On a Genoa, products with a matrix in a cache took 4 to 18% less time than with as many streams as
+/// there are rows, and the head of GPT-2, from memory, 4%. On a Milan, bursts of 16 lines slowed reading down
+/// by a sixth. There, a transposed bf16 matrix of 4096 x 1024 in memory is read at two thirds of the speed of
+/// one that is not transposed. Other variants took as long (no prefetches; 8 rows at a time; lines copied
+/// first, so that rows 2 KiB apart do not evict each other), a fifth longer (each lane reads its own adjacent
+/// rows), or twice as long (loads instead of prefetches). With 32 rows at a time, a token of GPT-2 took 15%
+/// longer.
 template <class S, int count>
 struct Ahead {
   const S* row;

@@ -10,12 +10,12 @@
 
 namespace hewn {
 
-/// GPTQ (Frantar et al. 2023, "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers") in the
-/// form of Chee et al. 2023 ("QuIP", theorem 1). Rounding a row w of W to v changes the results of products
-/// by (w - v) H (w - v)^T in the mean square, where H is the mean of x^T x over inputs x. With H = (I + U) D
-/// (I + U)^T, U strictly upper triangular and D diagonal, that is the sum over columns j of D_jj ((w - v)_j +
-/// sum over i < j of (w - v)_i U_ij)^2. So v_j is the format's value nearest to w_j + sum_i (w - v)_i U_ij,
-/// column by column.
+/// GPTQ (Frantar et al. 2023, "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
+/// Transformers") in the form of Chee et al. 2023 ("QuIP", theorem 1). Rounding a row w of W to v changes the
+/// results of products by (w - v) H (w - v)^T in the mean square, where H is the mean of x^T x over inputs x.
+/// With H = (I + U) D (I + U)^T, U strictly upper triangular and D diagonal, that is the sum over columns j
+/// of D_jj ((w - v)_j + sum over i < j of (w - v)_i U_ij)^2. So v_j is the format's value nearest to w_j +
+/// sum_i (w - v)_i U_ij, column by column.
 class ErrorFeedback {
  public:
   /// `products`: H, [cols, cols]. A hundredth of the mean of its diagonal is added to the diagonal, as in

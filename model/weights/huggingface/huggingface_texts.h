@@ -8,8 +8,8 @@
 
 namespace hewn {
 
-/// The contents of config.json, generation_config.json, tokenizer_config.json, special_tokens_map.json, tokenizer.json and
-/// texts.json by name; missing files are absent.
+/// The contents of config.json, generation_config.json, tokenizer_config.json, special_tokens_map.json,
+/// tokenizer.json and texts.json by name; missing files are absent.
 using TextFacts = std::map<std::string, std::string, std::less<>>;
 
 /// The form in texts.json; else `form_of(tokenizer)`, changed by these files as docs/import.md lists. Throws

@@ -18,9 +18,9 @@ Tensor parse_value(std::string_view text, const std::string& name);
 
 /// Computes a formula: statements "NAME = SUM" or "SUM" with semicolons between them, of numbers, matrices, names, the
 /// operators + - * / @ (matrix product) ^ and ' (transpose), and functions (functions.h). * and / are by
-/// element. Adds the names that it defines to `values`. Returns the value of the last statement. Operations are recorded
-/// on the current tape, if any. Throws usage, with a mark below the position, for errors of syntax or
-/// computation, and for results that are not finite.
+/// element. Adds the names that it defines to `values`. Returns the value of the last statement. Operations
+/// are recorded on the current tape, if any. Throws usage, with a mark below the position, for errors of
+/// syntax or computation, and for results that are not finite.
 Tensor evaluate_expression(std::string_view text, FormulaValues& values);
 
 }  // namespace hewn

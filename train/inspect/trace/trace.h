@@ -98,8 +98,8 @@ double seconds_of(const std::vector<TracedLaunch>& launches);
 /// Records a trace of the tape that it observes.
 class TraceRecorder final : public TapeObserver {
  public:
-  /// Keeps the values of tensors of at most `most_values` elements. With a profile that watches the same pass, finds the
-  /// launches of each node; then `take` must be called after the profile's step has ended.
+  /// Keeps the values of tensors of at most `most_values` elements. With a profile that watches the same
+  /// pass, finds the launches of each node; then `take` must be called after the profile's step has ended.
   explicit TraceRecorder(int64_t most_values, const StepProfile* profile = nullptr)
       : most_values_(most_values), claims_(profile ? std::make_shared<Claims>(*profile) : nullptr) {}
 
