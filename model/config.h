@@ -54,8 +54,7 @@ struct ModelConfig {
   bool bias = false;                   ///< in linear layers and layernorms
   bool qkv_bias = true;                ///< in the query, key and value projection (also needs bias)
   bool residual = true;                ///< x + f(x); false trains without, for comparison
-  DType residual_dtype = DType::bf16;  ///< type of the residual stream where activations are bf16: bf16 or
-                                       ///< f32
+  DType residual_dtype = DType::bf16;  ///< of the residual stream under bf16 activations: bf16 or f32
   bool tie = true;                     ///< the head shares the token embedding's weights
   NormKind norm = NormKind::layernorm;
   NormPlace norm_place = NormPlace::pre;

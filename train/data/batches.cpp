@@ -112,7 +112,7 @@ BatchLoader::BatchLoader(const std::vector<WeightedSplit>& splits, const BatchOp
   require(options.batch_size >= 1, "batch_size is ", options.batch_size, "; expected at least 1");
   require(!splits.empty(), "there is no data to make batches from");
   require(options.order != Order::shuffled || splits.size() == 1,
-          "stride and epochs require a single dataset, as windows of a mixture are drawn at random by "
+          "stride and epochs require a single dataset, since windows of a mixture are drawn at random by "
           "weight; leave them out");
   int64_t stride = options.stride;
   if (stride == 0) stride = options.order == Order::random ? 1 : options.block_size;

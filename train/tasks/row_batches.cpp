@@ -42,7 +42,7 @@ void fill_batch(const std::vector<TrainingRow>& rows, const std::vector<int64_t>
 
 int64_t length_of(const TrainingRow& row) {
   require(row.tokens.size() == row.targets.size() && !row.tokens.empty(), "a row has ", row.tokens.size(),
-          " tokens and ", row.targets.size(), " targets; expected as many of both, at least one");
+          " tokens and ", row.targets.size(), " targets; expected the same number of both, at least one");
   return std::ssize(row.tokens);
 }
 

@@ -104,7 +104,7 @@ TEST_CASE("damaged, renamed and incomplete checkpoints are named, and what is re
   fs::remove(all / "step-000010/notes.txt");
 
   fs::copy(all / "step-000010", all / "step-000030");
-  check_damage(run_in(dir), "step-000030: its name is that of another step than its own, which is 10");
+  check_damage(run_in(dir), "step-000030: its name does not match its step 10");
   CHECK_FAILS(hewn(small_resume(dir)), 3, "step-000030 is damaged: its name");
   fs::remove_all(all / "step-000030");
 
@@ -150,7 +150,7 @@ TEST_CASE("a run of earlier versions with reduce = library opens, and goes on wi
   CHECK_FAILS(hewn({"eval", run_in(dir)}), 0, "config.toml:");
   const ProcessResult next = hewn(small_resume(dir, {"--max_iters=30"}));
   CHECK_FAILS(next, 0,
-              ": reduce = library is read as exact: gradients are added with the bits of one process");
+              ": reduce = library is treated as exact: summed gradients have the bits of a single process");
   CHECK(next.err.find("reduce = library") == next.err.rfind("reduce = library"));
   CHECK(contains(read_file(dir / "run/config.toml"), "reduce = \"exact\"\n"));
   CHECK((read_file(dir / "run/checkpoints/last/model.safetensors") ==

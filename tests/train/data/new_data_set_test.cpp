@@ -201,7 +201,7 @@ TEST_CASE("files beside a data set are never lost", "[data]") {
   fs::create_directory(other);
   for (const char* list : {"include *.py\n", "", "0123456789abcdef  3  model.safetensors\n"}) {
     write_file(other / "MANIFEST", list);
-    CHECK_THROWS_WITH(NewDataSet(other.string(), true), Catch::Contains("not that of a data set"));
+    CHECK_THROWS_WITH(NewDataSet(other.string(), true), Catch::Contains("does not belong to a data set"));
     CHECK(read_file(other / "MANIFEST") == list);
   }
 }

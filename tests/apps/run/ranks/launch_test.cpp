@@ -110,7 +110,7 @@ TEST_CASE("a stopped process is missed by the others in time, and ended", "[rank
   CHECK(!r.timed_out);
   CHECK(r.exit_code == 1);
   CHECK(contains(r.err, ") has not been heard of for "));
-  CHECK(contains(r.err, "1 rank is ended by force, still there 7 s after the first has ended"));
+  CHECK(contains(r.err, "1 rank is killed, since not ended 7 s after the first one"));
   for (const int rank : {0, 1}) CHECK(process_of(dir, rank) < 0);
 }
 
@@ -231,7 +231,7 @@ TEST_CASE("an environment that names no sockets of the process is refused", "[ra
   const TempDir dir;
   for (const char* sockets : {"", "-1", "0,-1", "-1,99", "-1,x", "-1,-1", "-1,2", "1,-1,2"})
     CHECK_FAILS(hewn(train_on(dir, 1), {.env = {{"HEWN_RANK_SOCKETS", sockets}}}), 2,
-                "in the environment names no sockets of this process; unset it");
+                "in the environment does not name sockets of this process; unset it");
   CHECK(!fs::exists(dir / "run"));
 }
 
@@ -275,7 +275,7 @@ TEST_CASE("through MPI, a launcher that does not end with the processes is ended
   INFO(r.err);
   CHECK(!r.timed_out);
   CHECK(r.exit_code == 1);
-  CHECK(contains(r.err, "the launcher is ended by force, as it is still there 7 s after a rank has ended"));
+  CHECK(contains(r.err, "the launcher is killed, since it has not ended 7 s after a rank"));
   for (const int rank : {0, 1}) CHECK(process_of(dir, rank) < 0);
 }
 
