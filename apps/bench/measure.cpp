@@ -204,9 +204,11 @@ std::string CpuMeasurer::where_threads_ran() const {
                           separate                ? "separate cores"
                           : threads_.cores() == 1 ? "one shared core"
                                                   : join(threads_.cores(), " shared cores"),
-                          ", and do ", fixed(gain, 2), " times the arithmetic of one.");
+                          ", and together do ", fixed(gain, 2), " times the arithmetic of one thread.");
   if (separate && gain < least_gain * threads)
-    text += " That is the speed of threads that share cores: the machine's host may place them so.";
+    text +=
+        " That is the speed of threads that share cores; the host of this virtual machine may place them on "
+        "shared cores.";
   return text;
 }
 

@@ -34,7 +34,7 @@ const Chapter& chapter_of(const std::string& word) {
 const Chapter& chapter_with_lesson(const std::string& word) {
   const Chapter& chapter = chapter_of(word);
   require(chapter.has_lesson(), "chapter ", chapter.number(), " has no exercise; `hewn learn check ",
-          chapter.number(), "` asks its questions");
+          chapter.number(), "` prints its questions");
   return chapter;
 }
 

@@ -28,7 +28,7 @@ std::vector<int64_t> several_ranks(const Settings& settings) {
   std::vector<int64_t> numbers = numbers_of_ranks(settings);
   for (const int64_t n : numbers)
     require(n > 1, settings.where("ranks"),
-            ": a single process sends nothing; give powers of two from 2 on, such as 2,4");
+            ": a single process sends nothing; give powers of two, at least 2, such as 2,4");
   return numbers;
 }
 

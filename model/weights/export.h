@@ -68,10 +68,11 @@ struct Exported {
 /// The names of the formats: hf, safetensors, llama2c, gguf.
 std::vector<std::string_view> export_formats();
 
-/// Writes the model so that other programs compute the same results. Settings that a format cannot express
-/// are refused (ErrorCode::usage) before anything is written; so is an existing path, without `force`. A file
-/// or directory appears completely or not at all. Throws ErrorCode::failed if it cannot be written, ErrorCode::input
-/// for weights that the element type cannot represent. The bits do not depend on the number of threads.
+/// Writes the model so that other programs compute the same results. Throws ErrorCode::usage, before anything
+/// is written, for settings that the format cannot express and, without `force`, for an existing path. A file
+/// or directory appears completely or not at all. Throws ErrorCode::failed if it cannot be written,
+/// ErrorCode::input for weights that the element type cannot represent. The bits do not depend on the number
+/// of threads.
 Exported export_model(const ForeignModel& model, std::string_view format, const std::string& path,
                       const ExportOptions& options = {});
 

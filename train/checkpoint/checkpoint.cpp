@@ -48,7 +48,7 @@ bool point_link(const fs::path& link, const std::string& target) {
     fail(ErrorCode::failed, link,
          ": is a directory, but a link to a checkpoint is expected; a copy may have followed links. Remove "
          "it: the checkpoint itself is next to it");
-  if (error) fail_at(ErrorCode::failed, link, join("cannot be made a link to ", target), error.value());
+  if (error) fail_at(ErrorCode::failed, link, join("cannot be linked to ", target), error.value());
   return true;
 }
 

@@ -33,7 +33,7 @@ TokenFileNames token_files_in(const std::string& directory);
 /// without a MANIFEST: earlier versions and other programs write none.
 class DataSetFiles {
  public:
-  /// Throws ErrorCode::input, naming the file that does not belong and what to do.
+  /// Throws ErrorCode::input, naming the mismatched file and the remedy.
   explicit DataSetFiles(std::string directory);
 
   std::string path(std::string_view name) const { return directory_ + "/" + std::string(name); }

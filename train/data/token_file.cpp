@@ -103,7 +103,7 @@ TokenFile open_headerless(MappedFile file) {
   if (file.size() % 2 != 0) {
     fail(ErrorCode::input, path, ": ", file.size(),
          " bytes without Hewn's header; expected a token file of hewn data prepare, or nanoGPT's uint16 "
-         "ids with an even number of bytes; is the file cut short?");
+         "ids with an even number of bytes; was the file cut short?");
   }
   TokenFile result;
   result.format = TokenFormat::nanogpt;

@@ -148,7 +148,7 @@ StepResult Trainer::read() {
 }
 
 StepResult Trainer::step(std::span<const Batch> micro_batches) {
-  require(queued() == 0, "cannot do a step while ", queued(), " are queued; read their results first");
+  require(queued() == 0, "cannot run a step while ", queued(), " are queued; read their results first");
   queue(micro_batches);
   return read();
 }

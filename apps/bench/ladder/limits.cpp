@@ -53,7 +53,7 @@ std::string wait_text(const RungTime& t, const std::vector<Share>& shares) {
                    [](const Share& a, const Share& b) { return a.seconds > b.seconds; });
   if (longest[0].seconds < 0.3 * t.seconds)
     return join("below its limits: ", share_text(longest[0], t),
-                ", the longest of its parts; --asm prints its loop");
+                ", and all other parts less; --asm prints its loop");
   std::string text = join(longest[0].kind, ": ", share_text(longest[0], t));
   if (longest[1].seconds >= 0.3 * t.seconds) text += "; " + share_text(longest[1], t);
   return text;

@@ -178,8 +178,8 @@ int run_here(const Settings& settings, const RankLaunch& launch, Seconds patienc
   return run_to_end(std::move(ranks), SIGTERM, [&](const Programs& left) {
     if (!first_end && std::ssize(left) < launch.ranks) first_end = Clock::now();
     if (forced || !first_end || Clock::now() < *first_end + patience) return;
-    say("note    ", left.size(), left.size() == 1 ? " rank is" : " ranks are", " killed, since not ended ",
-        patience.count(), " s after the first one");
+    say("note    ", left.size(), left.size() == 1 ? " rank is" : " ranks are", " killed: still running ",
+        patience.count(), " s after the first one ended");
     for (const auto& rank : left) rank->send(SIGKILL);
     forced = true;
   });
@@ -206,7 +206,7 @@ int run_on_hosts(const Settings& settings, const RankLaunch& launch, const std::
     const auto end = watch.first_end();
     if (!end || Clock::now() < *end + patience) return;
     if (!forced) {
-      say("note    the launcher is killed, since it has not ended ", patience.count(), " s after a rank");
+      say("note    the launcher is killed: still running ", patience.count(), " s after a rank ended");
       watch.kill_ranks();
       left[0]->send(SIGTERM);  // it removes its files
     }

@@ -51,7 +51,7 @@ TEST_CASE("the places of threads are printed") {
     CHECK(contains(two, "Threads were not pinned"));
   } else {
     CHECK(contains(two, "The 2 threads were pinned to "));
-    CHECK(contains(two, " times the arithmetic of one."));
+    CHECK(contains(two, " times the arithmetic of one thread."));
   }
 }
 

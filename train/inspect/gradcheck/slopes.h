@@ -22,7 +22,7 @@ struct Slope {
 /// could not resolve.
 Slope slope_near(double expected, double tolerance, const std::function<double(double)>& f, double noise);
 
-/// Describes a kink of f at 0, or too near for any distance, if it explains an error of this size in the
+/// Describes a kink of f at 0, or too close to 0 to be resolved, if it explains an error of this size in the
 /// slope: "slope 0.1 to the left, 0 to the right"; else "".
 std::string kink_at(double error, const std::function<double(double)>& f, double noise);
 

@@ -110,7 +110,7 @@ TEST_CASE("a stopped process is missed by the others in time, and ended", "[rank
   CHECK(!r.timed_out);
   CHECK(r.exit_code == 1);
   CHECK(contains(r.err, ") has not been heard of for "));
-  CHECK(contains(r.err, "1 rank is killed, since not ended 7 s after the first one"));
+  CHECK(contains(r.err, "1 rank is killed: still running 7 s after the first one ended"));
   for (const int rank : {0, 1}) CHECK(process_of(dir, rank) < 0);
 }
 
@@ -275,7 +275,7 @@ TEST_CASE("through MPI, a launcher that does not end with the processes is ended
   INFO(r.err);
   CHECK(!r.timed_out);
   CHECK(r.exit_code == 1);
-  CHECK(contains(r.err, "the launcher is killed, since it has not ended 7 s after a rank"));
+  CHECK(contains(r.err, "the launcher is killed: still running 7 s after a rank ended"));
   for (const int rank : {0, 1}) CHECK(process_of(dir, rank) < 0);
 }
 
