@@ -109,9 +109,9 @@ class Grads {
   /// Passes on a finished gradient of input i, which has its shape (any contiguous view; it may share
   /// storage with dy).
   void give(size_t i, const Tensor& grad);
-  /// The options of this backward pass, for a node that runs a backward pass of its own.
+  /// The options of this backward pass, for a node that runs its own backward pass.
   const BackwardOptions& options() const { return options_; }
-  /// The observer of this backward pass, for the same; null if there is none.
+  /// The observer of this backward pass, for such a node; null if there is none.
   TapeObserver* observer() const { return observer_; }
 
  private:
@@ -158,7 +158,8 @@ class TapeObserver {
   virtual void reads(const Node& node, std::span<const Tensor> inputs) { (void)node, (void)inputs; }
   /// Called before a node's backward, with the gradient of its output.
   virtual void before_backward(const Node& node, const Tensor& dy) { (void)node, (void)dy; }
-  /// Called after a node's backward, with the gradient accumulated so far for its input i and what the node did to it.
+  /// Called after a node's backward, with the gradient accumulated so far for its input i, and the node's
+  /// contribution.
   virtual void after_backward(const Node& node, size_t input, const Tensor& grad, Contribution how) {
     (void)node, (void)input, (void)grad, (void)how;
   }
@@ -183,7 +184,7 @@ class ValueObserver : public TapeObserver {
   }
 
  protected:
-  /// `what` names the tensor among those of the node.
+  /// `what` names the tensor within the node.
   virtual void look(const Node& node, const std::string& what, const Tensor& t) = 0;
 };
 

@@ -81,9 +81,9 @@ class Gpt final : public Model {
 };
 
 /// FLOPs per training token in matrix products, as counted for model FLOPs utilisation (Chowdhery et al.,
-/// "PaLM", 2022, appendix B): 6 per weight of a product, of which 2 for the weight's gradient and 2 for the
-/// input's count only if computed; plus the FLOPs of attention, without the pairs excluded by the causal mask
-/// or a window. Work repeated by `recompute` does not count.
+/// "PaLM", 2022, appendix B): 6 per weight of a product (2 each for the product, the weight's gradient and
+/// the input's gradient; gradients count only if computed); plus the FLOPs of attention, without the pairs
+/// excluded by the causal mask or a window. Work repeated by `recompute` does not count.
 double product_flops_per_token(const Gpt& model);
 
 }  // namespace hewn

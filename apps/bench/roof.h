@@ -22,7 +22,7 @@ struct Roof {
 Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took, double streamed = 0);
 
 /// The stream of a case's roof, timed in alternation with its kernels: other virtual machines of the host
-/// share the memory, so a stream in a quiet moment is no bound for a kernel in a busy one.
+/// share the memory, so a stream timed at a quiet moment does not bound a kernel timed at a busy one.
 class RoofStream {
  public:
   RoofStream(Case& c, Isa level, int threads, Cache cache);
@@ -52,7 +52,7 @@ struct VectorSpeeds {
 VectorSpeeds vector_speeds(Isa isa, int threads);
 
 /// A ceiling as a row, with the labels of `row` and otherwise empty. `per_second` is operations or bytes per
-/// second; the row's time is that of 10^9 of them, since a ceiling has no work of its own.
+/// second; the row's time is for 10^9 of them, since a ceiling has no work.
 BenchRow ceiling_row(BenchRow row, Isa isa, int threads, double per_second);
 
 /// The ceilings of the machine as rows named "ceiling.…": arithmetic for each element type, exp and tanh,

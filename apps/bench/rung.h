@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --rung=FILE.so`: a plug-in rung beside the ladder.
+// `hewn bench kernels --rung=FILE.so`: compares a plug-in rung with the ladder.
 
 #include <string>
 #include <vector>

@@ -43,8 +43,7 @@ std::string bold(Stream stream, std::string_view text);
 std::string red(Stream stream, std::string_view text);
 
 /// A control sequence of the program's own, such as "\r" or "\x1b[K", as a part of text that is passed to
-/// `write_result` or `write_message`. It is marked in a way that no other text can imitate, and written as it
-/// is.
+/// `write_result` or `write_message`. Its mark cannot occur in other text, so it is written unchanged.
 std::string control_sequence(std::string_view sequence);
 /// Text made safe for a terminal: control characters (except newline, tab and the carriage return of a CR LF)
 /// and characters that change the writing direction are written as \x1b or \u202e, bytes that are not UTF-8

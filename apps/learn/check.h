@@ -17,7 +17,8 @@ struct CheckOptions {
 /// The path of a chapter's lesson in the working directory.
 std::string lesson_path(const Chapter& chapter);
 
-/// Judges the lesson of a chapter, prints what it finds, and notes that the chapter is done. Returns the exit status.
+/// Judges the lesson of a chapter, prints the verdict, and records a finished chapter. Returns the exit
+/// status.
 int check_lesson(const Chapter& chapter, const CheckOptions& options);
 /// The same for the answers to the predictions of a chapter; without answers, prints the questions.
 int check_predictions(const Chapter& chapter, const std::vector<std::string>& answers);

@@ -22,7 +22,7 @@ class Descriptor {
   Descriptor() = default;
   /// Owns the descriptor that ::open, ::socket or ::dup returned, or none if that is -1.
   explicit Descriptor(int opened) noexcept : fd_(opened) {}
-  /// Closes it; errno stays as it is.
+  /// Closes the descriptor; errno is unchanged.
   ~Descriptor() {
     const int error = errno;
     close();

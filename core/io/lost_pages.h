@@ -16,7 +16,7 @@ void survive_lost_pages();
 
 /// Throws ErrorCode::input, with the path, if a mapped file has become shorter or a page of it was missing.
 /// The bytes read from it are then not its content. A file that is no longer mapped is reported once (of more
-/// than 16, some are not). Call this after reading mapped files, before using the result.
+/// than 16 files, some are not reported). Call this after reading mapped files, before using the result.
 void check_mapped_files();
 
 /// The same, but ignores files already reported, so that a run whose data is gone still saves its last step.

@@ -31,7 +31,7 @@ struct GlobalNorm {
 
 /// The contribution of a micro-batch to the loss of its step, in double: sum (=, +=) share * loss; and the
 /// initial gradient of its backward pass, share. A sum that is set while state.non_finite is set becomes NaN,
-/// so that steps queued behind a refused step are refused too.
+/// so that steps queued after a refused step are refused too.
 struct StepLoss {
   DType dtype;          ///< of loss and gradient
   const void* loss;     ///< []

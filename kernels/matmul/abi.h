@@ -49,7 +49,7 @@ struct Matmul {
   /// On a CPU: requires that a row of C has the same bits alone and among others; other kernels decline.
   bool rows_apart = false;
   /// [N], of the type of the sums, for one product; null: none. Receives (set or add) the sums of op(B)'s
-  /// columns: with A = x^T and B = dy the gradient of a bias, beside that of the weight.
+  /// columns: with A = x^T and B = dy the gradient of a bias, computed along with the weight's.
   void* b_sums = nullptr;
   Write to_b_sums = Write::set;
 };

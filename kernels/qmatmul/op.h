@@ -17,7 +17,7 @@ struct BlockMatrix {
     /// Rows of cols / elements blocks, in the memory of the device that reads them; null if there is only
     /// `bf16`.
     const void* blocks = nullptr;
-    Tensor bf16 = {};  ///< [rows, cols], if defined, products read it instead of the blocks
+    Tensor bf16 = {};  ///< [rows, cols]; if defined, products read it instead of the blocks
   };
   int64_t cols = 0;
   std::vector<Part> parts = {};

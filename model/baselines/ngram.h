@@ -35,7 +35,7 @@ class Ngram final : public Model {
   bool counted() const override { return true; }
   std::vector<TensorEntry> tables() const override { return tables_.entries(); }
   void take_tables(const NamedTensors& from) override;
-  /// Replaces the counts by those of the sequences of a text (NgramTables).
+  /// Counts the sequences of a text (NgramTables), replacing the previous counts.
   void count(std::span<const int32_t> text);
 
   /// p(token | context); the last order - 1 tokens of the context count. All must be in the vocabulary.

@@ -35,9 +35,8 @@ struct ContextOptions {
 };
 
 /// One or more sequences of equal length that a model continues token by token. `Context` holds the tokens,
-/// up to block_size of each; its `Cache` holds what the model has computed for them,
-/// and can be rebuilt from the tokens at any time. `next_logits` runs the model on the tokens that are not
-/// yet in the cache.
+/// up to block_size of each; its `Cache` holds the model's state for them, and can be rebuilt from the tokens
+/// at any time. `next_logits` runs the model on the tokens that are not yet in the cache.
 class Context {
  public:
   /// Begins with one empty sequence. Contexts of one model may share a `step`, which runs the model on one

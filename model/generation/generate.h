@@ -74,7 +74,7 @@ void generate(Model& model, const std::vector<GenerateRequest>& requests, const 
 class StopStrings {
  public:
   explicit StopStrings(std::vector<std::string> stops);
-  /// Adds text and returns what can be shown now; "" once `found`.
+  /// Adds text and returns the part that can be shown now; "" once `found`.
   std::string push(std::string_view text);
   /// The text still held back, once no more follows.
   std::string finish();

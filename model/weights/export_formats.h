@@ -19,8 +19,8 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
 /// The families that other programs know.
 enum class Family : uint8_t { gpt2, llama };
 
-/// Llama if positions are rotary, otherwise GPT-2. Throws ErrorCode::usage, with the name of the format, if it is no
-/// transformer.
+/// Llama if positions are rotary, otherwise GPT-2. Throws ErrorCode::usage, with the name of the format, if
+/// it is not a transformer.
 Family family_of(const ModelConfig& config, const char* format);
 
 /// Throws ErrorCode::usage, naming every key that differs between `as` and the configuration that `read`, the

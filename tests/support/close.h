@@ -19,7 +19,7 @@ struct Closeness {
   friend std::ostream& operator<<(std::ostream& out, const Closeness& c) { return out << c.text; }
 };
 
-/// ‖got − want‖ ≤ tol · max(‖want‖, 1e-6·√n). Sizes must agree; equal infinities are no difference.
+/// ‖got − want‖ ≤ tol · max(‖want‖, 1e-6·√n). Sizes must agree; equal infinities do not differ.
 Closeness close_by_norm(std::span<const double> got, std::span<const double> want, double tol);
 /// |got − want| ≤ tol; false for NaN.
 inline bool near(double got, double want, double tol = 1e-9) { return std::abs(got - want) <= tol; }

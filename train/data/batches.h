@@ -27,7 +27,7 @@ struct Split {
 
   /// Whether a token precedes the text in each window that is scored.
   bool begins() const { return separator || begin; }
-  /// Fills `documents` by finding separators; a last document without a separator is kept as it is.
+  /// Fills `documents` by finding separators; a last document without a separator is kept unchanged.
   void find_documents();
   /// Tokens in the longest document with its separator, which is the required block_size; 0 if not aligned.
   int64_t longest_document() const;

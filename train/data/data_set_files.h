@@ -55,7 +55,7 @@ class DataSetFiles {
 };
 
 /// Whether to retry opening a data set after `tries` failures. `data prepare --force` may have replaced it
-/// meanwhile, even twice, so that its MANIFEST is the old one again: only repeated failures are conclusive.
+/// meanwhile, even twice with the old MANIFEST back in place, so only repeated failures are conclusive.
 constexpr bool worth_another_try(int tries, bool replaced) { return tries < 3 || (replaced && tries < 20); }
 
 }  // namespace hewn

@@ -28,8 +28,8 @@ class GradientExchange : NotCopied {
   /// backward pass continues.
   static constexpr int64_t most_under_way = 4;
 
-  /// Exchanges the gradients that `groups` adds, divided by `slices`. Allocates room for what other ranks
-  /// send: (R - 1) / R of `most_under_way` buckets. The arguments but `slices` must outlive the object.
+  /// Exchanges the gradients summed by `groups`, divided by `slices`. Allocates buffers for the data of other
+  /// ranks: (R - 1) / R of `most_under_way` buckets. The arguments but `slices` must outlive the object.
   GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks, const Slices& slices);
   ~GradientExchange();
 

@@ -36,7 +36,7 @@ class Slices {
   Range elements(int64_t bucket) const {
     return {elements(bucket, 0).begin, elements(bucket, ranks_ - 1).end};
   }
-  /// The buckets that contain any of these elements, of which there is at least one.
+  /// The buckets that contain any of these elements; the range must not be empty.
   Range buckets_of(Range elements) const {
     const auto bucket_of = [&](int64_t element) {
       return (std::ranges::upper_bound(elements_, element) - elements_.begin() - 1) / ranks_;

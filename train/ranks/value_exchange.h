@@ -9,9 +9,9 @@
 
 namespace hewn {
 
-/// Distributes the parameters, of which each rank updates its own slices, to all ranks. In mixed precision,
-/// matrices that are only multiplied are sent as bf16 copies, which halves the bytes. Their float32 values in
-/// the slices of other ranks are then stale until `complete`; a step does not read them.
+/// Each rank updates its own slices of the parameters; this class distributes them to all ranks. In mixed
+/// precision, matrices that are only multiplied are sent as bf16 copies, which halves the bytes. Their
+/// float32 values in the slices of other ranks are then stale until `complete`; a step does not read them.
 ///
 /// Values in host memory arrive while the next step runs: the first use of a parameter waits for it, so
 /// parameters are sent in the order of the forward pass.

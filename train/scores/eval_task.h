@@ -41,8 +41,8 @@ struct EvalTask {
 
 /// Reads a table of rows (train/tables/table.h), usually one JSON object a line, whose keys decide the kind. Keys that
 /// the layout does not have are ignored. `source` names the text in messages. Throws ErrorCode::input naming line and
-/// column for a row that is malformed or of another layout, a gold that is no choice, fewer than two choices or an
-/// empty continuation.
+/// column for a row that is malformed or of another layout, a gold that is not a choice, fewer than two
+/// choices or an empty continuation.
 EvalTask eval_task_of(std::string_view text, const std::string& source);
 
 /// The tasks of a file of rows (*.jsonl), named after it; of a list of tasks (*.yaml, core_yaml.h); or of a directory:

@@ -34,7 +34,7 @@ struct Rule {
 struct ParameterGroup {
   const Rule* rule;
   Range members;   ///< of the slab
-  Range elements;  ///< of the slab, with the gap behind them
+  Range elements;  ///< of the slab, including the gap after them
 };
 
 /// The groups of all parameters, in the order of the slab.

@@ -39,7 +39,7 @@ class StepExchange : NotCopied {
 
   // The gradients.
 
-  /// Begins a step, of which this process computes `micro_steps`.
+  /// Begins a step; this process computes `micro_steps` of its micro-steps.
   virtual void begin(int64_t /*micro_steps*/) {}
   /// The destination of each micro-step's loss, [micro_steps] on the device, for `finish` to add; null:
   /// losses are added on the device.

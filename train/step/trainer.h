@@ -21,9 +21,9 @@ namespace hewn {
 class Trainer {
  public:
   /// Allocates the optimizer's state, and slabs for the sums of the configured groups of micro-steps
-  /// (`GradientGroups`). With several processes, each calls the functions of its own trainer at the same
-  /// time. The arguments but `config` must outlive the object. Throws usage if the groups cannot be divided
-  /// among the processes.
+  /// (`GradientGroups`). With several processes, each has its own trainer, and all call the same functions.
+  /// The arguments but `config` must outlive the object. Throws usage if the groups cannot be divided among
+  /// the processes.
   Trainer(Model& model, const TrainConfig& config, StepPartners* partners = nullptr);
   /// The same, with defaults for all other settings of a step. `seed` determines the dropout masks. Processes
   /// do not compare their parameters.

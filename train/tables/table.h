@@ -1,6 +1,7 @@
 #pragma once
 // Files of rows with named columns: CSV, TSV, JSON (a list of objects) and JSON Lines. A table keeps the
-// file as it is, so that every error can name file, line and column, and the table can be written back unchanged.
+// original text, so that every error can name file, line and column, and the table can be written back
+// unchanged.
 
 #include <cstdint>
 #include <deque>
@@ -122,9 +123,9 @@ class TableWriter {
   TableWriter(const Table& table, std::vector<std::string> columns);
 
   /// The text from the end of the previous row to the end of the next one, with its added values, one per
-  /// column. The first call also returns what precedes the first row, with the names of the added columns in the
-  /// header. In JSON, a value that is a number is written as a number, any other as text. Throws input for a
-  /// value with a tab or line end if the table is TSV without quotes.
+  /// column. The first call also returns the text before the first row, with the names of the added columns
+  /// in the header. In JSON, a value that is a number is written as a number, any other as text. Throws input
+  /// for a value with a tab or line end if the table is TSV without quotes.
   std::string row(const std::vector<std::string>& values);
   /// The text after the last row.
   std::string rest();

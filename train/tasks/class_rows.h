@@ -50,7 +50,7 @@ struct ClassData {
 
 /// Reads the tables. Throws like `Table`; ErrorCode::input, with file, line and column, for an empty label and for
 /// one that is not in `labels` or, in another file, not among the training rows; and if all rows have one label, more
-/// than `most_labels` differ, a given label has no training row, or there are no rows to learn from.
+/// than `most_labels` differ, a given label has no training row, or there are no training rows.
 ClassData open_class_data(const ClassDataOptions& options);
 
 /// The texts of some rows.

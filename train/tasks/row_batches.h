@@ -63,7 +63,7 @@ class RowBatches final : public BatchSource {
   RowOrder order_;
 };
 
-/// The number of a row's tokens. Throws usage unless it has as many targets, and at least one.
+/// The number of a row's tokens. Throws usage unless it has the same number of targets, at least one.
 int64_t length_of(const TrainingRow& row);
 
 /// Puts these rows into a batch, cut to the longest one.

@@ -44,8 +44,8 @@ struct GptCall {
 std::vector<Parameter> gpt_parameters();
 inline constexpr size_t gpt_logits = 10, gpt_dx = 11, gpt_dtable = 12;  ///< the Outs among them
 
-/// The model. Each pass is a call of the lesson, whose gradients become those of the parameters; the layers'
-/// parameters get their gradients from the lesson's calls of `backward`.
+/// The model. Each pass is a call of the lesson, and its gradients become the parameters' gradients; the
+/// layers' parameters get their gradients from the lesson's calls of `backward`.
 class LessonGpt final : public Model {
  public:
   /// Counts calls of the lesson. The lesson must outlive the model. Throws usage unless the config is that of

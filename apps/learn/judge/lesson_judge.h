@@ -16,7 +16,7 @@ namespace hewn::cli::learn {
 struct Build {
   std::vector<std::string>
       headers;  ///< headers that it includes, embedded in the program (apps/CMakeLists.txt)
-  std::vector<std::string> options;  ///< of the compiler, besides those of every lesson
+  std::vector<std::string> options;  ///< additional compiler options
   /// One line of advice for a compiler error (of gcc or clang) that is common in lessons; "" for others.
   std::string (*advice)(const std::string& error) = nullptr;
 };

@@ -10,7 +10,7 @@
 
 namespace hewn::cli {
 
-/// Collective operations on a slab of which every rank has a copy and owns a part.
+/// Collective operations on a slab. Every rank has a copy of it and owns a part.
 enum class Collective : uint8_t {
   reduce_scatter,  ///< every rank gets the sum of its own part
   all_gather,      ///< every rank gets the others' own parts

@@ -10,7 +10,7 @@
 
 namespace hewn::cli {
 
-/// Output form: text as it is generated, one line per token, or data at the end.
+/// Output form: text during generation, one line per token, or data at the end.
 enum class View { text, probabilities, log_probabilities, json };
 
 /// The text of one generation: only complete characters, and nothing from a stop string on.

@@ -1,7 +1,7 @@
 #pragma once
 // The softmax of a block of queries over the keys seen so far: a running maximum and sum per lane. Every query has its
-// own lane, and its sums run over all keys of a block of `key_block` in order, so its result has the same bits in any
-// block and beside any other queries.
+// own lane, and its sums run over all keys of a block of `key_block` in order, so its result has the same
+// bits in any block and among any other queries.
 
 #include "kernels/attention/cpu/tile.h"
 

@@ -34,7 +34,7 @@ struct Bf16Rows {
 };
 
 /// Whether a kernel can start on every GPU, and this many of its blocks fit on a multiprocessor of sm_80: it
-/// has 164 KiB of shared memory, of which each block occupies 1 KiB more than it requests.
+/// has 164 KiB of shared memory, and each block occupies 1 KiB more than it requests.
 constexpr bool fits_mma(int blocks, int values, size_t shared) {
   return fits_everywhere({mma_threads, blocks, values, shared}) &&
          static_cast<size_t>(blocks) * (shared + 1024) <= size_t{164} << 10;

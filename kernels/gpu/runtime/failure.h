@@ -8,7 +8,7 @@
 namespace hewn {
 
 /// The name of a type or of a kernel's template instance, without namespaces and parameters, from its mangled name:
-/// "Tiles", "attend<64, true>". A name that is not mangled is returned as it is.
+/// "Tiles", "attend<64, true>". A name that is not mangled is returned unchanged.
 std::string type_text(const char* mangled);
 
 /// "kernel attention_mma [attend<64, true>](bf16 B=1 H=12, 5) on 4x1x1 blocks of 128x1x1 threads with 49152 bytes of

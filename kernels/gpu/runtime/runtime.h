@@ -1,6 +1,6 @@
 #pragma once
 // The interface between a GPU device and its driver: CUDA's runtime or the emulator. There are two streams.
-// Calls marked "in order" are queued on the chosen one, at first `main`; all others take effect immediately.
+// Calls marked "in order" are queued on the chosen one, initially `main`; all others take effect immediately.
 
 #include <cstddef>
 #include <cstdint>

@@ -72,8 +72,8 @@ struct RowShape : Team<threads_> {
 };
 
 /// Resident blocks per multiprocessor for threads that hold `rows` rows: registers must suffice for these,
-/// for values derived from them, and for addresses, of which there are more if elements are loaded one by
-/// one. The numbers are the largest without spills.
+/// for values derived from them, and for addresses, which are more if elements are loaded one by one. The
+/// numbers are the largest without spills.
 template <class S, int rows, int held = rows* S::V* S::packs>
 constexpr int resident_rows = blocks_with(S::block, S::V == 1         ? 48 + 5 * held
                                                     : S::threads > 32 ? 32 + 2 * held

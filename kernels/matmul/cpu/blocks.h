@@ -13,7 +13,7 @@ namespace {
 /// A block of B fills less than half of a second-level cache of 1 MiB, the minimum on processors with 512-bit
 /// vectors, or of 2 MiB; with shorter vectors, a quarter of a cache of 512 KiB.
 constexpr int64_t block_bytes = 384 << 10, large_block_bytes = 768 << 10, small_block_bytes = 128 << 10;
-/// A tile's rows of A, 8 x k_bytes, fit in a first-level cache of 32 KiB beside streamed data.
+/// A tile's rows of A, 8 x k_bytes, fit in a first-level cache of 32 KiB along with streamed data.
 constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_of_b = large_block_bytes + (64 << 10);
@@ -24,7 +24,7 @@ constexpr int64_t most_of_a = 4 << 20;
 /// wherever B is in a cache.
 constexpr int64_t skinny_rows = 4;
 [[maybe_unused]] constexpr bool is_skinny(int64_t M) { return M <= skinny_rows; }
-/// The sums fit in a second-level cache beside streamed data. The longer the pieces of B's rows, the less
+/// The sums fit in a second-level cache along with streamed data. The longer the pieces of B's rows, the less
 /// often a stream restarts: on a Genoa, 1 to 4 rows times the head of GPT-2 took up to a third longer with
 /// sums of 32 KiB.
 constexpr int64_t skinny_sums = 256 << 10;

@@ -52,7 +52,7 @@ struct SingleTerms {
   using Factor = T;  ///< a row of A's factor for one step
   static constexpr int terms = 1;
 
-  /// The factor of the terms at a, `step` apart, of which `left` exist.
+  /// The factor of the terms at a, `step` apart; `left` of them exist.
   static Factor factor(const S* a, int64_t, int64_t) { return static_cast<T>(*a); }
   /// The terms of B for one step in a vector of columns; n columns and `left` terms exist.
   HEWN_INLINE static Vector<T> columns(const S* b, int64_t) { return load(b); }

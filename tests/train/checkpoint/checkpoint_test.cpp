@@ -247,7 +247,7 @@ TEST_CASE("a directory in the place of the link to the last checkpoint is refuse
   fs::remove_all(last);
   fs::create_directories(fresh / "in the way");
   CHECK_ERROR(save_checkpoint(run, state_at(3), trained.trainer), ErrorCode::failed,
-              last + ": cannot be made a link to step-000003");
+              last + ": cannot be linked to step-000003");
 }
 
 TEST_CASE("a full disk leaves the older checkpoint and no partial one", "[checkpoint]") {

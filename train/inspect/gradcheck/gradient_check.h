@@ -24,7 +24,7 @@ struct CheckedTensor {
   /// NaN if no direction was tried.
   double direction = std::nan("");
   int64_t entries = 0;  ///< entries checked individually
-  /// L2 norms over them: of tape - measured, of measured, of the error that rounding alone can cause.
+  /// L2 norms over them: of tape - measured, of measured, of the possible rounding error.
   double difference = 0, norm = 0, allowed = 0;
   CheckedEntry worst = {};
   /// Where the loss has no derivative: "entry [3]: slope 0.1 to the left, 0 to the right".

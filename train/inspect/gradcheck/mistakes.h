@@ -21,7 +21,8 @@ struct WrongGradient {
   std::vector<double> tape;   ///< the complete gradient by the tape
   std::vector<int64_t> entries;
   std::vector<double> measured;  ///< slopes at `entries`
-  /// The output of the operation whose backward pass is suspected, if it has as many elements; else empty.
+  /// The output of the operation whose backward pass is suspected, if it has the same number of elements;
+  /// else empty.
   std::vector<double> output = {};
   /// The gradient of the output of the node that uses the tensor, if there is one.
   std::vector<double> output_grad = {};

@@ -9,7 +9,7 @@ namespace hewn {
 /// The error that rounding causes in a difference of losses of this size.
 double slope_noise(double loss);
 
-/// A measured slope, and the error that rounding alone can cause in it.
+/// A measured slope, and its possible rounding error.
 struct Slope {
   double value = 0, allowed = 0;
   /// The difference from the expected slope beyond `allowed`.

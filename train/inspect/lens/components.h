@@ -14,7 +14,7 @@ struct Points {
 };
 
 struct Components {
-  std::vector<double> coordinates;  ///< [n, k]: each point, less the mean, along each component
+  std::vector<double> coordinates;  ///< [n, k]: coordinates of the centred points along each component
   std::vector<double> explained;    ///< [k]: fraction of the variance along each, largest first
   size_t k = 0;
 };

@@ -27,8 +27,8 @@ class Link {
   void send(Transfer transfer, Topic topic, std::span<const std::byte> bytes);
   void receive(Transfer transfer, Topic topic, std::span<std::byte> bytes);
 
-  /// Reads and writes what is possible without waiting. Throws ErrorCode::failed if the other side breaks the protocol,
-  /// or if the lengths of a message and of the memory for it differ.
+  /// Reads and writes as much as possible without waiting. Throws ErrorCode::failed if the other side breaks
+  /// the protocol, or if the lengths of a message and of the memory for it differ.
   void advance(std::set<Transfer>& finished);
   /// Whether the other side has closed the connection or vanished. No further transfer finishes then.
   bool lost() const { return !readable_; }

@@ -13,7 +13,7 @@ namespace hewn {
 struct TensorSwap {
   int other = 0;  ///< the rank
   Tensor mine;    ///< sent to it; must not change until the exchange is over
-  Tensor theirs;  ///< receives as many bytes as it sends
+  Tensor theirs;  ///< received; the same size as the sent data
 };
 
 /// Pending swaps, started together.

@@ -42,7 +42,7 @@ struct AnswerMetric {
 /// distinct_1, distinct_2, repetition.
 std::span<const AnswerMetric> answer_metrics();
 
-/// The figures of all answers, as many as rows.
+/// The figures of all answers, one set per row.
 RowFigures figures_of(const AnswerMetric& metric, const std::vector<std::string>& answers,
                       const std::vector<AnswerRow>& rows);
 
