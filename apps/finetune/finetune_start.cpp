@@ -36,7 +36,7 @@ void require_start(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key; give the rows as --data=FILE");
   require(settings.has("init_from"),
-          "no model was given to start from; add --init_from=PATH (a run or another program's model) or "
+          "no model was given to start from; add --init_from=RUN (a run or another program's model) or "
           "--init_from=resume");
   require(settings.text("init_from") != "scratch", settings.where("init_from"), ": `", command,
           "` starts from a trained model; give a run, or another program's model");

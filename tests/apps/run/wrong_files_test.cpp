@@ -140,7 +140,7 @@ TEST_CASE("directories of texts and of pickled weights, and URLs, are answered",
               "stores its weights in pytorch_model.bin, a pickle, which can run code; convert it to "
               "model.safetensors");
   fs::remove(dir / "hf/config.json");
-  CHECK_FAILS(run(dir, "sample DIR/hf"), 3, "fetch its config.json and write model.safetensors");
+  CHECK_FAILS(run(dir, "sample DIR/hf"), 3, "fetch its config.json and convert it to model.safetensors");
 
   const std::string url = "https://example.com/a.txt",
                     fetch =

@@ -58,8 +58,8 @@ TEST_CASE("a changed configuration is refused, and restored from the copy in a c
     write_file(config, whole);
   }
   write_file(config, whole.substr(0, whole.rfind("\n# checksum")));
-  check_damage(run_in(dir), "/config.toml: has lost its last line");
-  CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 3, "config.toml has lost its last line");
+  check_damage(run_in(dir), "/config.toml: lacks its last line");
+  CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 3, "config.toml lacks its last line");
   fs::copy_file(dir / "run/checkpoints/step-000020/config.toml", config,
                 fs::copy_options::overwrite_existing);
   CHECK(hewn({"verify", run_in(dir)}).exit_code == 0);
@@ -104,7 +104,7 @@ TEST_CASE("damaged, renamed and incomplete checkpoints are named, and what is re
   fs::remove(all / "step-000010/notes.txt");
 
   fs::copy(all / "step-000010", all / "step-000030");
-  check_damage(run_in(dir), "step-000030: its name does not match its step 10");
+  check_damage(run_in(dir), "step-000030: its name does not match its step, 10");
   CHECK_FAILS(hewn(small_resume(dir)), 3, "step-000030 is damaged: its name");
   fs::remove_all(all / "step-000030");
 

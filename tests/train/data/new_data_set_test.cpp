@@ -130,7 +130,7 @@ TEST_CASE("a data set that cannot be created is refused with its place and the r
   CHECK(refused(dir / "file", {(dir / "file").string() + ": cannot be created: it is a file"}));
   CHECK(read_file(dir / "file") == "mine");
   const std::string longest(255, 'n');  // a name of an unfinished directory is longer
-  CHECK(refused(dir / longest, {longest + ": cannot be created: File name too long; shorten it"}));
+  CHECK(refused(dir / longest, {longest + ": cannot be created: File name too long; shorten the name"}));
   write_file(dir / ".unfinished-out", "mine");
   CHECK(refused(dir / "out", {(dir / ".unfinished-out").string() + ": cannot be opened: Not a directory"}));
   CHECK(read_file(dir / ".unfinished-out") == "mine");
