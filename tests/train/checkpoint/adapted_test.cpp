@@ -80,7 +80,7 @@ TEST_CASE("an adapter without a base, or that is its own, is refused", "[checkpo
                     own = save_adapted(dir / "own", {(dir / "own").string(), 5});
   CHECK_ERROR(checkpoint_model(none), ErrorCode::input,
               none + ": state.json names no base model for its adapter");
-  CHECK_ERROR(checkpoint_model(lost), ErrorCode::input, "the base model gone is not there");
+  CHECK_ERROR(checkpoint_model(lost), ErrorCode::input, "the base model gone does not exist");
   CHECK_ERROR(checkpoint_model(own), ErrorCode::input,
               (dir / "own").string() + ": more than 16 adapters are stacked; is a run its own base?");
 }

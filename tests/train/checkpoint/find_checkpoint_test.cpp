@@ -168,8 +168,8 @@ TEST_CASE("a checkpoint under the name of another step, or without MANIFEST, is 
   make_checkpoints(run, {10});
   const fs::path all = dir / "checkpoints";
   fs::copy(all / "step-000010", all / "step-000020");
-  CHECK(says(checkpoint_damage((all / "step-000020").string()), "which is 10"));
-  CHECK_ERROR(find_checkpoint(run), ErrorCode::input, "which is 10");
+  CHECK(says(checkpoint_damage((all / "step-000020").string()), "its step, 10"));
+  CHECK_ERROR(find_checkpoint(run), ErrorCode::input, "its step, 10");
   CHECK_ERROR(find_checkpoint(run), ErrorCode::input, (all / "step-000010").string());
   CHECK(incomplete_checkpoints(run).empty());
 

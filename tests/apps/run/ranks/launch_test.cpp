@@ -56,7 +56,7 @@ TEST_CASE("processes that cannot divide the work are refused with what can", "[r
   const std::string hosts = "--hosts=" + (dir / "hosts").string();
   CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "has 1 slot; give fewer ranks, or more slots");
   write_file(dir / "hosts", "# a comment\n127.0.0.1 two\n");
-  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "hosts:2: '127.0.0.1 two' is no host");
+  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "hosts:2: '127.0.0.1 two' is not a host");
   write_file(dir / "hosts", "no-such-host.invalid 4\n");
   CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "the host no-such-host.invalid is unknown");
   write_file(dir / "hosts", "\n");
