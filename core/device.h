@@ -1,6 +1,6 @@
 #pragma once
-// Devices: where the bytes of tensors live. core/ knows a device only by these few calls; kernels/ implements
-// them (cpu, meta, cuda).
+// Devices: where the bytes of tensors live. core/ uses devices only through these few calls; kernels/
+// implements them (cpu, meta, cuda).
 
 #include <cstddef>
 #include <cstdint>

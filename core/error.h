@@ -24,7 +24,7 @@ class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const { return code_; }
-  /// The message with its contexts in one line, for a sentence that goes on: "..., while reading FILE".
+  /// The message with its contexts in one line, to continue a sentence: "..., while reading FILE".
   std::string one_line() const;
 
  private:

@@ -17,8 +17,8 @@ struct GradcheckOptions {
 };
 
 struct GradcheckResult {
-  /// Largest over the inputs of |numeric - tape| / max(|numeric|, 1e-6 sqrt(n)), where the part of the difference
-  /// that rounding alone can cause in the n numeric values, eps sum |r_i f_i| sqrt(n) / h, is subtracted first.
+  /// The maximum over the inputs of |numeric - tape| / max(|numeric|, 1e-6 sqrt(n)). The rounding error of
+  /// the n numeric values, at most eps sum |r_i f_i| sqrt(n) / h, is first subtracted from the difference.
   double by_norm = 0;
   double directional = 0;  ///< largest over the directions, relative to |gradient| |direction|
   std::string worst;       ///< the worst input and its two values

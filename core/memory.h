@@ -44,25 +44,25 @@ struct MemStats {
   size_t at_peak_by_use[n_mem_uses] = {};  ///< the split of `peak`
 };
 
-/// One line of the breakdown by use, scope and operation.
+/// One row of the breakdown by use, scope and operation.
 struct MemTagStats {
   MemUse use;
   std::string scope, op;
   size_t live, at_peak;
 };
 
-/// The blocks that a piece of work was given, recorded to repeat the work later at the same addresses.
+/// The blocks allocated by a piece of work, recorded so that the work can be repeated at the same addresses.
 struct MemTrace {
   std::vector<void*> blocks;
   uint64_t trims = 0;  ///< the pool's trims up to the end of the trace
 };
 
-/// Holds back some memory for code that cannot report that there is none, such as destructors: `operator new` takes it
-/// when it would fail for the first time, and `keep_reserve` then ends the program in order. To be called once, by a
-/// program.
+/// Reserves some memory for code that cannot report a failed allocation, such as destructors: `operator new`
+/// releases the reserve at its first failure, and `keep_reserve` then ends the program in order. A program
+/// calls this once.
 void hold_reserve();
-/// Holds back memory again if the reserve was taken. Throws ErrorCode::memory if there is too little. To be called now
-/// and then, where the work can end.
+/// Refills the reserve if it was used. Throws ErrorCode::memory if there is too little. Call this regularly,
+/// at points where the work can end.
 void keep_reserve();
 
 /// The caching allocator of a device. Sizes are rounded up to 256 bytes and then to their size class, 32 per
@@ -81,8 +81,8 @@ class Pool : NotCopied {
   void release(void* data) noexcept;
   /// Returns all cached blocks to the system.
   void trim() noexcept;
-  /// Returns cached blocks to the system before the bytes obtained from it would exceed `bytes`. Work on tensors of
-  /// many sizes then needs no more memory than the largest, instead of keeping the blocks of every size.
+  /// Returns cached blocks to the system before the memory obtained from it would exceed `bytes`. Without
+  /// this limit, work on tensors of many sizes keeps blocks of every size.
   void keep_within(size_t bytes) { most_ = bytes; }
   /// Starts to record the blocks that `allocate` returns, until `end_trace`.
   void begin_trace();
@@ -112,7 +112,7 @@ class Pool : NotCopied {
     bool live = true;              ///< in use, not in the cache
     Block* next_cached = nullptr;  ///< in the list of its size class
   };
-  /// The cached blocks of one size class, linked through `next_cached`: the one that returned first is lent first.
+  /// The cached blocks of one size class, linked through `next_cached`: first in, first out.
   struct Cached {
     Block *first = nullptr, *last = nullptr;
   };
@@ -137,11 +137,11 @@ class Pool : NotCopied {
 
 struct Storage;
 
-/// Writes to storages while other work goes on.
+/// Fills storages in the background.
 class Arrival {
  public:
   virtual ~Arrival() = default;
-  /// Returns when everything has been written to `storage`, which then no longer refers to this.
+  /// Returns once `storage` is completely written; `storage` then no longer refers to this object.
   virtual void await(Storage& storage) = 0;
 };
 
@@ -154,12 +154,12 @@ struct Storage : NotCopied {
   bool pooled = false;                ///< whether `data` goes back to the device's pool
   std::shared_ptr<const void> owner;  ///< keeps foreign or enclosing memory alive
   const char* name = nullptr;         ///< of a constant, for tools: "tokens"; lives as long as the program
-  Arrival* arrival = nullptr;         ///< what is still writing to it; null: nothing
+  Arrival* arrival = nullptr;         ///< the transfer that still writes to it; null if none
 
   Storage() = default;
   ~Storage();
 
-  /// `data`, once all of it is there.
+  /// Waits for pending transfers, then returns `data`.
   void* arrived() {
     if (arrival) arrival->await(*this);
     return data;
@@ -181,7 +181,7 @@ class Slab {
   /// Lays out slices of these byte sizes and allocates them as one.
   Slab(Device& device, MemUse use, const std::vector<size_t>& slice_bytes);
 
-  /// Storage of slice i, with a version of its own.
+  /// Storage of slice i, with its own version.
   std::shared_ptr<Storage> slice(size_t i) const;
   /// Of all slices and gaps.
   const std::shared_ptr<Storage>& storage() const { return whole_; }

@@ -1,5 +1,5 @@
 #pragma once
-// Recomputation (gradient checkpointing): a part of the model whose intermediate values are not kept for the
+// Recomputation (gradient checkpointing): the intermediate values of a part of the model are not kept for the
 // backward pass but computed again there. Trades time for memory (Chen et al., "Training deep nets with
 // sublinear memory cost", 2016).
 

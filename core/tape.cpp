@@ -184,7 +184,7 @@ std::vector<Edge> Tape::edges(size_t id) const {
 
 void Tape::backward(const Tensor& y, const BackwardOptions& options, double seed) {
   require(y.numel() == 1, "backward from a tensor of shape ", y.shape(),
-          " needs an initial gradient, as it is not a single number");
+          " needs an initial gradient, because it has more than one element");
   Tensor dy = y.like();
   if (y.dtype() == DType::f64) {
     dy.upload(&seed);

@@ -76,7 +76,7 @@ struct BackwardOptions {
   bool keep = false;            ///< keep nodes and intermediate gradients for inspection
 };
 
-/// What an input of a node is.
+/// The kind of a node's input.
 struct Edge {
   enum class From : uint8_t { nothing, node, leaf, constant };
   From from = From::nothing;  ///< nothing: an undefined input, such as a bias that is left out
@@ -86,8 +86,8 @@ struct Edge {
   DType dtype = DType::f32;
 };
 
-/// What a node's backward pass did to the gradient of an input: nothing, as none was wanted or it is zero; wrote it
-/// as the first contribution; added to it; or gave a finished tensor away, without a copy.
+/// How a node's backward pass contributed to the gradient of an input: not at all, as none was required or it
+/// is zero; wrote the first contribution; added to it; or passed on a finished tensor, without a copy.
 enum class Contribution : uint8_t { none, set, add, give };
 
 class TapeObserver;
@@ -104,14 +104,14 @@ class Grads {
   bool wants(size_t i) const { return inputs_[i] != nullptr; }
   /// The buffer for the gradient of input i, and whether to overwrite it or add to it.
   Target at(size_t i);
-  /// The same for the arguments of a kernel, which are left as they are unless input i requires a gradient.
+  /// The same for the arguments of a kernel, which stay unset unless input i requires a gradient.
   void at(size_t i, void*& data, Write& write);
   /// Passes on a finished gradient of input i, which has its shape (any contiguous view; it may share
   /// storage with dy).
   void give(size_t i, const Tensor& grad);
-  /// The options of this backward pass, for a node that runs a backward pass of its own.
+  /// The options of this backward pass, for a node that runs its own backward pass.
   const BackwardOptions& options() const { return options_; }
-  /// The observer of this backward pass, for the same; null if there is none.
+  /// The observer of this backward pass, for such a node; null if there is none.
   TapeObserver* observer() const { return observer_; }
 
  private:
@@ -121,7 +121,7 @@ class Grads {
       : inputs_(inputs), likes_(likes), options_(options), observer_(observer) {
     if (observer_) made_.resize(inputs.size());
   }
-  // Keeps the first contribution of a node that makes several to one input.
+  // Records the first contribution if a node makes several to one input.
   void note(size_t i, Contribution how) {
     if (observer_ && made_[i] == Contribution::none) made_[i] = how;
   }
@@ -153,11 +153,13 @@ class TapeObserver {
   virtual ~TapeObserver() = default;
   /// Called after `node` was recorded with output y.
   virtual void recorded(const Node& node, const Tensor& y) { (void)node, (void)y; }
-  /// Called after that, with the tensors that the node was computed from; undefined for an input that is left out.
+  /// Called after `recorded`, with the tensors that the node was computed from; undefined for an input that
+  /// is left out.
   virtual void reads(const Node& node, std::span<const Tensor> inputs) { (void)node, (void)inputs; }
   /// Called before a node's backward, with the gradient of its output.
   virtual void before_backward(const Node& node, const Tensor& dy) { (void)node, (void)dy; }
-  /// Called after a node's backward, with the gradient accumulated so far for its input i and what the node did to it.
+  /// Called after a node's backward, with the gradient accumulated so far for its input i, and the node's
+  /// contribution.
   virtual void after_backward(const Node& node, size_t input, const Tensor& grad, Contribution how) {
     (void)node, (void)input, (void)grad, (void)how;
   }
@@ -172,7 +174,7 @@ class TapeObserver {
 /// "h.0.attn.c_proj linear": the part of the model and the operation of a node.
 std::string place_of(const Node& node);
 
-/// An observer that looks at tensors alone: passes every value and gradient to `look`, in the order of computation.
+/// An observer of tensors only: passes every value and gradient to `look`, in the order of computation.
 class ValueObserver : public TapeObserver {
  public:
   void recorded(const Node& node, const Tensor& y) final { look(node, "values", y); }
@@ -182,7 +184,7 @@ class ValueObserver : public TapeObserver {
   }
 
  protected:
-  /// `what` names the tensor among those of the node.
+  /// `what` names the tensor within the node.
   virtual void look(const Node& node, const std::string& what, const Tensor& t) = 0;
 };
 
@@ -203,7 +205,7 @@ class Tape : NotCopied {
   size_t size() const { return entries_.size(); }
   /// Node `id`; null after it was freed.
   const Node* node(size_t id) const { return entries_[id].node.get(); }
-  /// The inputs of node `id`, which must not have been freed.
+  /// The inputs of node `id`; the node must not have been freed.
   std::vector<Edge> edges(size_t id) const;
   /// The gradient that arrived at a node's output, after a backward pass with `keep`.
   const Tensor& output_grad(size_t id) const { return entries_[id].output->grad; }
@@ -238,8 +240,8 @@ class NoGrad : NotCopied {
   ~NoGrad();
 };
 
-/// Enables recording again while it lives, also within a `NoGrad`: for a node whose backward pass runs part
-/// of the model again.
+/// Enables recording again while it lives, also within a `NoGrad`: for a node whose backward pass recomputes
+/// part of the model.
 class WithGrad : NotCopied {
  public:
   WithGrad();

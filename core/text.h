@@ -8,11 +8,11 @@
 
 namespace hewn {
 
-/// The number, but a NaN without its sign, which means nothing and would be printed as "-nan". Everything that prints a
-/// number passes it through here.
+/// Clears the sign of a NaN, which means nothing but would be printed as "-nan". All number printing goes
+/// through here.
 double printable(double x);
 
-/// A number with this many decimals; "nan", "inf" or "-inf" if it is not finite.
+/// A number with `decimals` decimals; "nan", "inf" or "-inf" if it is not finite.
 std::string fixed(double x, int digits);
 
 /// Appends one part: text, a character, a number as an output stream would print it, a shape or a path.

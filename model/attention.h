@@ -24,11 +24,11 @@ class SelfAttention {
  private:
   /// Queries, keys and values of type `result`, packed: [B, T, (H + 2 Hkv) D]. Rotary positions are applied.
   Tensor project(const Tensor& x, DType result, const ForwardOptions& options) const;
-  /// The type in which the fused form attends: that of activations, but float32 where bf16 has no kernels: these run
-  /// on tensor cores, with heads of at most 128 elements and a multiple of 16 bytes.
+  /// The element type of the fused form: the type of activations, but float32 where there are no bf16
+  /// kernels. Those run on tensor cores, with heads of at most 128 elements and a multiple of 16 bytes.
   DType fused_type() const;
-  /// Rotates the queries and keys of a packed projection whose first row is at position `start`, which device memory
-  /// has too if `position` is defined.
+  /// Rotates the queries and keys of a packed projection whose first row is at position `start`, which is
+  /// also in device memory if `position` is defined.
   Tensor with_positions(const Tensor& qkv, int64_t start, const Tensor& position = {}) const;
   /// Options of the operation for one head or for all heads; with dropout of the weights in training.
   AttentionOptions attention_options(int64_t heads, int64_t kv_heads, const ForwardOptions& options) const;
@@ -38,9 +38,9 @@ class SelfAttention {
   Tensor batched(const Tensor& x, const ForwardOptions& options) const;
   Tensor fused(const Tensor& x, const ForwardOptions& options) const;
   Tensor cached(const Tensor& x, const ForwardOptions& options) const;
-  /// `cached` for caches in pages: attention of new tokens, given as a packed projection.
+  /// Attention with paged caches: attention of new tokens, given as a packed projection.
   Tensor paged(const Tensor& qkv, std::span<KvCache* const> caches) const;
-  /// The same for one cache in one piece. `positions`, if defined, as in ForwardOptions, for these tokens.
+  /// The same for one contiguous cache. `positions`, if defined, as in ForwardOptions.
   Tensor attend(const Tensor& qkv, KvCache& cache, const Tensor& positions) const;
 
   LinearLayer c_attn_;    // [C, (H + 2 Hkv) D]: queries, keys and values of all heads side by side

@@ -1,5 +1,5 @@
 #pragma once
-// What a model keeps of the sequences that it continues, so that a new token costs one step instead of a whole context.
+// The state that a model caches for sequences, so that a new token costs one step instead of a whole context.
 
 #include <cstdint>
 #include <vector>
@@ -8,14 +8,15 @@
 
 namespace hewn {
 
-/// Kept values of a batch of sequences of equal length, which the model that made it reads and extends.
+/// Cached values for a batch of sequences of equal length. The model that created the cache reads and extends
+/// it.
 class Cache {
  public:
   /// For at most `capacity` tokens of each sequence.
   explicit Cache(int64_t capacity) : capacity_(capacity) {}
   virtual ~Cache() = default;
 
-  /// Tokens held per sequence.
+  /// The number of cached tokens per sequence.
   int64_t length() const { return length_; }
   int64_t capacity() const { return capacity_; }
   /// Counts tokens after every layer has seen them.

@@ -30,7 +30,7 @@ constexpr std::string_view names_of(AttentionForm) { return "per_head|batched|fu
 
 constexpr std::string_view names_of(RotaryPairs) { return "half|interleaved"; }
 
-/// What the head of a classifier reads.
+/// The input of a classifier's head.
 enum class LabelPosition : uint8_t {
   last,  ///< the state of the last token
   mean   ///< the mean of the states of all tokens up to the last
@@ -54,7 +54,7 @@ struct ModelConfig {
   bool bias = false;                   ///< in linear layers and layernorms
   bool qkv_bias = true;                ///< in the query, key and value projection (also needs bias)
   bool residual = true;                ///< x + f(x); false trains without, for comparison
-  DType residual_dtype = DType::bf16;  ///< bf16 or f32: of the residual stream where activations are bf16
+  DType residual_dtype = DType::bf16;  ///< of the residual stream under bf16 activations: bf16 or f32
   bool tie = true;                     ///< the head shares the token embedding's weights
   NormKind norm = NormKind::layernorm;
   NormPlace norm_place = NormPlace::pre;
@@ -69,7 +69,7 @@ struct ModelConfig {
   AttentionForm attention = AttentionForm::fused;
   MlpActivation act{};  ///< gelu unless given; swiglu: silu(x W) * (x V), as in Llama
   double norm_eps = 1e-5;
-  int64_t n_labels = 0;  ///< of a classifier; 0: a language model, whose head predicts tokens
+  int64_t n_labels = 0;  ///< number of a classifier's labels; 0: a language model
   LabelPosition position = LabelPosition::last;
 
   bool classifies() const { return n_labels > 0; }

@@ -7,9 +7,8 @@
 
 namespace hewn {
 
-/// Converts the config to a JSON object with one entry per key, without those of a classifier for a language
-/// model, and back. Unknown keys, wrong types and
-/// values out of range throw ErrorCode::input.
+/// Converts the config to a JSON object with one entry per key, and back; a language model has no entries for
+/// a classifier's keys. Unknown keys, wrong types and values out of range throw ErrorCode::input.
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& json);
 

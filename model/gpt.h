@@ -58,8 +58,8 @@ class Gpt final : public Model {
   Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
   bool caches_keys() const override { return true; }
 
-  /// What the head would read, and its logits, if the blocks ended with the residual stream x [B, T, C]: -> [B, T, C]
-  /// and [B, T, V]. For tools that look between the blocks; records nothing.
+  /// The head's input [B, T, C] and its logits [B, T, V] if the residual stream after the blocks were x [B,
+  /// T, C]. For tools that look between the blocks; records nothing.
   Tensor head_input(const Tensor& x);
   Tensor logits_of(const Tensor& x);
 
@@ -69,7 +69,7 @@ class Gpt final : public Model {
   Tensor embed(const Tensor& tokens, const ForwardOptions& options);
   /// Everything but the head: tokens [B, T] -> [B, T, C].
   Tensor trunk(const Tensor& tokens, const ForwardOptions& options);
-  /// The blocks' result as the head reads it, normalised with norm_place = pre: x [B, T, C] -> [B, T, C].
+  /// The output of the blocks as the head reads it: normalised if norm_place = pre: x [B, T, C] -> [B, T, C].
   Tensor norm_of(const Tensor& x) const;
 
   TensorTypes types_;
@@ -81,9 +81,9 @@ class Gpt final : public Model {
 };
 
 /// FLOPs per training token in matrix products, as counted for model FLOPs utilisation (Chowdhery et al.,
-/// "PaLM", 2022, appendix B): 6 for each weight of a product, 2 of them for its gradient and 2 for that of its input,
-/// where these are computed; plus those of attention, without the pairs excluded by the causal mask or a window. Work
-/// repeated by `recompute` does not count.
+/// "PaLM", 2022, appendix B): 6 per weight of a product (2 each for the product, the weight's gradient and
+/// the input's gradient; gradients count only if computed); plus the FLOPs of attention, without the pairs
+/// excluded by the causal mask or a window. Work repeated by `recompute` does not count.
 double product_flops_per_token(const Gpt& model);
 
 }  // namespace hewn

@@ -98,7 +98,7 @@ class JsonBuilder final : public nlohmann::json_sax<Json> {
   bool open(Json empty) {
     if (open_.size() == deepest_json)
       fail(ErrorCode::input, "the JSON is nested more than ", deepest_json,
-           " levels deep, which no file of this kind is");
+           " levels deep; no file of this kind needs that");
     Json& value = place();
     value = std::move(empty);
     open_.push_back(&value);

@@ -1,6 +1,6 @@
 #pragma once
-// Parses JSON from untrusted files, and writes JSON. The library throws on text that is not UTF-8, such as the names of
-// files, so nothing else calls its `dump`.
+// Parses JSON from untrusted files, and writes JSON. The library's `dump` throws on text that is not UTF-8,
+// such as file names, so call these functions instead.
 
 #include <cstddef>
 #include <exception>
@@ -17,24 +17,24 @@ using Json = nlohmann::ordered_json;
 /// for a number of 2^63 or more, since its conversion to an integer would be undefined, and for
 /// lists and objects nested more than 64 levels deep, since copying, comparing and writing them is recursive.
 nlohmann::json parse_json(std::string_view text);
-/// The same with the keys of objects in the order of the text. A key that occurs twice is found in its first place.
+/// The same with the keys of objects in the order of the text. A lookup finds the first of duplicate keys.
 Json parse_ordered_json(std::string_view text);
 
-/// The content of a file of at most `most_bytes`, by `parse_ordered_json`. Throws ErrorCode::input, naming the file, also if
-/// it is not JSON.
+/// The content of a file of at most `most_bytes`, by `parse_ordered_json`. Throws ErrorCode::input, naming
+/// the file, also if it is not JSON.
 Json read_json(const std::string& path, size_t most_bytes);
 
-/// A value as text, on one line or indented by this many spaces per level. Bytes that are not UTF-8 become U+FFFD: for
-/// output that people and other programs read.
+/// A value as text, on one line or indented by this many spaces per level. Bytes that are not UTF-8 become
+/// U+FFFD. For output to people and other programs.
 std::string json_text(const nlohmann::json& value, int indent = -1);
 std::string json_text(const Json& value, int indent = -1);
 
-/// The same for what this program reads back, where a replaced byte would be another name or token: throws
+/// The same for data that Hewn reads back, where a replaced byte would change a name or token: throws
 /// ErrorCode::input for text that is not UTF-8.
 std::string exact_json_text(const nlohmann::json& value, int indent = -1);
 std::string exact_json_text(const Json& value, int indent = -1);
 
-/// A list of what `of` makes of each item.
+/// A JSON list of `of(item)` for each item.
 template <class Items, class Of, class List = Json>
 List json_list(Items&& items, const Of& of) {
   List list = List::array();

@@ -77,7 +77,7 @@ std::string text_of(const KeyValue& value);
 /// Throws usage unless the value is allowed: "n_head = 0 is out of range; give 1 to 4096".
 void require_allowed(std::string_view name, const Domain& domain, const KeyValue& value);
 
-/// When a key's value may differ from that of the run that supplies the weights.
+/// When a key's value may differ from the value in the run that supplies the weights.
 enum class Change : uint8_t {
   always,    ///< even when the run is resumed
   new_run,   ///< when a new run starts from its weights, not when it is resumed
@@ -93,7 +93,7 @@ struct Key {
   std::string_view help;
   KeyValue (*get)(const Config&) = nullptr;
   void (*set)(Config&, const KeyValue&) = nullptr;  ///< the value must be allowed
-  std::string_view follows;                         ///< source of the value if none is given: "n_head"
+  std::string_view follows;                         ///< source of the derived value: "n_head"
   void (*derive)(Config&) = nullptr;                ///< sets the derived value; null: the member's default
   bool from_data = false;                           ///< no option: the data determines the value
 
@@ -116,7 +116,7 @@ namespace keys_detail {
 template <class C, class M>
 C class_of(M C::*);
 
-/// The member that a path of member pointers leads to.
+/// The member reached by a path of member pointers.
 template <class C, class P, class... Rest>
 constexpr auto& member(C& config, P pointer, Rest... rest) {
   if constexpr (sizeof...(rest) == 0)

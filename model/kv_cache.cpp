@@ -22,7 +22,7 @@ KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t
     return;
   }
   require(format == KvFormat::f32, "kv = ", name_of(format),
-          ": keys and values are rounded on a CPU only, in models that compute in float32; leave it out");
+          ": is supported only on CPUs, for float32 models; leave it out");
   for (int64_t layer = 0; layer < config.n_layer; ++layer)
     kept_.push_back(
         Tensor::empty(device, dtype, {batch, capacity, 2 * config.kv_heads() * config.head_size()}));

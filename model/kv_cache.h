@@ -1,5 +1,5 @@
 #pragma once
-// The key-value cache of decoding: a new token costs one row of computation instead of a whole context.
+// The key-value cache of decoding: a new token costs one step instead of a whole context.
 
 #include <cstdint>
 #include <vector>
@@ -12,24 +12,24 @@
 namespace hewn {
 
 /// The keys and values of every layer of a transformer. With rotary positions the keys are stored rotated, so cached
-/// rows never change. On CPUs, float32 models keep them in pages of 64 tokens, which are allocated as the texts grow,
-/// which sequences share until one of them writes there, and which may round them (`KvFormat`); everything else has one
-/// piece for all tokens.
+/// rows never change. On CPUs, float32 models use pages of 64 tokens: allocated as the texts grow, shared by
+/// sequences (copy on write), and optionally rounded (`KvFormat`). All other models use one contiguous
+/// buffer.
 class KvCache final : public Cache {
  public:
-  /// For up to `capacity` tokens of each of `batch` sequences. `dtype` is that of the model's values. Throws usage for
-  /// another format than f32 if keys and values are not in pages.
+  /// For up to `capacity` tokens of each of `batch` sequences. `dtype` is the type of the model's values.
+  /// Throws usage for a format other than f32 if the cache is not paged.
   KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity,
           KvFormat format = KvFormat::f32);
 
   bool in_pages() const { return !pages_.empty(); }
   const PageLayout& layout() const { return layout_; }
-  /// Where a layer's part of each page begins, in bytes.
+  /// The offset of a layer's part in each page, in bytes.
   int64_t offset(int64_t layer) const { return layer * layout_.bytes(); }
-  /// Pages for this many further tokens of each sequence, which no other cache or sequence has. Throws usage if they do
-  /// not fit.
+  /// Allocates unshared pages for `tokens` further tokens of each sequence. Throws usage if they exceed the
+  /// capacity.
   void make_room(int64_t tokens);
-  /// Forgets all but the first tokens, which must be there, and the pages that only the others have.
+  /// Truncates each sequence to its first `tokens` tokens, and releases the pages of the others.
   void cut(int64_t tokens);
   /// The pages of one sequence.
   PagedSequence sequence(size_t b) const { return {length(), pages_[b]}; }
@@ -38,9 +38,10 @@ class KvCache final : public Cache {
   struct View {
     Tensor k, v;
   };
-  /// Not in pages: writes the k and v columns of qkv [B, T, (H + 2 Hkv) D] after the tokens held, and returns a view of all
-  /// length() + T tokens. Every layer appends the same tokens; then `advance` counts them, once. `position`, if
-  /// defined, is length() as i32 on the device, which a captured launch follows. Throws usage if they do not fit.
+  /// Without pages: writes the k and v columns of qkv [B, T, (H + 2 Hkv) D] after the tokens held, and
+  /// returns a view of all length() + T tokens. After every layer has appended the same tokens, one call of
+  /// `advance` counts them. `position`, if defined, is length() as i32 on the device; a replayed launch reads
+  /// it there. Throws usage if they do not fit.
   View append(int64_t layer, const Tensor& qkv, const Tensor& position = {});
   void select(const std::vector<int64_t>& sequences) override;
 

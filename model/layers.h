@@ -11,17 +11,18 @@ namespace hewn {
 /// Standard deviation of initial weights, as in GPT-2.
 inline constexpr double initial_deviation = 0.02;
 
-/// The element types of a model's tensors between operations, known once its parameters are allocated.
+/// The types of a model's tensors between operations, known once its parameters are allocated.
 class TensorTypes {
  public:
   TensorTypes(const Parameters& parameters, const ModelConfig& config)
       : parameters_(&parameters), stream_(config.residual_dtype) {}
-  /// Of activations: bf16 in mixed precision on GPUs, else the parameters' type. CPUs have fast kernels for
-  /// float32 only.
+  /// The type of activations: bf16 in mixed precision on GPUs, else the parameters' type. CPUs have fast
+  /// kernels for float32 only.
   DType activations() const;
-  /// Of values that are computed with as parameters are: f32 or f64.
+  /// The type of values computed in the parameters' precision: f32 or f64.
   DType parameters() const;
-  /// Of the residual stream: that of activations, unless these are bf16 and the configuration wants float32.
+  /// The type of the residual stream: that of activations, unless these are bf16 and the configuration
+  /// requires float32.
   DType stream() const;
 
  private:
@@ -65,7 +66,7 @@ struct NormLayer {
   Tensor operator()(const Tensor& x, DType result) const;
 };
 
-/// The places of dropout in a model. Each has its own number, so that no two share a mask: 0 for the
+/// Where dropout occurs in a model. Each has its own number, so that no two share a mask: 0 for the
 /// embeddings, 3 l + 1 to 3 l + 3 in layer l; a recurrent layer has one place.
 enum class DropoutPlace : uint32_t {
   embeddings,
@@ -103,8 +104,8 @@ struct ResidualLayer {
   Tensor operator()(const X& x, const Tensor& residual, const Tensor& step_state) const;
 };
 
-/// x [B, T, C] -> [B, 1, C], position ends[b] of sequence b; x itself if `ends` is empty or x undefined. Throws usage
-/// unless there is one position, below T, for each sequence.
+/// x [B, T, C] -> [B, 1, C], position ends[b] of sequence b; x itself if `ends` is empty or x undefined.
+/// Throws usage unless each sequence has one position, below T.
 Tensor rows_at(const Tensor& x, const std::vector<int64_t>& ends);
 
 }  // namespace hewn

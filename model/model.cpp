@@ -28,7 +28,7 @@ void Model::require_same_shape(const Tensor& tokens, const Tensor& targets) {
 
 std::unique_ptr<Cache> Model::make_cache(int64_t batch, int64_t capacity, KvFormat kv) const {
   require(kv == KvFormat::f32 || caches_keys(), "kv = ", name_of(kv), ": arch = ", config_.arch,
-          " keeps no keys and values; leave it out");
+          " has no keys and values; leave it out");
   return new_cache(batch, capacity, kv);
 }
 

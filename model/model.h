@@ -18,19 +18,20 @@ class Cache;
 struct ForwardOptions {
   /// u8 [sizeof(StepState)] on the device: a training step, with dropout. If undefined: evaluation, without dropout.
   Tensor step_state = {};
-  /// The tokens continue the sequences in this cache, which the model has made, and are appended to it.
+  /// If given, the tokens continue the sequences in this cache, created by the same model, and are appended
+  /// to it.
   Cache* cache = nullptr;
   /// Compute `logits` only for the last position of each sequence.
   bool last_only = false;
-  /// If not empty, of a transformer without gradients: compute `logits` only for position ends[b] of sequence b. All of
-  /// the last block that does not mix positions is computed for these only.
+  /// If not empty (transformers without gradients only): compute `logits` only for position ends[b] of
+  /// sequence b. The last block then computes only these positions, apart from keys and values.
   std::vector<int64_t> ends = {};
-  /// Blocks keep only their input for the backward pass, which computes the rest again.
+  /// Blocks save only their input; the backward pass recomputes the rest.
   bool recompute = false;
   /// Instead of `cache`: one cache of one sequence for each row of tokens. Their lengths may differ.
   std::vector<Cache*> caches = {};
-  /// With a cache or caches, i32 [B, T] on the device: the position of each token, which the host knows as the length
-  /// of its cache. GPU kernels read it there, so that a captured pass can be replayed for the next token.
+  /// With a cache or caches, i32 [B, T] on the device: the position of each token, equal to the length of its
+  /// cache. GPU kernels read it there, so that a captured pass can be replayed for the next token.
   Tensor positions = {};
 
   bool cached() const { return cache != nullptr || !caches.empty(); }
@@ -51,17 +52,18 @@ class Model : NotCopied {
   /// `loss`.
   virtual Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) = 0;
   /// A cache for at most `capacity` tokens of each of `batch` sequences, with which a new token costs one step; null if
-  /// this architecture has none. Throws usage for keys and values in another format where there are none, or not in
-  /// pages (KvCache).
+  /// this architecture has none. Throws usage for a key-value format other than f32 unless the cache is paged
+  /// (KvCache).
   std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity, KvFormat kv = KvFormat::f32) const;
-  /// Whether that is a KvCache, which can be cut back to its first tokens.
+  /// Whether the cache is a KvCache, which can be truncated to its first tokens.
   virtual bool caches_keys() const { return false; }
 
-  /// Whether the model consists of tables of counts instead of parameters, and counting is its training.
+  /// Whether the model consists of counts instead of parameters, and is trained by counting.
   virtual bool counted() const { return false; }
-  /// These tables, valid until the model changes. Weight files hold them in place of parameters.
+  /// The tables of counts, valid until the model changes. Weight files store them instead of parameters.
   virtual std::vector<TensorEntry> tables() const { return {}; }
-  /// Replaces them by those of a file. Throws ErrorCode::input unless exactly they are there and fit together.
+  /// Replaces the tables by those of a file. Throws ErrorCode::input if a table is missing, unknown or
+  /// inconsistent.
   virtual void take_tables(const NamedTensors& from) { (void)from; }
 
   const ModelConfig& config() const { return config_; }

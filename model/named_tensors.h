@@ -18,7 +18,7 @@
 
 namespace hewn {
 
-/// The name of q8_0 with one scale for a row.
+/// The name of q8_0 with one scale per row.
 inline constexpr std::string_view dynamic_q8 = "dynamic_q8";
 
 /// One tensor of a file.
@@ -28,16 +28,17 @@ struct TensorEntry {
   std::vector<int64_t> shape = {};  ///< outermost first; empty for a single number
   const void* data = nullptr;       ///< row-major; possibly unaligned in other programs' files
   size_t bytes = 0;                 ///< as implied by shape and type
-  /// Quantised: each row consists of such blocks. dtype is then f32, the type of the values that they stand for.
+  /// Of quantised tensors: the format of the blocks in each row; dtype is then f32, the type of the decoded
+  /// values.
   std::optional<BlockType> blocks = {};
-  /// Of q8_0: all blocks of a row have one scale, and products round a row of their inputs with one scale, too: the
-  /// classic dynamic quantisation.
+  /// Of q8_0: all blocks of a row share one scale, and products also quantise each input row with one scale
+  /// (classic dynamic quantisation).
   bool one_scale = false;
 
   int64_t elements() const {
     return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
   }
-  /// "f32", or "q4_k" of quantised values.
+  /// "f32", or "q4_k" for quantised values.
   std::string_view type_name() const {
     return one_scale ? dynamic_q8 : blocks ? format_of(*blocks).name : name_of(dtype);
   }

@@ -31,7 +31,7 @@ struct Init {
 
 struct Parameter;
 
-/// A low-rank change of a matrix: two parameters of its own, see `LowRank` of kernels/linear.
+/// A low-rank change of a matrix by two parameters; see `LowRank` in kernels/linear.
 struct Adapter {
   Parameter* a = nullptr;  ///< [r, in]
   Parameter* b = nullptr;  ///< [r, out]
@@ -40,18 +40,18 @@ struct Adapter {
   uint32_t site = 0;  ///< the number of its dropout in the model
 };
 
-/// The last rows of a table, which train although the table does not: those of new tokens.
+/// The rows of new tokens at the end of a frozen table, which are trained.
 struct NewRows {
   int64_t first = 0;
   Parameter* values = nullptr;  ///< [rows, C]
 };
 
-/// What products with a matrix have read: sums over the rows of their inputs x.
+/// Statistics of the inputs x of products with a matrix: sums over the rows of x.
 struct InputStatistics {
   int64_t rows = 0;
   std::vector<double> squares = {};  ///< of each column of x, [in]
   bool with_products = false;
-  Tensor products = {};  ///< if wanted, of each column with each other, x^T x, [in, in]
+  Tensor products = {};  ///< optional sums of products of column pairs, x^T x, [in, in]
 
   /// Adds the rows of x [..., in], f32 on a CPU.
   void add(const Tensor& x);
@@ -64,19 +64,22 @@ struct Parameter {
   Shape shape;
   Init init;
   bool takes_adapter = false;  ///< whether the layer of this matrix applies an adapter
-  /// Whether only products read the matrix: in mixed precision, nothing but the update reads more than the bf16 copy.
+  /// Whether only products read the matrix: in mixed precision, only the update then reads the float32
+  /// values.
   bool only_multiplied = false;
-  /// A matrix of an adapter, or new rows: files of the model's weights do not contain it as such.
+  /// A matrix of an adapter, or new rows; weight files do not contain it under its own name.
   bool of_adapter = false;
   std::optional<Adapter> adapter = {};
-  std::optional<NewRows> new_rows = {};  ///< instead of the value's last rows
-  bool trains = true;  ///< false: keeps its value, has no gradient, is not a leaf; set before `allocate`
+  std::optional<NewRows> new_rows = {};  ///< trained in place of the value's last rows
+  bool trains = true;  ///< false: frozen, without a gradient, not a leaf; set before `allocate`
   Tensor value;        ///< a leaf of the tape, once allocated with gradients
   Tensor value_bf16;   ///< a matrix in mixed precision: the value as bf16, see bf16_of
   uint64_t bf16_version = 0;  ///< the version of the value that was copied
-  /// Instead of a value, set before `reserve`: the matrix in blocks, [out, in], read as it is. It does not train.
+  /// Instead of a value, set before `reserve`: the matrix in blocks, [out, in], used without conversion and
+  /// not trained.
   std::optional<BlockMatrix> blocks = {};
-  InputStatistics* inputs = nullptr;  ///< where products with the matrix count what they read; null: nowhere
+  InputStatistics* inputs = nullptr;  ///< where products with the matrix record statistics of their inputs;
+                                      ///< null: nowhere
 
   /// Weight decay applies only to matrices (embeddings included), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }
@@ -87,21 +90,21 @@ struct ParameterSlab {
   std::vector<Parameter*> members;
   std::unique_ptr<Slab> values, grads;  ///< null: none
   int64_t n = 0;                        ///< elements, gaps included
-  int64_t n_decayed = 0;                ///< those before the first parameter without weight decay
-  /// [n_decayed], in mixed precision: the bf16 copy of each element at the element's place; else undefined.
+  int64_t n_decayed = 0;                ///< number of elements with weight decay, gaps included
+  /// [n_decayed], in mixed precision: the bf16 copy of each element, at the same index; else undefined.
   Tensor values_bf16;
 };
 
-/// Sets new rows, if there are any, to the last rows of the value.
+/// Initialises the new rows, if any, with the last rows of the value.
 void take_new_rows(Parameter& p);
 
 /// All elements of a slab as a vector, gaps included.
 Tensor elements_of(const Slab& slab, DType dtype);
 
-/// The value of a parameter, with its new rows if it has any.
+/// The value of a parameter, including its new rows.
 Tensor value_of(const Parameter& p);
 
-/// The same as bf16 in mixed precision, copied again if the value has changed since; else undefined.
+/// The value as bf16 in mixed precision, copied again if it has changed; else undefined.
 Tensor bf16_of(Parameter& p);
 
 class Parameters : NotCopied {
@@ -110,9 +113,10 @@ class Parameters : NotCopied {
   Parameter* add(std::string name, const Shape& shape, Init init);
 
   /// Allocates all declared parameters, and gradients of those that train unless `grads` is false. Initial
-  /// values are drawn from `seed`, those of parameter n from stream n: the same on every device. `dtype` is
-  /// f32, f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section
-  /// 3.1); values and gradients are then float32, and each matrix has a bf16 copy for the matrix products.
+  /// values are drawn from `seed`, with stream n for parameter n, so they are the same on every device.
+  /// `dtype` is f32, f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018,
+  /// section 3.1); values and gradients are then float32, and each matrix has a bf16 copy for the matrix
+  /// products.
   void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
   /// The same without initial values: the caller writes all of them.
   void reserve(Device& device, DType dtype, bool grads = true);
@@ -129,28 +133,28 @@ class Parameters : NotCopied {
   /// The parameter with this name, or null.
   Parameter* find(const std::string& name);
   int64_t numel() const;
-  /// Elements of those that train.
+  /// The number of trained elements.
   int64_t numel_trained() const;
-  /// Bytes of all values as products read them: blocks, bf16 copies, or the values.
+  /// The size of all values in the form that products read: blocks, bf16 copies, or the values.
   size_t bytes_read() const;
   Device& device() const { return *device_; }
   /// The dtype of values, gradients and moments: f32 or f64.
   DType dtype() const { return dtype_; }
   /// The dtype of the operands of matrix products: bf16 in mixed precision, else `dtype()`.
   DType product_dtype() const { return mixed_ ? DType::bf16 : dtype_; }
-  /// The memory laid out by `allocate`: the parameters that train, which the optimizer updates.
+  /// The slab laid out by `allocate`: the trained parameters, which the optimizer updates.
   const ParameterSlab& slab() const { return slab_; }
 
   /// Discards all gradients: the next backward pass overwrites them.
   void clear_grads();
-  /// Allocates a slab of zeros laid out like the values that train.
+  /// Allocates a slab of zeros laid out like the trained values.
   std::unique_ptr<Slab> slab_like_values(MemUse use) const;
-  /// Has backward passes write to `grads`, laid out like the values, from now on.
+  /// Makes later backward passes write to `grads`, which is laid out like the values.
   void write_grads_to(const Slab& grads);
-  /// Zeroes the gradients that the backward pass has not reached, so that the optimizer reads no old values.
+  /// Zeroes gradients that the backward pass did not reach, so that the optimizer reads no stale values.
   void complete_grads();
-  /// Must be called after the optimizer has changed the values in place, and their bf16 copies: all of them, or only those
-  /// of matrices that are `only_multiplied`; the others are then outdated.
+  /// Call this after the optimizer has changed the values in place, along with all bf16 copies, or only the
+  /// copies of `only_multiplied` matrices; the other copies then become stale.
   void updated(bool all_copies = true);
 
  private:
@@ -161,7 +165,7 @@ class Parameters : NotCopied {
 
   std::deque<Parameter> all_;
   std::unordered_map<std::string_view, Parameter*> by_name_;  // views into the names in all_
-  ParameterSlab slab_, fixed_;                                // those that train, and the others
+  ParameterSlab slab_, fixed_;                                // the trained ones, and the others
   Device* device_ = nullptr;
   DType dtype_ = DType::f32;
   bool mixed_ = false;

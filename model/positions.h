@@ -19,7 +19,7 @@ class PositionTable {
   bool exists() const { return kind_ == Positions::learned || kind_ == Positions::sinusoidal; }
   /// All rows: [block_size, width].
   const Tensor& rows();
-  /// The row of each token [B, T], counted from the end of its cache: [B, T, width], of type `result`.
+  /// The row of each token [B, T], counted from the length of its cache: [B, T, width], of type `result`.
   Tensor rows_of(const Tensor& tokens, const ForwardOptions& options, DType result);
 
  private:

@@ -87,7 +87,7 @@ say "4. Samples of the trained model, by $hewn sample $run ${samples[*]}:"
 
 say "5. Evaluation:"
 "$hewn" eval "$run"
-[ -n "$text" ] || echo "(the floor is the loss of a model that knows the exact grammar of the tales)"
+[ -n "$text" ] || echo "(the lower bound is the loss of a model that knows the exact grammar of the tales)"
 
 say "6. A page of pictures, for a browser:"
 "$hewn" report "$run" --out="$run/report.html"

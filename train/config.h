@@ -18,14 +18,15 @@ constexpr std::string_view names_of(ScheduleKind) { return "cosine|linear|consta
 /// How the optimizer updates the parameters.
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::adamw;
-  /// Of matrices only; decoupled with adamw, added to the gradient with adam and sgd.
+  /// Applies to matrices only; decoupled with adamw, added to the gradient with adam and sgd.
   double weight_decay = 0.1;
   double beta1 = 0.9;  ///< momentum with sgd
   double beta2 = 0.99;
   double eps = 1e-8;
   double grad_clip = 1.0;            ///< limit of the gradients' global norm; 0: no clipping
-  bool stochastic_rounding = false;  ///< of the bf16 copies of matrices; false: to nearest
-  bool shard = true;                 ///< with several ranks, each has only the moments of its part
+  bool stochastic_rounding = false;  ///< stochastic rounding of the bf16 copies of matrices; false: to
+                                     ///< nearest
+  bool shard = true;                 ///< with several ranks, each stores only the moments of its part
 };
 
 /// Learning rate by step: a linear warm-up, then a decay to `min_lr` at `lr_decay_iters`.
@@ -41,11 +42,11 @@ struct ScheduleConfig {
 /// Learning from pairs of answers (`preference_loss`).
 struct PreferenceConfig {
   bool on = false;             ///< the rows of a batch are pairs, `batch_size` of them
-  double beta = 0.1;           ///< how strongly the model is held to the reference model
+  double beta = 0.1;           ///< how strongly the model is kept close to the reference model
   double label_smoothing = 0;  ///< probability that the answers of a pair are in the wrong order
 };
 
-/// How several processes add their gradients: in an order that gives the bits of one process.
+/// How several processes add their gradients: `exact` gives the bits of a single process.
 enum class Reduction : uint8_t { exact };
 constexpr std::string_view names_of(Reduction) { return "exact"; }
 
@@ -75,7 +76,8 @@ struct TrainConfig {
   int64_t eval_iters = 20;  ///< fixed validation batches per evaluation
   int64_t log_interval = 10;
   bool log_grad_norms = false;         ///< at every evaluation, the norm of the gradients of each block
-  bool log_update_ratios = false;      ///< at every evaluation, the size of an update of each block relative to its weights
+  bool log_update_ratios = false;      ///< at every evaluation, the norm of each block's update relative to
+                                       ///< its weights
   bool always_save_checkpoint = true;  ///< at every evaluation; false: only when the loss improves
   int64_t keep = 3;                    ///< number of checkpoints to keep besides the best
   int64_t check_interval = 250;        ///< steps after which several processes compare their parameters

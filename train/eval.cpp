@@ -136,7 +136,7 @@ int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const E
 double finite_loss(double loss, std::string_view of) {
   if (!std::isfinite(loss))
     fail(ErrorCode::numerical, "the loss of ", of, " is ", loss,
-         ": the model computes numbers that are not finite; use an earlier checkpoint of its run");
+         ": the model's results are not finite; use an earlier checkpoint of its run");
   return loss;
 }
 

@@ -27,13 +27,14 @@ struct Evaluation {
 
 struct EvalOptions {
   int64_t block_size = 0;
-  /// 0: windows of `block_size` tokens without overlap, omitting a last partial one unless it is the only one. 1 to block_size: the
-  /// distance between the starts of windows; the last may be partial. Each window scores only the tokens that
-  /// no earlier window contained, so every token but the first is scored once, with at least block_size -
-  /// stride tokens of context once the text is long enough. Where a token precedes every text (`Split::begin`), it is
-  /// the first of each window, and no token of the text is omitted. Each document of aligned data is a text of its own.
+  /// 0: windows of `block_size` tokens without overlap, omitting a last partial one unless it is the only
+  /// one. 1 to block_size: the distance between the starts of windows; the last may be partial. Each window
+  /// scores only the tokens that no earlier window contained, so every token but the first is scored once,
+  /// with at least block_size - stride tokens of context once the text is long enough. If a token precedes
+  /// every text (`Split::begin`), it comes first in each window, and every token of the text is scored. Each
+  /// document of aligned data is a separate text.
   int64_t stride = 0;
-  bool unpadded = false;                              ///< batches of one window each, no longer than its text
+  bool unpadded = false;                              ///< batches of one window each, cut to its text
   std::function<void(const ScoredToken&)> each = {};  ///< called for every token that counts, in order
 };
 
@@ -43,28 +44,29 @@ struct EvalOptions {
 int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const EvalOptions& options,
                           const std::function<void(const Batch&)>& body);
 
-/// Scores all validation data. With several ranks, each computes every R-th batch, and all get the result, which has the
-/// bits of one process; `options.each` must be empty. Throws like `each_scored_batch` and `finite_loss`.
+/// Scores all validation data. With several ranks, each computes every R-th batch, and all get the result,
+/// with the bits of a single process; `options.each` must be empty. Throws like `each_scored_batch` and
+/// `finite_loss`.
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options, Ranks* ranks = nullptr);
 
-/// The loss, which is that of a finished run. Throws ErrorCode::numerical if it is NaN or infinite; `of` names the text or
-/// rows.
+/// Returns the loss of a finished run. Throws ErrorCode::numerical if it is NaN or infinite; `of` names the
+/// text or rows.
 double finite_loss(double loss, std::string_view of);
 
-/// Whether to stop; asked between batches. Empty: never.
+/// Whether to stop; called between batches. Empty: never.
 using Stop = std::function<bool()>;
 
 /// Mean loss over the first `batches` batches of a source: a quick estimate, always on the same text. Empty if `stop`
-/// returned true. With several ranks, each computes every R-th batch, and all get the result, which has the bits of one
-/// process; `stop` is asked once per R batches, equally often on all ranks, and must return the same on all of them.
-/// Throws like `check_mapped_files`.
+/// returned true. With several ranks, each computes every R-th batch, and all get the result, with the bits
+/// of a single process; `stop` is called once per R batches on every rank, and must return the same on all
+/// ranks. Throws like `check_mapped_files`.
 std::optional<double> estimate_loss(Model& model, const BatchSource& source, int64_t batches,
                                     const Stop& stop, Ranks* ranks = nullptr);
 inline double estimate_loss(Model& model, const BatchSource& source, int64_t batches) {
   return *estimate_loss(model, source, batches, {});
 }
 
-/// A figure besides the loss, under its name in metrics.jsonl: {"val_accuracy", 0.97}.
+/// A metric besides the loss, under its name in metrics.jsonl: {"val_accuracy", 0.97}.
 struct Metric {
   std::string name;
   double value = 0;

@@ -20,9 +20,9 @@ struct Progress {
   StepResult step;
   int64_t max_iters = 0;
   std::optional<double> val_loss;  ///< of the latest evaluation
-  std::vector<Metric> metrics;     ///< of the latest evaluation by this process, besides the loss
-  double tokens_per_s = 0;         ///< targets per second; of a classifier, whose texts have one each: texts
-  bool counts_texts = false;       ///< whether they are texts
+  std::vector<Metric> metrics;     ///< other metrics of this process's latest evaluation
+  double tokens_per_s = 0;         ///< targets per second; for a classifier, with one target per text, texts
+  bool counts_texts = false;       ///< whether the rate counts texts
   /// Model FLOPs utilisation: the fraction of the device's peak that the model's matrix products reach, if known.
   std::optional<double> mfu;
   double seconds_left = 0;  ///< until max_iters or max_time, at the current pace
@@ -36,11 +36,12 @@ struct LoopEvents {
   /// After each evaluation, its checkpoint and message.
   std::function<void(const RunState&, const std::vector<Metric>&)> on_evaluated;
   std::function<void(int64_t step)> on_sample;  ///< every sample_interval steps, from step 0 on
-  /// Asked after each step, and during validations, which are dropped; true stops (Ctrl-C).
+  /// Called after each step and during validations; true stops (Ctrl-C) and drops a running validation.
   Stop should_stop;
   double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: unknown
-  StepProfile* profile = nullptr;  ///< measures every step but the first two, which warm up caches and pools
-  Traffic* profiled_traffic = nullptr;  ///< gets what messages cost in those steps; null: not of interest
+  StepProfile* profile = nullptr;  ///< measures every step except the first two, which warm up caches and
+                                   ///< pools
+  Traffic* profiled_traffic = nullptr;  ///< receives the message costs of those steps; null: not recorded
 };
 
 enum class StopReason : uint8_t { max_iters, max_time, patience, asked };
@@ -48,17 +49,19 @@ enum class StopReason : uint8_t { max_iters, max_time, patience, asked };
 struct Outcome {
   StopReason reason = StopReason::max_iters;
   RunState state;
-  std::string checkpoint;  ///< path of the last one written; "" if there is none
+  std::string checkpoint;  ///< path of the last checkpoint written; "" if there is none
 };
 
 /// Rewinds the metrics to `state` and trains from there on the batches of `source`, validating with `validate`,
-/// which may be empty. A resumed run gives the same bits as one without interruption. Throws ErrorCode::numerical at the first step with a
-/// loss or gradients that are not finite, naming the step, the first bad node and the last good checkpoint; instead of
-/// saving parameters that are not finite; and after a validation whose loss is not finite, which saves nothing. Throws other errors between two steps, such as those of
-/// `check_mapped_files` and `keep_reserve`, after having saved the last completed step.
+/// which may be empty. A resumed run gives the same bits as one without interruption. Throws
+/// ErrorCode::numerical at the first step with a loss or gradients that are not finite, naming the step, the
+/// first bad node and the last good checkpoint. Also throws it, and saves nothing, for parameters or a
+/// validation loss that are not finite. Other errors between two steps, such as those of `check_mapped_files`
+/// and `keep_reserve`, are thrown after saving the last completed step.
 ///
-/// If the trainer is that of one of several ranks, all of them call it. Rank 0 alone has the directory of the run and its
-/// `on_...` events; `should_stop` must give all the same answer. An error of one rank saves nothing.
+/// With several ranks, all call this with their own trainers. Only rank 0 has the run's directory and the
+/// `on_...` events; `should_stop` must return the same on all ranks. After an error of one rank, nothing is
+/// saved.
 Outcome run_training(RunDirectory* run, const TrainConfig& config, Trainer& trainer,
                      const BatchSource& source, const Validator& validate, RunState state,
                      const LoopEvents& events);

@@ -15,7 +15,7 @@ constexpr size_t largest_ceilings = size_t{1} << 20;
 
 double speed_of(const Json& value) {
   const double speed = value.get<double>();
-  if (!(speed >= 0)) fail(ErrorCode::input, "a speed is negative or not a number");
+  if (!(speed >= 0)) fail(ErrorCode::input, "a speed is negative or NaN");
   return speed;
 }
 
@@ -34,8 +34,7 @@ GpuCeilings read_ceilings(const std::string& file, const std::string& gpu) {
   if (!path_exists(file)) return ceilings;
   const Doing reading("reading the ceilings in ", file);
   const auto malformed = [](const std::string& what) {
-    fail(ErrorCode::input, "the file is not one that --ceilings wrote: ", what,
-         "; remove it to measure again");
+    fail(ErrorCode::input, "the file was not written by --ceilings: ", what, "; remove it to measure again");
   };
   try {
     const Json all = parse_ordered_json(read_small_file(file, largest_ceilings));

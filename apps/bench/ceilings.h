@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --ceilings=FILE`: what a GPU reaches at best, measured once and kept for later calls.
+// `hewn bench kernels --ceilings=FILE`: the highest speeds of a GPU, measured once and kept for later calls.
 
 #include <map>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace hewn::cli {
 
-/// The FLOP/s that a library or rung reaches, or that the GPU's maker states.
+/// The FLOP/s that a library or rung reaches, or that the GPU's vendor states.
 struct GpuPeak {
   double flops = 0;
   std::string by;
@@ -19,7 +19,7 @@ struct GpuPeak {
 struct GpuProducts {
   std::string shape;
   std::vector<GpuPeak> peaks{};
-  bool of_libraries = false;  ///< whether libraries are among them
+  bool of_libraries = false;  ///< whether libraries were measured too
 };
 
 struct GpuCeilings {
@@ -28,8 +28,8 @@ struct GpuCeilings {
   std::map<DType, GpuProducts> products{};
 };
 
-/// The ceilings in the file; none if it does not exist or describes another GPU than `gpu`. Throws input if it is not
-/// such a file.
+/// The ceilings in the file; none if it does not exist or describes a GPU other than `gpu`. Throws input for
+/// a malformed file.
 GpuCeilings read_ceilings(const std::string& file, const std::string& gpu);
 void write_ceilings(const std::string& file, const GpuCeilings& ceilings);
 

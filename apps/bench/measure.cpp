@@ -201,12 +201,14 @@ std::string CpuMeasurer::where_threads_ran() const {
   const double gain = arithmetic_gain(plan_.isas.back(), threads);
   const bool separate = threads_.cores() == threads;
   std::string text = join("The ", threads, " threads were pinned to ",
-                          separate                ? "cores of their own"
-                          : threads_.cores() == 1 ? "one core, which they share"
-                                                  : join(threads_.cores(), " cores, which they share"),
-                          ", and do ", fixed(gain, 2), " times the arithmetic of one.");
+                          separate                ? "separate cores"
+                          : threads_.cores() == 1 ? "one shared core"
+                                                  : join(threads_.cores(), " shared cores"),
+                          ", and together do ", fixed(gain, 2), " times the arithmetic of one thread.");
   if (separate && gain < least_gain * threads)
-    text += " That is the speed of threads that share cores: the machine's host may place them so.";
+    text +=
+        " That is the speed of threads that share cores; the host of this virtual machine may place them on "
+        "shared cores.";
   return text;
 }
 

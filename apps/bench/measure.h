@@ -32,7 +32,8 @@ struct Measurement {
 /// The measurements of all contenders of a case, and the state of the machine during them.
 struct Measured {
   std::vector<Measurement> of;
-  /// By how much the reference loop was slower than its best time so far (median, in percent); negative: unknown.
+  /// Slowdown of the reference loop compared with its best time so far (median, in percent); negative:
+  /// unknown.
   double drift_percent = -1;
   Shares shares{};  ///< the machine's processor time used elsewhere
 };
@@ -48,7 +49,7 @@ class Measurer {
   virtual Measured measure(Case& c, const std::vector<Contender>& list) = 0;
   /// The least time that the work can take under the conditions of this measurement.
   virtual Roof roof(Case& c, const Measurement& m) = 0;
-  /// Prints to standard error how reliable the times are.
+  /// Reports the reliability of the times on standard error.
   virtual void tell_conditions(const std::vector<BenchRow>& rows) const = 0;
 };
 

@@ -141,7 +141,7 @@ void read_gpu(const Settings& settings, BenchPlan& plan) {
     require(!settings.given(key) || settings.where(key).starts_with("HEWN_"), settings.where(key),
             " applies only to kernels on the CPU; leave it out with --device=", plan.device);
   require(!settings.given("cache") || settings.text("cache") == "cold", settings.where("cache"),
-          ": on a GPU, operands are always in its memory; leave it out with --device=", plan.device);
+          ": on a GPU, operands are always in device memory; leave it out with --device=", plan.device);
   plan.warm = false;
 }
 

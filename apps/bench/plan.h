@@ -15,12 +15,14 @@ namespace hewn::cli {
 /// case are checked against its reference and timed in alternation.
 struct Contender {
   std::string name;         ///< "packed", "openblas"
-  Isa isa = Isa::scalar;    ///< of its code
-  Isa level = Isa::scalar;  ///< of the processor with whose roof it is compared
+  Isa isa = Isa::scalar;    ///< instruction set of its code
+  Isa level = Isa::scalar;  ///< instruction set whose roof it is compared with
   int threads = 1;
   std::function<void(Case&)> run;  ///< does the work once, on the operands of the given case
-  bool peer = false;     ///< from another library, whose threads may spin for a while after their turn
-  double tolerance = 0;  ///< of its results, if it rounds operands and so is less exact than requested
+  bool peer = false;     ///< whether it is from another library, whose threads may spin for a while after a
+                         ///< call
+  double tolerance = 0;  ///< tolerance of its results, if it rounds operands and is thus less exact than
+                         ///< requested
   bool sampled = true;   ///< whether --asm and --guess look at its loops
 };
 
@@ -32,7 +34,7 @@ enum class Cache : uint8_t { warm, cold };
 /// the oldest line first retains some.
 size_t cold_set(Case& c);
 
-/// A kernel as it is called by a training step of a run: all its launches with one shape.
+/// A kernel of a run's training step: all its launches with one shape.
 struct RunKernel {
   const Room* room = nullptr;
   std::string op;

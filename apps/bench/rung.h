@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --rung=FILE.so`: a plug-in rung beside the ladder.
+// `hewn bench kernels --rung=FILE.so`: compares a plug-in rung with the ladder.
 
 #include <string>
 #include <vector>
@@ -23,7 +23,8 @@ std::string fault_of(const RungPlugin& rung, Case& c);
 /// Compares the rung with the reference on the small odd sizes of the conformance tests, as `fault_of` does. Throws
 /// numerical, naming the difference.
 void check_rung(const RungPlugin& rung, DType dtype);
-/// The rung on this case for each number of threads; empty if the case belongs to another op or the rung declines.
+/// The rung on this case for each number of threads; empty if the case belongs to another op or the rung
+/// declines it.
 std::vector<Contender> contenders(const RungPlugin& rung, const Case& c, const BenchPlan& plan);
 
 }  // namespace hewn::cli

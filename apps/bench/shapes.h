@@ -23,9 +23,10 @@ class StepKernels final : public Profiler {
   size_t at_ = 0;  ///< index of the current launch
 };
 
-/// The configuration of the steps of a run, named by its directory or one of its checkpoints, as if it trained with
-/// `changes`: keys of its command. Rows of a fine-tuned run have its max_length, the most that they can have; if its
-/// number of steps followed from its rows, that is the number of steps done. Throws input if there is no such run.
+/// The configuration of the steps of a run, named by its directory or one of its checkpoints, as if it
+/// trained with `changes`, keys of its command. Rows of a fine-tuned run have the length max_length, the
+/// maximum; if its number of steps was derived from its rows, the number of steps done is used. Throws input
+/// if there is no such run.
 TrainConfig config_of_run(const std::string& path, const std::vector<Assignment>& changes = {});
 
 /// The kernels of a training step of `of`: a run, one of its checkpoints, or a CONFIG.toml. The step runs on

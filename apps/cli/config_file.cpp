@@ -87,7 +87,7 @@ void require_safe_to_parse(std::string_view text, const std::string& path) {
       if (!ascii && !string_may_follow(text.substr(line_start, i - line_start)))
         fail(ErrorCode::input, path, ":", line,
              ": unsupported TOML: a quote that is neither first in its line nor right after `key =`; "
-             "expected one number, one string, true or false as the value");
+             "expected a single number, string, true or false as the value");
       const std::string_view three = text.substr(i, 3);
       quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
       i += quote.size() - 1;
@@ -152,8 +152,7 @@ std::vector<Assignment> read_sealed_config(const std::string& path) {
   if (seal_of(text) == Seal::broken)
     fail(ErrorCode::input, path,
          " has changed since it was written: the checksum in its last line differs. Restore it, for example "
-         "from "
-         "the copy in a checkpoint; values are changed by flags, which the run keeps");
+         "from the copy in a checkpoint; to change values, give flags, which the run saves");
   std::vector<Assignment> assignments = parse_config(text, path);
   for (Assignment& a : assignments) {
     if (a.key != "reduce" || a.value != "library") continue;  // which runs of earlier versions may have
@@ -161,7 +160,7 @@ std::vector<Assignment> read_sealed_config(const std::string& path) {
     static bool said = false;
     if (!std::exchange(said, true))
       say("note    ", a.where,
-          ": reduce = library is read as exact: gradients are added with the bits of one process");
+          ": reduce = library is treated as exact: summed gradients have the bits of a single process");
   }
   return assignments;
 }

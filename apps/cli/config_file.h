@@ -18,12 +18,12 @@ std::vector<Assignment> read_config(const std::string& path, bool given = false)
 /// A run's configuration with a last line that seals it: the checksum of the lines above, as a comment.
 std::string sealed(const std::string& toml);
 
-/// Whether a text is sealed, and as it was sealed.
+/// Whether a text is sealed, and unchanged since.
 enum class Seal : uint8_t { none, intact, broken };
 Seal seal_of(std::string_view text);
 
-/// The same as `read_config` for the configuration of a run. Throws input also if the file has changed since it was
-/// sealed. Earlier versions sealed none.
+/// Like `read_config`, for the configuration of a run. Also throws input if the file has changed since it was
+/// sealed. Earlier versions wrote no seal.
 std::vector<Assignment> read_sealed_config(const std::string& path);
 
 }  // namespace hewn::cli

@@ -12,8 +12,8 @@ namespace hewn::cli {
 /// Directory Specification 0.8). Empty if there is no home directory.
 std::string default_history_file();
 
-/// The newest 1000 lines, oldest first. Failing to read or write the file is not an error (--verbose reports
-/// it): the lines are then kept only until the program ends.
+/// The newest 1000 lines, oldest first. If the file cannot be read or written, lines are kept only until the
+/// program ends (--verbose reports it).
 class History {
  public:
   /// A history without a file.

@@ -1,5 +1,5 @@
 #pragma once
-// Reads lines: with editing and history on a terminal, plainly from anything else.
+// Reads lines: on a terminal with editing and history.
 
 #include <optional>
 #include <string>

@@ -7,7 +7,7 @@ namespace hewn::cli::keys {
 
 /// A switch.
 Option flag(std::string_view name, std::string_view initial = "false");
-/// A number from `least` to `most`. An empty default is none, or derived from other values.
+/// A number from `least` to `most`. An empty default: none, or derived from other values.
 Option integer(std::string_view name, std::string_view initial, int64_t least, int64_t most);
 Option real(std::string_view name, std::string_view initial, double least, double most);
 /// A real number above `bound`, up to `most`.
@@ -16,18 +16,18 @@ Option above(std::string_view name, std::string_view initial, double bound, doub
 Option choice(std::string_view name, std::string_view choices, std::string_view initial = "");
 /// Any text; `placeholder` stands for it in the help.
 Option text(std::string_view name, std::string_view placeholder, std::string_view initial = "");
-/// A number with the name and range of a key of a model.
+/// A number with the name and range of a model key.
 Option sized(std::string_view name, std::string_view initial = "");
 
-/// The same option, which is also accepted by this name.
+/// The same option with an alias.
 Option also(std::string_view alias, Option option);
 /// The same with a one-letter form.
 Option letter(char letter, Option option);
 /// The same, not saved with a run's configuration.
 Option once(Option option);
-/// The same, whose value a resumed run keeps.
+/// The same; a resumed run keeps its value.
 Option kept(Option option);
-/// The same, which may be given several times.
+/// The same; may be given several times.
 Option repeated(Option option);
 
 /// The option of a configuration's key.
@@ -57,7 +57,7 @@ Option option_of(const Key<Config>& key) {
   return option;
 }
 
-/// The options of all keys of a table that users set.
+/// The options of all keys in a table that users can set.
 template <class Keys>
 Options options_of_keys(const Keys& table) {
   Options options;
@@ -66,7 +66,7 @@ Options options_of_keys(const Keys& table) {
   return options;
 }
 
-/// The options with the texts that a page of help has for them, under its heading (apps/cli/help/pages.h).
+/// The options with their texts from a help page, under its heading (apps/cli/help/pages.h).
 Section described(std::string_view page, Options options);
 
 }  // namespace hewn::cli::keys

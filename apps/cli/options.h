@@ -1,7 +1,7 @@
 #pragma once
-// Commands and their options. Each room of apps/ hands in its own (ROOM/commands.cpp); parser, `--help`, manual page,
-// shell completions, the reference, environment variables and the keys of CONFIG.toml all read them here, so that they
-// cannot disagree.
+// Commands and their options. Each room of apps/ contributes its own (ROOM/commands.cpp). The parser,
+// `--help`, the manual page, shell completions, the reference, environment variables and the keys of
+// CONFIG.toml all use this table, so they cannot disagree.
 
 #include <cstdint>
 #include <span>
@@ -30,9 +30,9 @@ struct Option {
   char letter = 0;                 ///< the one-letter form, or 0
   bool repeats = false;            ///< may be given several times; `Settings::list` returns all values
   bool once = false;               ///< applies to this call only: not saved with a run's configuration
-  bool general = false;            ///< --help, -q and the like, which are no keys
-  Change change = Change::always;  ///< when the value stored in a run may be changed
-  std::string_view alias = {};     ///< another name that is accepted too, or none
+  bool general = false;            ///< --help, -q and the like, which are not keys
+  Change change = Change::always;  ///< when the value stored in a run may change
+  std::string_view alias = {};     ///< an alias, or none
 
   /// Whether it is also allowed in CONFIG.toml and the environment.
   bool is_key() const { return !general; }
@@ -45,15 +45,16 @@ struct Section {
   std::string title;
   Options options;
 
-  /// The options with these names, in this order: "device threads". Throws std::logic_error for one that is not there.
+  /// The options with these names, in this order: "device threads". Throws std::logic_error for an unknown
+  /// one.
   Section only(std::string_view names) const;
-  /// Without the options with these names, and with others at the end.
+  /// The section without the options with these names, and with others at the end.
   Section without(std::string_view names) const;
   Section with(const Options& more) const;
 };
 using Sections = std::vector<Section>;
 
-/// What people use a command for: the headings of `hewn --help`.
+/// The purpose of a command: the headings of `hewn --help`.
 enum class Purpose : uint8_t { learn, train, write, measure, exchange, other };
 constexpr const char* names_of(Purpose) { return "Learn|Train|Write|Measure|Exchange|Other"; }
 
@@ -64,15 +65,15 @@ struct Command {
   Purpose purpose = Purpose::other;
   std::string_view common = {};  ///< the names of the options that `--help` shows; empty: all
   Sections (*sections)() =
-      nullptr;  ///< its options but the general ones; null: none. Sections may have the same title
+      nullptr;  ///< its options except the general ones; null: none. Sections may share a title
   int (*run)(const Settings&) = nullptr;  ///< returns the exit status, throws Error
   bool json = true;                       ///< takes --json
   bool spins = false;                     ///< idle threads stay awake, because it times kernels
-  std::string_view words = {};            ///< arguments that completion knows: "bash|zsh"
+  std::string_view words = {};            ///< arguments for shell completion: "bash|zsh"
 };
 using Commands = std::vector<Command>;
 
-/// Used if no command is given: takes only the general options.
+/// Stands for a call without a command: takes only the general options.
 const Command& general_only();
 
 /// All commands, room by room.
@@ -80,7 +81,7 @@ const Commands& commands();
 
 /// The command with this name ("data prepare"), or null.
 const Command* find_command(std::string_view name);
-/// The call of a command: "hewn train"; without a command, "hewn".
+/// How to call a command: "hewn train"; without a command, "hewn".
 std::string command_line(const Command& command);
 /// The sections of a command, each title once; the last one holds the general options.
 const Sections& sections_of(const Command& command);
@@ -88,7 +89,8 @@ const Sections& sections_of(const Command& command);
 const Option* find_option(const Command& command, std::string_view name);
 /// All options of a command, in the order of the help.
 std::vector<const Option*> options_of(const Command& command);
-/// Names of all commands that take an option with this name as a key, for "… is an option of train, plan".
+/// The names of all commands that have an option with this name as a key, for "… is an option of train,
+/// plan".
 std::vector<std::string> commands_with(std::string_view option);
 /// The range of a number, "1 to 1048576" or "0 or more"; otherwise "".
 std::string shown_range(const Option& option);

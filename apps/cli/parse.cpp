@@ -42,8 +42,7 @@ size_t command_word(const std::vector<std::string>& words) {
     return " " + shell_word("--" + key + "=" + value);
   };
   const std::string run = shell_word("--init_from=" + second), out = word("out_dir", "tuned");
-  fail(ErrorCode::usage,
-       "`hewn finetune` is followed by what its rows are for: classify, instruct or prefer.",
+  fail(ErrorCode::usage, "`hewn finetune` needs a task: classify, instruct or prefer.",
        "\nTo learn a text, type\nhewn train ", run, word("dataset", "FILE"), out,
        "\nTo learn the labels of a table, type\nhewn finetune classify ", run, word("data", "FILE"), out);
 }

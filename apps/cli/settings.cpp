@@ -94,7 +94,7 @@ std::vector<std::string> names_of(const Command& command) {
 void require_storable(const Assignment& a) {
   if (valid_utf8_prefix(a.value) == a.value.size()) return;
   fail(ErrorCode::usage, a.where, ": ", a.key, " = '", visible(a.value),
-       "' is not UTF-8, so that it cannot be stored with the run; rename it, or choose another");
+       "' is not UTF-8, so it cannot be stored with the run; rename it, or choose another");
 }
 
 void require_no_url(const std::string& value, std::string_view form, const std::string& where) {
@@ -176,8 +176,7 @@ std::vector<int64_t> Settings::integers(std::string_view name, int64_t least, in
   for (const std::string& word : split(value(name), ',')) {
     int64_t& n = numbers.emplace_back();
     require(parse_integer(word, n) && n >= least && n <= most, where(name), ": '", word,
-            "' is not a whole number from ", least, " to ", most,
-            "; give one or more, with commas between them");
+            "' is not a whole number from ", least, " to ", most, "; give one or more, separated by commas");
   }
   return numbers;
 }

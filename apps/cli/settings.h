@@ -77,12 +77,12 @@ class Settings {
 /// Whether two settings have the same value of an option; both may have none.
 bool same_value(const Option& option, const Settings& one, const Settings& other);
 
-/// Fails with ErrorCode::usage, naming the source, unless the value is UTF-8, as TOML and JSON require: the name of a
-/// directory may have any bytes, but a run that noted such a name could not be read again.
+/// Fails with ErrorCode::usage, naming the source, unless the value is UTF-8, as TOML and JSON require.
+/// Directory names may contain any bytes, but a run that stored such a name could not be read again.
 void require_storable(const Assignment& assignment);
 
-/// Fails with ErrorCode::input if the value is a URL and `form` ("FILE", "[RUN]") names a file or directory, since this program
-/// downloads nothing. The message begins with `where`.
+/// Fails with ErrorCode::input if the value is a URL and `form` ("FILE", "[RUN]") names a file or directory,
+/// since Hewn downloads nothing. The message begins with `where`.
 void require_no_url(const std::string& value, std::string_view form, const std::string& where);
 
 /// Parses all of `text` as an integer or a finite real number; returns false if it is not one.

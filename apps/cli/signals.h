@@ -6,7 +6,8 @@ namespace hewn::cli {
 /// From now on SIGINT, SIGTERM and SIGHUP are recorded instead of ending the program; a second SIGINT ends it
 /// immediately (130). Those that are ignored stay ignored: SIGHUP under `nohup`, SIGINT in a background job.
 void catch_signals();
-/// Records SIGUSR1 too, as SIGINT: launchers of several processes pass it on to all of them, and kill them upon others.
+/// Also records SIGUSR1, as SIGINT: launchers forward it to all ranks, whereas other signals make them kill
+/// the ranks.
 void catch_stop_of_ranks();
 /// The signal that requested a stop: SIGINT, SIGTERM, SIGHUP, or 0.
 int stop_signal();

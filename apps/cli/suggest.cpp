@@ -90,7 +90,7 @@ std::string known_as(const Command& command, std::string_view word, std::string_
         options += join(options.empty() ? "" : " or ", dashes, option);
     if (!options.empty()) return join("; did you mean ", options, "?");
     if (!meant.empty() && command.arguments.find(meant) != command.arguments.npos)
-      return join("; it is an argument here: ", command_line(command), " ", command.arguments);
+      return join("; give it as an argument: ", command_line(command), " ", command.arguments);
   }
   return "";
 }

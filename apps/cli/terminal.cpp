@@ -28,7 +28,7 @@ const std::string& mark() {
   static const std::string drawn = [] {
     uint32_t random[4];  // std::random_device would need libc 2.36
     if (::getentropy(random, sizeof(random)) != 0)
-      fail(ErrorCode::failed, "the system gives no random bytes: ", std::strerror(errno));
+      fail(ErrorCode::failed, "the system provides no random bytes: ", std::strerror(errno));
     std::string text = "\x1b";
     for (const uint32_t number : random) text += join("-", number);
     return text + ";";
@@ -202,7 +202,7 @@ void print_table(std::vector<std::vector<std::string>> rows, std::optional<int> 
   print(text);
   if (omitted.empty()) return;
   flush_results();
-  say(wrap(join("columns omitted to fit the width: ", omitted, "; --wide prints all"), *width, 0));
+  say(wrap(join("omitted to fit the width: ", omitted, "; --wide prints all"), *width, 0));
 }
 
 std::string wrap(std::string_view text, int width, int indent) {

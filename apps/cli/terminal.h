@@ -18,8 +18,8 @@ struct Manners {
 };
 void set_manners(const Manners& manners);
 
-/// Makes this process one of several that have one user, who reads the results and messages of another: its own results
-/// are dropped, and so are its messages, unless --verbose, which gives their lines a prefix.
+/// For one of several cooperating processes whose output another one prints: drops its own results and
+/// messages; with --verbose, prints its messages with a prefix.
 void speak_as_one_of_several(const std::string& prefix);
 
 /// The two streams, by file descriptor.
@@ -42,18 +42,19 @@ std::string in_color(Stream stream, std::string_view code, std::string_view text
 std::string bold(Stream stream, std::string_view text);
 std::string red(Stream stream, std::string_view text);
 
-/// A control sequence of the program's own, such as "\r" or "\x1b[K", as a part of text that is passed to `write_result`
-/// or `write_message`. It is marked in a way that no other text can imitate, and written as it is.
+/// A control sequence of the program's own, such as "\r" or "\x1b[K", as a part of text that is passed to
+/// `write_result` or `write_message`. Its mark cannot occur in other text, so it is written unchanged.
 std::string control_sequence(std::string_view sequence);
-/// Text as a terminal may get it: control characters but newline, tab and the carriage return of a CR LF, and characters
-/// that change the direction of writing, as \x1b or \u202e; bytes that are not UTF-8 as \xff.
+/// Text made safe for a terminal: control characters (except newline, tab and the carriage return of a CR LF)
+/// and characters that change the writing direction are written as \x1b or \u202e, bytes that are not UTF-8
+/// as \xff.
 std::string visible(std::string_view text);
 
 /// Thrown when the reader of standard output has closed it; main then ends without a message.
 struct ClosedPipe {};
 
-// Names in files, what a model generates, arguments: text that others wrote must not control the user's terminal. Where
-// a stream is one, both functions write `visible` text; files and pipes get the bytes as they are.
+// Foreign text, such as names in files, generated text and arguments, must not control the user's terminal.
+// On a terminal, both functions write `visible` text; files and pipes receive the bytes unchanged.
 
 /// Writes a result to standard output, buffered. Throws if the disk is full, and ClosedPipe if there is no reader.
 void write_result(std::string_view text);
@@ -64,9 +65,9 @@ void flush_results();
 void end_results();
 /// Writes a complete text to standard error immediately. Failures are ignored, since the work matters more.
 void write_message(std::string_view text);
-/// The same for a text of the program's own, without names from elsewhere: allocates nothing.
+/// The same for a fixed text without foreign names: allocates nothing.
 void write_own_message(std::string_view text);
-/// Has both streams of this process written to a descriptor, such as that of a pipe, line by line.
+/// Redirects both streams of this process to a descriptor, such as a pipe, line by line.
 void redirect_output(int fd);
 bool is_quiet();
 bool is_verbose();
@@ -81,7 +82,7 @@ template <class... Parts>
 void say(const Parts&... parts) {
   if (!is_quiet()) write_message(join(parts..., "\n"));
 }
-/// Writes what users should know about their files, sentences of which some may be empty.
+/// Writes notes for the user as sentences; empty ones are skipped.
 inline void say_notes(const std::vector<std::string>& notes) {
   for (const std::string& note : notes)
     if (!note.empty()) say("note: ", note);
@@ -92,15 +93,15 @@ void detail(const Parts&... parts) {
   if (is_verbose()) write_message(join(parts..., "\n"));
 }
 
-/// Writes what to do next, after flushing the results so that the message appears after them.
+/// Writes the next step for the user, after flushing the results so that the message appears after them.
 template <class... Parts>
 void say_next(const Parts&... parts) {
   flush_results();
   say("next: ", parts...);
 }
 
-/// Prints a table (`table_text`). If `width` is given, omits columns until it fits, those with the headings in
-/// `least_important` in this order, and reports them; `--wide` is to print all.
+/// Prints a table (`table_text`). If `width` is given, omits the columns with the headings in
+/// `least_important`, in this order, until it fits, and reports them; `--wide` prints all.
 void print_table(std::vector<std::vector<std::string>> rows, std::optional<int> width,
                  const std::vector<std::string>& least_important);
 

@@ -14,8 +14,8 @@ std::string commit();
 std::string build_description();
 /// Where to report bugs: an address or a description (CMake's HEWN_BUGS_URL).
 std::string bug_reports();
-/// The text of `hewn --version`: version, build, processor, instruction sets, threads, devices, and the
-/// reason why a device is not usable.
+/// The text of `hewn --version`: version, build, processor, instruction sets, threads, devices, and why a
+/// device is not usable.
 std::string version_text();
 /// The same as JSON.
 std::string version_json();

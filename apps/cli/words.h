@@ -21,8 +21,8 @@ struct Words {
   std::vector<std::string> arguments;
 };
 
-/// Whether a word is an option rather than an argument: it begins with a dash and has more than one character, and is not
-/// a negative number.
+/// Whether a word is an option rather than an argument: it begins with a dash and has more than one
+/// character, and is not a negative number.
 bool is_option(std::string_view word);
 /// The option name in a word such as `--batch-size=12`, with underscores: "batch_size". Empty unless the word
 /// begins with two dashes and a letter.

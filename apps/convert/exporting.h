@@ -1,5 +1,5 @@
 #pragma once
-// What `export` and `quantize` share.
+// Shared by `export` and `quantize`.
 
 #include <string>
 
@@ -9,7 +9,7 @@
 
 namespace hewn::cli {
 
-/// Context, activation and replacement as the settings say, and the chat template of the run at `path`.
+/// Context, activation and replacement from the settings, and the chat template of the run at `path`.
 ExportOptions export_options(const Settings& settings, const std::string& path, const ForeignModel& model);
 
 /// Options that both have: "block_size act force".

@@ -32,8 +32,8 @@ std::string architecture_text(const ModelConfig& c) {
 
 int run_import(const Settings& settings) {
   require(settings.arguments.size() == 1,
-          "expected one model, a file or directory; use `hewn import SRC --out=RUN`");
-  require(settings.has("out"), "no run to create was given; add --out=RUN");
+          "expected one model (a file or directory); use `hewn import SRC --out=RUN`");
+  require(settings.has("out"), "no output run was given; add --out=RUN");
   const std::string source = settings.arguments[0];
   ForeignModel foreign = open_foreign(source);
   if (settings.has("tokenizer")) {

@@ -19,7 +19,7 @@ constexpr size_t most_input = size_t{1} << 30;
 
 std::unique_ptr<Tokenizer> tokenizer_of(const Settings& settings) {
   require(settings.has("tokenizer"),
-          "no tokenizer was given; add --tokenizer=RUN, or a tokenizer.json instead of a run");
+          "no tokenizer was given; add --tokenizer=RUN or --tokenizer=FILE, a tokenizer.json");
   return open_tokenizer(settings.text("tokenizer"));
 }
 

@@ -1,4 +1,4 @@
-// hewn eval: the probability of a text under a model, with the exact floor if it is known.
+// hewn eval: the probability of a text under a model, with its exact lower bound if known.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -29,7 +29,7 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
                            specials_of(settings.given("special") ? settings : run.config));
   }
   require(settings.given("dataset") || run.config.given("dataset"), run.run,
-          " was not trained here, so it has no data of its own; give --dataset=WHAT or --val=FILE");
+          " was not trained by Hewn, so it has no dataset; give --dataset=WHAT or --val=FILE");
   DataOptions options = data_options(run.config);
   options.accepted = !settings.given("dataset");
   if (options.accepted) return open_dataset(options, run.tokenizer);  // as in training
@@ -82,19 +82,18 @@ int eval_against(const Settings& settings, OpenRun& run, OpenRun& before) {
 int eval_text(const Settings& settings, Ranks* ranks) {
   const bool json = settings.flag("json"), per_token = settings.flag("per_token");
   require(!(json && per_token), "json and per_token are different output formats; give one of them");
-  require(!ranks || !per_token,
-          "per_token prints the tokens of one process; leave it out, or leave out ranks");
+  require(!ranks || !per_token, "per_token works in one process only; leave out per_token or ranks");
   const std::string path = named_run(settings);
   OpenRun run = open_run(settings, path, open_device(settings, ranks));
   if (!settings.given("val") && !settings.given("dataset"))
     if (const std::optional<Task> task = task_of_run(run)) {
-      require(!ranks, run.run, " has rows of its own, which one process scores; leave out ranks");
+      require(!ranks, run.run, " is scored on its own rows, in one process; leave out ranks");
       return eval_own_rows(settings, run, *task);
     }
   require_language_model(run.model->config(), run.run);
   if (settings.given("against")) {
-    require(!per_token, "per_token prints the tokens of one model; leave it out, or leave out against");
-    require(!ranks, "against compares two models in one process; leave it out, or leave out ranks");
+    require(!per_token, "per_token works with one model only; leave out per_token or against");
+    require(!ranks, "against works in one process only; leave out against or ranks");
     OpenRun before = open_run(without_adapters(settings), settings.text("against"));
     return eval_against(settings, run, before);
   }
@@ -123,8 +122,7 @@ int run_eval(const Settings& settings) {
   const int64_t ranks = ranks_to_launch(settings);
   const bool is_rank = started_as_rank();
   if (const Mode& mode = chosen_mode(settings, scorings); !mode.key.empty()) {
-    require(!is_rank && ranks == 1, mode.key,
-            " is scored by one process; leave out ranks, mpirun and srun");
+    require(!is_rank && ranks == 1, mode.key, " runs in one process; leave out ranks, mpirun and srun");
     return score_answers(settings, mode.key);
   }
   if (is_rank) return as_one_of_ranks(settings, [&](Ranks& r) { return eval_text(settings, &r); });

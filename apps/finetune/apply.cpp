@@ -106,7 +106,7 @@ OpenClassifier open_classifier(OpenRun& run, const std::optional<Task>& task) {
   if (!task) return {run, numbered_labels(run), config.block_size};
   if (std::ssize(task->labels) != config.n_labels)
     fail(ErrorCode::input, run.run, "/task.json: has ", task->labels.size(), " labels, but the model ",
-         config.n_labels, "; restore the file that was written with the run");
+         config.n_labels, "; restore the run's original file");
   return {run, task->labels, task->longest_row(config.block_size)};
 }
 
@@ -145,7 +145,7 @@ Texts read_texts(const Settings& settings, const std::optional<Task>& task,
   const bool input = given.empty() || (given.size() == 1 && given[0] == "-");
   const bool file = given.size() == 1 && !input && word_is_file(given[0]);
   require(input || file || !settings.flag("csv"), settings.where("csv"),
-          ": --csv gives a table back with columns added; give a file that holds one");
+          ": --csv adds columns to a table; give a file with a table");
   if (!input && !file) {
     if (given.size() == 1 && has_name_of_table(given[0])) fail(ErrorCode::input, given[0], ": no such file");
     for (const std::string& text : given) result.texts.push_back(text);

@@ -1,5 +1,5 @@
 #pragma once
-// The scores of a classifier beside those of simple baselines, for people and as JSON.
+// The scores of a classifier and of simple baselines, as text and as JSON.
 
 #include <map>
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace hewn::cli {
 
-/// What a classifier has to beat: always choosing the label that is most frequent among the training rows, and a
+/// The baselines for a classifier: always choosing the most frequent label of the training rows, and a
 /// logistic regression on word counts. Both learn from the training rows only.
 class ClassBaselines {
  public:

@@ -1,5 +1,5 @@
 #pragma once
-// Scores of a classifier on the validation and test rows of its data, beside those of the baselines.
+// Scores of a classifier on the validation and test rows of its data, together with the baselines'.
 
 #include <optional>
 #include <string>
@@ -23,8 +23,8 @@ class ClassScorer {
   ClassScores val() const { return *val({}); }
   ClassScores test() const { return *scores("test", data_.test, test_, {}); }
 
-  /// Scores of those rows that there are: as JSON with a member for each side, and as text, of the validation rows only
-  /// if `val_as_text`.
+  /// The scores as JSON, with a member for each side that has rows, and as text, including the validation
+  /// rows only if `val_as_text`.
   FinalReport report(bool val_as_text) const;
 
  private:

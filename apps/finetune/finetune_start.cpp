@@ -36,8 +36,8 @@ void require_start(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key; give the rows as --data=FILE");
   require(settings.has("init_from"),
-          "no model was given to start from; add --init_from=RUN, a run or another "
-          "program's model, or --init_from=resume");
+          "no model was given to start from; add --init_from=RUN (a run or another program's model) or "
+          "--init_from=resume");
   require(settings.text("init_from") != "scratch", settings.where("init_from"), ": `", command,
           "` starts from a trained model; give a run, or another program's model");
 }
@@ -91,7 +91,7 @@ int64_t FinetuneStart::max_length(const Settings& settings, const ModelConfig& m
   if (!settings.has("max_length")) return model.block_size;
   const int64_t length = settings.integer("max_length");
   require(length <= model.block_size, settings.where("max_length"), ": max_length = ", length,
-          ", but the model's context has ", model.block_size, " tokens; give at most that");
+          ", but the model's context has ", model.block_size, " tokens; give at most that many");
   return length;
 }
 

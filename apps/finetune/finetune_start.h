@@ -1,5 +1,5 @@
 #pragma once
-// What all fine-tuning commands do before the first step: where the weights come from, the configuration, the run.
+// The common start of all fine-tuning commands: weights, configuration and run directory.
 
 #include <memory>
 #include <optional>
@@ -26,24 +26,24 @@ struct Finetuning {
 /// The start of a fine-tuned run, from a run or another program's model, or from the run itself if it is resumed.
 class FinetuneStart {
  public:
-  /// Checks `data`, `init_from` and the tokenizer, takes over what the settings leave open (`begin_training`), and makes
-  /// the file names absolute. Throws usage and input.
+  /// Checks `data`, `init_from` and the tokenizer, fills in settings that are not given (`begin_training`),
+  /// and makes the file names absolute. Throws usage and input.
   explicit FinetuneStart(Settings& settings);
 
   const TrainStart& train_start() const { return start_; }
   const RunState& state() const { return start_.state; }
   const Tokenizer& tokenizer() const { return *start_.tokenizer; }
-  /// What the rows are read with.
+  /// The encoder for the rows.
   TextEncoder texts() const { return TextEncoder(tokenizer(), start_.text_form); }
   RunDirectory& run() const { return *start_.run; }
   /// Applies the key `unknown` to the texts of a new run: the tokenizer may then have more tokens. Prints which.
   void meet(const Settings& settings, const std::vector<std::string_view>& texts);
-  /// The configuration of the model that the weights come from, with a row for each of the tokenizer's tokens.
+  /// The configuration of the base model, with a row for each token of the tokenizer.
   ModelConfig base_config() const;
-  /// The task of the run that is resumed, whose labels, template and division of the rows hold; null for a new one.
+  /// The task of the resumed run, which fixes labels, template and division of the rows; null for a new run.
   const Task* task() const { return task_ ? &*task_ : nullptr; }
-  /// The template of messages: that of the run that is resumed (a file may have changed), else the given one, else that
-  /// of the run that the weights come from, else alpaca. Notes its name in the settings.
+  /// The chat template: that of the resumed run (since a file may have changed), else the given one, else the
+  /// base run's, else alpaca. Notes its name in the settings.
   ChatTemplate chat(Settings& settings) const;
 
   /// The limit of a row's tokens: `max_length`, else the model's context. Throws usage if it is longer than that.
@@ -53,10 +53,10 @@ class FinetuneStart {
   TrainConfig config(Settings& settings, const ModelConfig& model, const BatchSource& batches,
                      int64_t longest) const;
   /// Everything between the data and the first step: makes the model and its trainer, loads the weights (and, resumed,
-  /// the optimizer), creates the run directory unless it is resumed, and writes its files, with task.json, which also says
-  /// what trains and what the start was, and a first checkpoint. Prints `rows`, a line about the data, and lines about the model, the device, the planned memory and
-  /// the steps. Returns null after a dry run, which only prints. Throws ErrorCode::memory if the run needs more than
-  /// the device has.
+  /// the optimizer), creates the run directory unless it is resumed, and writes its files, including a first
+  /// checkpoint and task.json, which also records the trained parameters and the base. Prints `rows`, a line
+  /// about the data, and about the model, the device, the planned memory and the steps. Returns null after a
+  /// dry run, which only prints. Throws ErrorCode::memory if the run needs more than the device has.
   std::unique_ptr<Finetuning> begin(Settings& settings, const TrainConfig& config, uint64_t data_hash,
                                     Task task, const std::string& rows);
 

@@ -8,8 +8,8 @@
 
 namespace hewn::cli {
 
-/// A row, token by token: its masked and its learned parts in turn, each part marked in front and, if standard output
-/// has colour, in a colour of its own. `title` stands first: "row 1, data.json line 12".
+/// A row, token by token: masked and learned parts alternate, each with a mark and, if standard output has
+/// colour, its own colour. Begins with `title`: "row 1, data.json line 12".
 std::string row_view(const Tokenizer& tokenizer, const TrainingRow& row, const std::string& title);
 
 }  // namespace hewn::cli

@@ -43,7 +43,7 @@ std::optional<Task> task_of(const std::string& path) {
 }  // namespace
 
 int run_merge(const Settings& settings) {
-  require(settings.has("out"), "no run to create was given; add --out=RUN");
+  require(settings.has("out"), "no output run was given; add --out=RUN");
   const std::string path = named_run(settings);
   const bool has_own = !is_foreign_model(path) && is_adapted(find_checkpoint(path));
   require(has_own || settings.has("adapter"), path,

@@ -32,12 +32,13 @@ struct PreferenceRows {
     say_count(train.shortened + val.shortened + test.shortened,
               join("with an answer cut after max_length = ", max_length, " tokens"));
     say_count(train.dropped + val.dropped + test.dropped,
-              join("left out: nothing of an answer, or no difference, is within max_length = ", max_length,
-                   " tokens"));
+              join("left out: an answer, or the difference of the answers, lies beyond max_length = ",
+                   max_length, " tokens"));
     say_notes(data.notes);
     if (train.pairs.empty())
-      fail(ErrorCode::input, "no row fits: in every one, max_length = ", max_length,
-           " tokens end before the answers or before they differ; raise max_length, or use a model with a "
+      fail(ErrorCode::input, "no row fits: in every row, the first ", max_length,
+           " tokens (max_length) end before the answers or before they differ; raise max_length, or use a "
+           "model with a "
            "longer context");
   }
 };
@@ -76,7 +77,7 @@ bool take_reference(const FinetuneStart& start, Model& model, PairSides& sides, 
   }
   if (start.state().step > 0)
     fail(ErrorCode::input, path,
-         ": is missing; it has the log probabilities of the model before the first step, which is gone. "
+         ": is missing; it holds the reference model's log probabilities, which cannot be computed again. "
          "Restore the file, or start again with --init_from=RUN and --force");
   catch_signals();
   say("compare with the model as it is now: computing the log probabilities of all answers");

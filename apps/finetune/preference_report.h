@@ -1,5 +1,5 @@
 #pragma once
-// The scores of a run on preferences, for people and as JSON.
+// The scores of a run on preferences, as text and as JSON.
 
 #include "apps/train/training.h"
 #include "train/tasks/preference/reference.h"
@@ -7,7 +7,7 @@
 
 namespace hewn::cli {
 
-/// Scores of the validation and test pairs that there are, as text and as JSON with a member for each side.
+/// Scores of the validation and test pairs, if any, as text and as JSON with a member for each side.
 FinalReport preference_report(Model& model, const PairSides& sides, int64_t batch_size,
                               const PreferenceConfig& config);
 

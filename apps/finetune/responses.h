@@ -1,5 +1,5 @@
 #pragma once
-// responses.json: a model's answers beside the references (docs/formats.md).
+// responses.json: a model's answers and the references (docs/formats.md).
 
 #include <string>
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace hewn::cli {
 
-/// Answers each talk up to its last answer, with the most likely tokens, and writes a list of {"instruction", "input",
-/// "output", "response"} atomically to `path`. Returns false, and writes nothing, if a signal stopped it.
+/// Generates the last answer of each talk greedily, and writes a list of {"instruction", "input", "output",
+/// "response"} atomically to `path`. Returns false, and writes nothing, if a signal stopped it.
 bool write_responses(const std::string& path, Model& model, const TalkEncoder& encoder,
                      const std::vector<Talk>& talks, int64_t max_new_tokens);
 

@@ -95,7 +95,7 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
               const TalkEncoder* encoder) {
   const Ends ends = ends_of(settings, run.texts(), encoder);
   const int64_t samples = settings.integer("num_samples"), documents = settings.integer("documents");
-  require(documents == 1 || !ends.tokens.empty(), settings.where("documents"), ": nothing ends a text of ",
+  require(documents == 1 || !ends.tokens.empty(), settings.where("documents"), ": no token ends a text of ",
           run.run, ", so there is no next document; leave it out");
   std::vector<GenerateRequest> requests;
   std::vector<std::string> begins;
@@ -141,10 +141,8 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
               !draft.options.on() && (requests.size() == 1 || settings.integer("batch_size") == 1));
   if (const std::string checked = count.text(); !checked.empty() && tells_pace()) say(checked);
   if (slid)
-    say("note: a text exceeded the context of ", run.model->config().block_size,
-        " tokens; the model continued from ",
-        options.context.slide == Slide::one ? "the newest tokens that fit"
-                                            : "its newest half each time it was full");
+    say("note: a text exceeded the context of ", run.model->config().block_size, " tokens; the model kept ",
+        options.context.slide == Slide::one ? "the newest tokens" : "its newest half each time");
   return stop_signal() ? stop_status() : 0;
 }
 

@@ -223,9 +223,9 @@ Json breaks_json(const std::vector<Noticed>& outcomes, double right) {
 
 int run_breaks(const Settings& settings, const Subject& subject, const std::vector<Batch>& batches) {
   require(!settings.given("vs"), settings.where("vs"),
-          ": vs compares right gradients; leave out vs or break");
+          ": vs compares correct gradients; leave out vs or break");
   require(!settings.flag("recompute"), settings.where("recompute"),
-          ": mistakes are made on the tape of all nodes; leave out recompute");
+          ": mistakes are made on a tape with all nodes; leave out recompute");
   const std::vector<BreakOrder> orders = orders_of(settings);
   const Breaker breaker(settings, subject, batches);
   const double right = breaker.trained(nullptr);

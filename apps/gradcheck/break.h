@@ -1,5 +1,5 @@
 #pragma once
-// hewn gradcheck --break: makes classic mistakes in the backward pass and shows who notices.
+// hewn gradcheck --break: makes classic mistakes in the backward pass and shows which checks notice them.
 
 #include <vector>
 
@@ -7,8 +7,8 @@
 
 namespace hewn::cli {
 
-/// Makes the mistakes listed in the key `break`, one after the other, and prints what the gradient check finds and how
-/// training goes with each. Returns 0 if each was noticed.
+/// Makes the mistakes listed in the key `break`, one after the other, and prints for each the finding of the
+/// gradient check and the course of training. Returns 0 if every mistake was noticed.
 int run_breaks(const Settings& settings, const Subject& subject, const std::vector<Batch>& batches);
 
 }  // namespace hewn::cli

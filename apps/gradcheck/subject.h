@@ -1,5 +1,5 @@
 #pragma once
-// What `hewn gradcheck` checks: a model and its batches.
+// The model and batches that `hewn gradcheck` checks.
 
 #include <memory>
 #include <optional>
@@ -17,11 +17,11 @@ struct Subject {
   ModelConfig config;
   std::optional<ForeignModel> run;  ///< none: random weights
 
-  /// Makes it, with gradients; random weights are drawn from `seed`.
+  /// Creates the model, with gradients; random weights are drawn from `seed`.
   std::unique_ptr<Model> make(Device& device, DType dtype, uint64_t seed) const;
 };
 
-/// The model of the run that is named, or of the configuration. Throws usage for keys that contradict the run.
+/// The model of the given run, or of the configuration. Throws usage for keys that contradict the run.
 Subject subject_of(const Settings& settings);
 
 /// The batches of a step: the key `text`, or random tokens. Throws usage for a text that is too short or too long.

@@ -1,6 +1,6 @@
 #pragma once
-// libcurl, loaded when an address is given. Its functions and numbers are declared here, so that the program neither needs
-// it to be built nor loads it otherwise; cmake/checks/curl.cpp compares them with its own header.
+// libcurl, loaded only when an address is given. Its functions and constants are declared here, so that
+// building Hewn does not require it; cmake/checks/curl.cpp compares them with its header.
 
 #include <cstdint>
 

@@ -7,7 +7,7 @@
 
 namespace hewn::cli {
 
-/// Throws ErrorCode::failed unless libcurl, which sends the requests, can be loaded.
+/// Throws ErrorCode::failed if libcurl, which sends the requests, cannot be loaded.
 void require_http();
 
 struct AskOptions {
@@ -18,9 +18,9 @@ struct AskOptions {
 };
 
 /// Sends a message to a model and returns the text of its answer. Retries if the endpoint cannot be reached, does
-/// not answer in time, ends the connection early, answers 408, 429 or 5xx (waiting as long as its Retry-After
-/// header says, up to a minute), or if its answer is half of JSON. Redirects are not followed, and answers of
-/// more than 1 MiB are refused. Throws ErrorCode::failed with the last reason; empty if a signal stopped it.
+/// not answer in time, ends the connection early, answers 408, 429 or 5xx (after the time in its Retry-After
+/// header, up to a minute), or sends truncated JSON. Redirects are not followed, and answers of more than 1
+/// MiB are refused. Throws ErrorCode::failed with the last reason; empty if a signal stopped it.
 std::string ask(const ChatEndpoint& endpoint, const std::string& model, const std::string& message,
                 const AskOptions& options);
 

@@ -196,8 +196,7 @@ int run_judge(const Settings& settings) {
   }
   if (read_otherwise > 0)
     say("note: ", read_otherwise, " of the scores in ", file.path(),
-        " are of an earlier version, and this one reads the replies otherwise; remove their lines to judge "
-        "these rows again");
+        " were read by an earlier version, by other rules; to judge these rows again, remove their lines");
   return report_scores(settings, judge, scores, asked);
 }
 

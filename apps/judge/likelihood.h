@@ -9,7 +9,7 @@
 
 namespace hewn::cli {
 
-/// What precedes an answer if no template is given.
+/// The text before an answer if no template is given.
 inline constexpr const char* likelihood_template = "{instruction}\n{input}\n";
 
 class LikelihoodJudge {
@@ -18,7 +18,7 @@ class LikelihoodJudge {
   explicit LikelihoodJudge(const Settings& settings);
 
   /// 100 times the geometric mean of the probabilities of the response's tokens after the prompt; empty for an
-  /// empty response. What exceeds the model's context is cut from the left, first from the prompt.
+  /// empty response. Text beyond the model's context is cut from the left.
   std::optional<double> score(const std::string& prompt, const std::string& response);
 
  private:

@@ -246,10 +246,10 @@ int check_lesson(const Chapter& chapter, const CheckOptions& options) {
   if (!chapter.judge) of_arrays.emplace(*chapter.exercise);
   const LessonJudge& judge = chapter.judge ? *chapter.judge : *of_arrays;
   require(options.out_dir.empty() || judge.rewards_with_model(),
-          "out_dir keeps the model that trains with a right answer, but chapter ", chapter.number(),
+          "out_dir keeps the model trained with a correct answer, but chapter ", chapter.number(),
           " trains none");
   require(options.out_dir.empty() || options.training,
-          "out_dir keeps the model that trains with a right answer, but training=false was given");
+          "out_dir keeps the model trained with a correct answer, but training=false was given");
   const std::string path = lesson_path(chapter);
   while (true) {
     const FileState judged = FileState::of(path);
@@ -271,13 +271,13 @@ int check_predictions(const Chapter& chapter, const std::vector<std::string>& an
     return 0;
   }
   require(answers.size() == predictions.size(), "chapter ", chapter.number(), " has ", predictions.size(),
-          " questions; give as many answers, in their order (`hewn learn check ", chapter.number(),
+          " questions; give one answer for each, in order (`hewn learn check ", chapter.number(),
           "` prints them)");
   bool all_right = true;
   for (size_t i = 0; i < predictions.size(); ++i) {
     double answer = 0;
     require(parse_real(answers[i], answer), "'", answers[i],
-            "' is not a number; write answers such as 4 or 0.5, with blanks between them");
+            "' is not a number; write answers such as 4 or 0.5, separated by spaces");
     const Prediction& prediction = predictions[i];
     if (std::abs(answer - right_answer(prediction)) <= 1e-9) {
       print(i + 1, ". right: ", answers[i], "\n");

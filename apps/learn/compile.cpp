@@ -125,7 +125,8 @@ Compiled compile_lesson(const std::string& source, const Build& build, const std
   const Ended ended = run_program(command, output, compiler_seconds);
   if (ended.how == Ended::How::exited && ended.status == 0) return {true};
   if (ended.how == Ended::How::stopped) return {};
-  require(ended.how != Ended::How::silent, "the compiler did not end within ", compiler_seconds, " seconds");
+  require(ended.how != Ended::How::silent, "the compiler did not finish within ", compiler_seconds,
+          " seconds");
   const std::string said = read_small_file(output, most_compiler_bytes),
                     error = first_error(said, source, build);
   return {false, error.empty() ? join("compile error:\n", said) : error};

@@ -15,7 +15,7 @@ namespace hewn::cli::learn {
 /// A chapter: docs/course/NAME.md, and its exercise or its predictions. See docs/course/README.md.
 struct Chapter {
   std::string_view name;  ///< "01-chain-rule"; begins with its number
-  // The exercise, a function over arrays or a lesson with a judge of its own; or else the predictions.
+  // The exercise (a function over arrays, or a lesson with its own judge), or else the predictions.
   const Exercise* exercise = nullptr;
   const LessonJudge* judge = nullptr;
   const std::vector<Prediction>* predictions = nullptr;
@@ -34,11 +34,12 @@ std::span<const Chapter> chapters();
 /// The chapter with this number; null if there is none.
 const Chapter* find_chapter(int64_t number);
 
-/// A file of docs/course by its path from there, or a header of lessons: "hewn/lesson.h". Throws ErrorCode::failed if there is none.
+/// A file of docs/course by its relative path, or a header of lessons: "hewn/lesson.h". Throws
+/// ErrorCode::failed if there is none.
 std::string_view course_file(std::string_view path);
 bool has_course_file(std::string_view path);
 
-/// Its three hints, from hints.md: the items of a numbered list.
+/// The three hints of a chapter, from hints.md: the items of a numbered list.
 std::vector<std::string> hints(const Chapter& chapter);
 
 }  // namespace hewn::cli::learn

@@ -33,8 +33,8 @@ const Chapter& chapter_of(const std::string& word) {
 
 const Chapter& chapter_with_lesson(const std::string& word) {
   const Chapter& chapter = chapter_of(word);
-  require(chapter.has_lesson(), "chapter ", chapter.number(), " has nothing to write; `hewn learn check ",
-          chapter.number(), "` asks its questions");
+  require(chapter.has_lesson(), "chapter ", chapter.number(), " has no exercise; `hewn learn check ",
+          chapter.number(), "` prints its questions");
   return chapter;
 }
 
@@ -43,7 +43,7 @@ int start(const Chapter& chapter) {
   make_directories(directory_of(path));
   Descriptor file(retried(::open, path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.is_open() && errno == EEXIST)
-    fail(ErrorCode::failed, path, " exists and is left as it is; move it away to begin again");
+    fail(ErrorCode::failed, path, " already exists and was not changed; move it away to start over");
   if (!file.is_open()) fail_at(ErrorCode::failed, path, "cannot be written", errno);
   const std::string_view text = course_file(chapter.file("lesson.cpp"));
   if (const int problem = write_fully(file.get(), text.data(), text.size())) {
@@ -87,7 +87,7 @@ int write_page(const Settings& settings) {
 void require_no_check_options(const Settings& settings) {
   for (const char* name : {"watch", "training", "out_dir"})
     require(!settings.given(name) || !settings.where(name).starts_with("--"), settings.where(name), ": ",
-            name, " is for `hewn learn check CHAPTER` of a chapter with an exercise to write");
+            name, " applies only to `hewn learn check CHAPTER` for a chapter with an exercise");
 }
 
 int check(const Settings& settings, const std::vector<std::string>& words) {

@@ -39,7 +39,7 @@ Progress read_progress() {
       progress.hints[std::stoi(chapter)] = shown.get<int>();
   } catch (const std::exception& error) {
     fail(ErrorCode::input, progress_file(), ": is not a progress file of `hewn learn` (", json_reason(error),
-         "); delete it to start with no chapter done");
+         "); delete it to start over");
   }
   return progress;
 }

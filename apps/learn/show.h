@@ -7,11 +7,11 @@
 
 namespace hewn::cli::learn {
 
-/// The list of chapters, with what is done.
+/// The list of chapters and their progress.
 std::string chapter_list();
-/// Names the command that shows the first chapter that is not done, or says that all are.
+/// Prints the command for the first unfinished chapter, or that all are done.
 void say_next_chapter();
-/// A chapter as text, in lines of `width` columns; of a picture, its caption.
+/// A chapter as text, in lines of `width` columns; pictures are shown as captions.
 std::string chapter_text(const Chapter& chapter, int width);
 /// All chapters and the glossary as one HTML page.
 std::string whole_course_page();

@@ -1,6 +1,7 @@
 #pragma once
-// The part of Markdown that the course uses, as blocks, and these as HTML: headings, paragraphs, lists of one level,
-// fenced code, tables, a picture on a line of its own; within text, code, **bold**, *emphasis* and links.
+// Parses the subset of Markdown used by the course into blocks, and converts them to HTML: headings,
+// paragraphs, lists of one level, fenced code, tables, pictures on separate lines; within text, code,
+// **bold**, *emphasis* and links.
 
 #include <functional>
 #include <string>
@@ -21,11 +22,11 @@ struct MarkdownBlock {
 /// Lines of a paragraph or an item are joined by spaces.
 std::vector<MarkdownBlock> parse_markdown(std::string_view text);
 
-/// How a page shows what is outside of the text.
+/// How a page shows links and pictures.
 struct MarkdownLinks {
-  /// Where a link leads; "" shows its text only.
+  /// The target of a link; "" shows its text only.
   std::function<std::string(const std::string& target)> link;
-  /// The SVG of a picture, as it stands in the page.
+  /// The SVG of a picture, as embedded in the page.
   std::function<std::string(const std::string& file)> picture;
 };
 std::string markdown_html(const std::vector<MarkdownBlock>& blocks, const MarkdownLinks& links);

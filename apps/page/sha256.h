@@ -1,5 +1,5 @@
 #pragma once
-// SHA-256 (FIPS 180-4), by which a page's policy names its script and its style.
+// SHA-256 (FIPS 180-4), which identifies script and style in a page's policy.
 
 #include <string>
 #include <string_view>

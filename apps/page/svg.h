@@ -1,6 +1,7 @@
 #pragma once
-// Drawings as SVG. Their parts have the classes of drawing.css, so that they follow the theme of a page. All text may
-// contain anything; values that are not finite, and not positive on a logarithmic axis, are left out.
+// Drawings as SVG. Their parts have the classes of drawing.css, so that they follow the theme of a page.
+// Texts may contain any characters. Values that are not finite, or not positive on a logarithmic axis, are
+// left out.
 
 #include <array>
 #include <functional>
@@ -25,12 +26,13 @@ struct SvgSeries {
   std::vector<double> x, y;
   Form form = Form::curve;
   bool dashed = false;
-  std::vector<std::string> titles = {};  ///< shown when a point is pointed at; empty: its name and numbers
-  std::vector<std::string> labels = {};  ///< written beside points where there is room
+  std::vector<std::string> titles = {};  ///< shown when hovering over a point; empty: its name and numbers
+  std::vector<std::string> labels = {};  ///< labels of points, where there is room
   bool hollow = false;                   ///< points are not filled
 };
 
-/// A straight line with its name, unless it is dashed, written along it: at the end of a horizontal line, at the beginning of others.
+/// A straight line. Unless dashed, its name is written along it: at the end of a horizontal line, at the
+/// beginning of others.
 struct SvgLine {
   std::string name;
   std::array<double, 2> x, y;
@@ -40,18 +42,19 @@ struct SvgLine {
 struct SvgAxes {
   std::string x, y;
   bool log_x = false, log_y = false;
-  bool large = false;  ///< as wide as a page, not half of it
+  bool large = false;  ///< full page width instead of half
 };
 
 /// Curves, histograms and points, with a legend if there are several names.
 std::string svg_chart(const std::string& title, const std::vector<SvgSeries>& series, const SvgAxes& axes,
                       Palette& palette, const std::vector<SvgLine>& lines = {});
 
-/// A bar from the axis' beginning, or from 0, to its value, with a text behind it and a line for its deviation.
+/// A bar from the start of the axis, or from 0, to its value, followed by a text, and with a line for its
+/// deviation.
 struct SvgBar {
   std::string name, text;
   double value = 0, deviation = 0;
-  std::string setting = {};  ///< by which it is coloured
+  std::string setting = {};  ///< determines its colour
 };
 struct SvgBarAxis {
   std::string name = {};
@@ -73,9 +76,9 @@ std::string svg_grids(const std::string& title, const std::vector<SvgGrid>& grid
 /// A table of texts; the first row is a heading.
 std::string svg_table(const std::string& title, const std::vector<std::vector<std::string>>& rows);
 
-/// A drawing as a file of its own, in the colours of the light theme.
+/// A drawing as a separate file, in the colours of the light theme.
 std::string svg_file(const std::string& drawing);
-/// A drawing as it stands in a page: where it is wider than its place, it scrolls. `attributes` are of its box.
+/// A drawing embedded in a page: it scrolls if wider than its box. `attributes` apply to the box.
 std::string svg_in_page(const std::string& drawing, const std::string& attributes = "");
 
 }  // namespace hewn::cli

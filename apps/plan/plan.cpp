@@ -113,7 +113,7 @@ void print_text(const Answer& a) {
     if (bytes > 0)
       print("  ", name, std::string(12 - name.size(), ' '), bytes_text(static_cast<double>(bytes)), "\n");
   }
-  print("floor       ", fixed(a.floor_seconds() * 1e3, 3), " ms per step at ",
+  print("lower bound ", fixed(a.floor_seconds() * 1e3, 3), " ms per step at ",
         scaled(a.flops_per_s, "FLOP/s"), " and ", scaled(a.bytes_per_s, "B/s"), ", ", roofs_text(a),
         long_count(a.config.max_iters), " steps take at least ",
         duration_text(a.floor_seconds() * static_cast<double>(a.config.max_iters)), "\n");
@@ -133,7 +133,7 @@ void print_text(const Answer& a) {
 // One line per op, shape, dtype and rung, and a total.
 void print_ops(const Answer& a) {
   std::vector<std::vector<std::string>> rows = {
-      {"op", "shape", "dtype", "rung", "calls", "GFLOP", "MB", "floor ms"}};
+      {"op", "shape", "dtype", "rung", "calls", "GFLOP", "MB", "bound ms"}};
   const auto figures = [](int64_t calls, const Cost& cost, double seconds) {
     return std::vector<std::string>{long_count(calls), fixed(cost.flops * 1e-9, 1),
                                     fixed(cost.bytes * 1e-6, 1), fixed(seconds * 1e3, 3)};
@@ -213,7 +213,7 @@ TrainConfig config_to_plan(const Settings& settings) {
                 settings.text(of_run.key) == of_run.value,
             settings.where(of_run.key), ": ", of_run.key, " = ", settings.text(of_run.key), ", but ", run,
             " has ", of_run.value, "; leave it out, or plan a new model without naming a run");
-  require(config.model.arch != "ngram", run, " holds counts and takes no steps");
+  require(config.model.arch != "ngram", run, " is a counted model, which is not trained in steps");
   return config;
 }
 
@@ -221,7 +221,7 @@ TrainConfig config_to_plan(const Settings& settings) {
 void plan_with_ranks(Answer& a, const Settings& settings) {
   const int64_t ranks = settings.integer("ranks");
   require(!settings.given("network") || ranks > 1, settings.where("network"),
-          ": a network is between several processes; give their number as --ranks=N");
+          ": requires several processes; give their number as --ranks=N");
   if (ranks == 1) return;
   check_ranks(settings, ranks);
   if (!settings.given("grad_shards") && settings.arguments.empty()) a.config.grad_shards = ranks;
@@ -239,8 +239,7 @@ int run_plan(const Settings& settings) {
   require(
       device != "emulated", settings.where("device"),
       ": cannot plan for the emulated device; --device=cuda plans for a GPU, which need not be installed");
-  require(device == "cuda" || !settings.given("gpu"), settings.where("gpu"),
-          ": choosing a GPU to plan for requires --device=cuda");
+  require(device == "cuda" || !settings.given("gpu"), settings.where("gpu"), ": requires --device=cuda");
   const KnownGpu* const gpu = device == "cuda" ? known_gpu(settings.text("gpu")) : nullptr;
   const Link link = planned_link(settings, gpu);  // before this machine is measured, which takes seconds
   if (gpu)

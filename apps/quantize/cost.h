@@ -1,5 +1,5 @@
 #pragma once
-// What a model with weights in blocks has lost, and how fast it writes.
+// The loss of quality of a quantised model, and its speed of generation.
 
 #include <memory>
 #include <string>
@@ -12,17 +12,17 @@
 
 namespace hewn::cli {
 
-/// How fast a model writes one text, token by token.
+/// The speed at which a model generates one text, token by token.
 struct WritingSpeed {
   double seconds_per_token = 0;
-  /// The time in which memory delivers the weights of a token, at the measured bandwidth, divided by that.
+  /// The time to read the weights of a token at the measured bandwidth, divided by the time per token.
   double of_bandwidth = 0;
 };
 
-/// Writes 32 tokens a few times; the fastest counts.
+/// Generates 32 tokens a few times; the fastest run counts.
 WritingSpeed writing_speed(Model& model);
 
-/// Compares quantised files with their model on a text.
+/// Compares quantised files with the original model on a text.
 class CostMeter {
  public:
   /// Opens the text of the key val, and the model in float32. Throws usage if the model cannot read text.

@@ -1,5 +1,5 @@
 #pragma once
-// hewn quantize --ladder: all formats beside each other.
+// hewn quantize --ladder: a comparison of all formats.
 
 #include "apps/cli/settings.h"
 #include "model/weights/export.h"
@@ -7,7 +7,7 @@
 namespace hewn::cli {
 
 /// Writes the model in each format to a temporary directory, measures it on the text of the key val, and prints a table
-/// or JSON. `options` are those of one format. Throws like `export_model` and CostMeter.
+/// or JSON. `options` as for a single format. Throws like `export_model` and CostMeter.
 void print_format_ladder(const Settings& settings, const ForeignModel& model, ExportOptions options);
 
 }  // namespace hewn::cli

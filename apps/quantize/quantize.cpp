@@ -155,14 +155,13 @@ int run_quantize(const Settings& settings) {
   require(ladder || settings.has("out"), "no output path was given; add --out=FILE.gguf");
   for (const char* key : {"calibrate", "second_order"})
     require(ladder || settings.text("format") != dynamic_q8 || !settings.given(key), settings.where(key),
-            ": does not apply to ", dynamic_q8, ", whose scales are those of the largest weight of each row");
+            ": does not apply to ", dynamic_q8, ", which has one scale per row");
   const std::string path = named_run(settings), out = settings.text("out");
   const ForeignModel model = open_merged(settings, path);
   ExportOptions options = export_options(settings, path, model);
   const std::optional<Calibration> calibration = calibration_of(settings, model);
   require(calibration || !settings.flag("second_order"), settings.where("second_order"),
-          ": needs a text that tells which columns go together; add --calibrate=FILE, which must not be an "
-          "importance matrix");
+          ": requires a text; add --calibrate=FILE (not an importance matrix)");
   ReadInputs inputs = inputs_of(settings, calibration);
   options.quantise = Quantisation{.mixture = for_bits ? "q4_k_m" : settings.text("format"),
                                   .choices = choices_of(settings),
@@ -172,7 +171,7 @@ int run_quantize(const Settings& settings) {
                                   .threads = static_cast<int>(settings.integer("threads"))};
   if (for_bits) {
     require(calibration.has_value(), settings.where("target_bits"),
-            ": needs a text that tells which weights matter; add --calibrate=FILE");
+            ": requires a text; add --calibrate=FILE");
     options.quantise->target_bits = settings.real("target_bits");
     options.quantise->curvature = calibration->curvature();
   }

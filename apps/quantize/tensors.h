@@ -10,7 +10,7 @@
 
 namespace hewn::cli {
 
-/// Some tensors together.
+/// Totals over several tensors.
 struct TensorTotal {
   int64_t tensors = 0, elements = 0, bytes = 0;
   double squares = 0, max_error = 0;
@@ -23,7 +23,7 @@ struct TensorTotal {
   double rmse() const { return std::sqrt(squares / static_cast<double>(elements)); }
 };
 
-/// Of the tensors of one format, or of all.
+/// The total of the tensors of one format, or of all.
 inline TensorTotal total_of(const std::vector<WrittenTensor>& tensors, std::string_view format = {}) {
   TensorTotal total;
   for (const WrittenTensor& t : tensors)

@@ -28,7 +28,7 @@ std::vector<int64_t> several_ranks(const Settings& settings) {
   std::vector<int64_t> numbers = numbers_of_ranks(settings);
   for (const int64_t n : numbers)
     require(n > 1, settings.where("ranks"),
-            ": a single process sends nothing; give powers of two from 2 on, such as 2,4");
+            ": a single process sends nothing; give powers of two, at least 2, such as 2,4");
   return numbers;
 }
 
@@ -41,8 +41,8 @@ void check_memory_for(double bytes, Ranks& ranks) {
   const double needed = each * static_cast<double>(std::count(hosts.begin(), hosts.end(), here));
   const auto available = static_cast<double>(available_memory());
   if (available > 0 && needed > available)
-    fail(ErrorCode::memory, bytes_text(bytes), " on each process take up to ", bytes_text(needed), ", but ",
-         bytes_text(available), " are free; choose fewer MB or fewer processes");
+    fail(ErrorCode::memory, bytes_text(bytes), " per process take up to ", bytes_text(needed), ", but ",
+         bytes_text(available), " are free; give fewer MB or fewer processes");
 }
 
 Json comm_row(Collective what, int ranks, int64_t mb, std::vector<double> seconds) {

@@ -1,5 +1,5 @@
 #pragma once
-// hewn bench train with several ranks: what their communication costs a step.
+// hewn bench train with several ranks: the cost of communication per step.
 
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -15,23 +15,24 @@ namespace hewn::cli {
 
 /// Watches the steps of ranks that train together; every function must be called by all of them.
 ///
-/// All ranks take the same time for a step, since they wait for each other: the one that waits least is the slowest.
-/// What it waits is communication that no computation hides, and what another waits longer, it waits for the slowest.
+/// All ranks take the same time for a step, since they wait for each other. The rank that waits least is the
+/// slowest: its wait is communication that no computation hides. The additional wait of any other rank is for
+/// the slowest rank.
 class RankWatch {
  public:
   explicit RankWatch(Ranks& ranks) : ranks_(ranks) {}
 
-  /// Calls `step`, and notes what it sends and how long it waits.
+  /// Calls `step`, and records the bytes sent and the time waited.
   void watch(const std::function<void()>& step);
-  /// Exchanges gradients and values as a step does, without anything else to do, and notes how long that takes. The
-  /// gradients have no meaning after it.
+  /// Exchanges gradients and values as a step does, with nothing to overlap, and records the time. Leaves the
+  /// gradients with meaningless values.
   void watch_exchange(Parameters& parameters, const TrainConfig& config);
   /// Adds the results to an entry of `bench train --json`: medians over the steps.
   void report(Json& entry);
 
  private:
   Ranks& ranks_;
-  int64_t bytes_sent_ = 0;             // by this rank in a step
+  int64_t bytes_sent_ = 0;             // by this rank per step
   std::vector<double> steps_, alone_;  // seconds that it waited, by step and by exchange
 };
 

@@ -24,9 +24,10 @@ constexpr double backward_part = 2.0 / 3, forward_part = 1 - backward_part;
 constexpr double little = 0.1;
 
 Link nvlink_between(const std::string& where, const KnownGpu* gpu) {
-  require(gpu, where, ": nvlink joins GPUs; plan for one with --device=cuda, or give the network's Gbit/s");
-  require(gpu->nvlink_bytes_per_s > 0, where, ": no NVLink joins more than two of the ", gpu->name,
-          "; give the Gbit/s of their link, such as 250 for PCI Express 4.0 with 16 lanes");
+  require(gpu, where,
+          ": nvlink connects GPUs; plan for a GPU with --device=cuda, or give the network's Gbit/s");
+  require(gpu->nvlink_bytes_per_s > 0, where, ": NVLink connects at most two GPUs of type ", gpu->name,
+          "; give the Gbit/s of another link, such as 250 for PCI Express 4.0 with 16 lanes");
   return {.bytes_per_s = gpu->nvlink_bytes_per_s, .name = nvlink};
 }
 

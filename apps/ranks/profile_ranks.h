@@ -1,5 +1,5 @@
 #pragma once
-// hewn train --profile with several ranks: where the time of each goes.
+// hewn train --profile with several ranks: the time of each rank by kernel.
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,12 +10,13 @@
 
 namespace hewn::cli {
 
-/// What each rank has measured of the same steps, by rank; must be called by all of them. [{"host", "ms_per_step",
-/// "waited_ms", "bytes_sent", "kernels": [{"op", "rung", "ms"}]}], all per step; `traffic` is that of the profiled steps.
+/// The measurements of all ranks for the same steps, by rank; all ranks must call it. [{"host",
+/// "ms_per_step", "waited_ms", "bytes_sent", "kernels": [{"op", "rung", "ms"}]}], all per step; `traffic` is
+/// that of the profiled steps.
 Json gather_profiles(Ranks& ranks, const StepProfile& profile, const Traffic& traffic);
 
-/// The same as a table: the ranks side by side, or if they are many, the fastest, the median and the slowest time of each
-/// kernel.
+/// The same as a table: the ranks side by side, or for many ranks the fastest, the median and the slowest
+/// time of each kernel.
 std::string rank_profile_table(const Json& ranks);
 
 }  // namespace hewn::cli

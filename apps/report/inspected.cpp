@@ -55,7 +55,7 @@ int64_t generated_length(const InspectedModel& model, int64_t most) {
 }
 
 Row not_a_transformer(const InspectedModel& model, const std::string& what) {
-  return missing_row(join("arch = ", model.config().arch, " has no ", what, "; only transformers have"),
+  return missing_row(join("arch = ", model.config().arch, " has no ", what, "; only transformers have them"),
                      join(program(), " train --arch=gpt --out_dir=gpt"));
 }
 

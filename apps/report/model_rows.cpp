@@ -53,7 +53,7 @@ void choose_text(InspectedModel& model, const Settings& settings, const std::vec
     model.tokens = tokens;
     model.of_text = "the beginning of the validation text";
   } else if (model.config().classifies()) {
-    fail(ErrorCode::usage, "a classifier writes no text to look at; give one with --text=TEXT");
+    fail(ErrorCode::usage, "a classifier generates no text; give one with --text=TEXT");
   } else {
     GenerateOptions options{
         .max_new_tokens = static_cast<int64_t>(most) - 1, .sampling = {.temperature = 0.8}, .seed = model.seed};

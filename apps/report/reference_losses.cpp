@@ -1,4 +1,4 @@
-// The lines of the picture of losses: the exact floor, a model that knows nothing, and bigrams.
+// The lines of the picture of losses: the exact lower bound, uniform guessing, and bigrams.
 
 #include <algorithm>
 #include <cmath>
@@ -98,12 +98,12 @@ ReferenceLosses reference_losses(const std::string& run) {
     add_uniform(losses, run);
     const Settings config = read_run_config(run);
     if (!config.takes("dataset") || !config.given("dataset")) {
-      losses.notes.emplace_back("no floor and no bigram loss: the run was not trained on text");
+      losses.notes.emplace_back("no lower bound and no bigram loss: the run was not trained on text");
       return losses;
     }
     const uintmax_t bytes = bytes_of_data(config.text("dataset"));
     if (bytes > most_data_bytes) {
-      losses.notes.push_back(join("no floor and no bigram loss: the dataset has ",
+      losses.notes.push_back(join("no lower bound and no bigram loss: the dataset has ",
                                   bytes_text(static_cast<double>(bytes)), ", more than a report reads"));
       return losses;
     }
@@ -113,7 +113,7 @@ ReferenceLosses reference_losses(const std::string& run) {
     options.accepted = true;
     add_data_losses(losses, run, open_dataset(options, run_tokenizer(run, 0)), block_size);
   } catch (const Error& error) {
-    losses.notes.push_back(join("no floor and no bigram loss: ", error.what()));
+    losses.notes.push_back(join("no lower bound and no bigram loss: ", error.what()));
   }
   return losses;
 }

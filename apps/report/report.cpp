@@ -58,7 +58,7 @@ std::vector<ReportedRun> runs_of_sweep(const std::string& sweep) {
   }
   if (runs.empty())
     fail(ErrorCode::input, sweep, ": the sweep has no runs yet; `", program(), " sweep ",
-         shell_word("--out_dir=" + sweep), "` goes on with it");
+         shell_word("--out_dir=" + sweep), "` continues it");
   return runs;
 }
 
@@ -72,10 +72,10 @@ void add_reported(std::vector<ReportedRun>& runs, std::string path) {
   }
   const bool checkpoint = path_exists(path + "/state.json");
   if (!is_foreign_model(path) && !checkpoint && !looks_like_run(path))
-    fail(
-        ErrorCode::input, path,
-        " is no run: it has neither config.toml nor metrics.jsonl nor checkpoints; name the directory that `",
-        program(), " train` wrote, a sweep, or a model file");
+    fail(ErrorCode::input, path,
+         " is not a run: it has neither config.toml nor metrics.jsonl nor checkpoints; name the directory "
+         "that `",
+         program(), " train` wrote, a sweep, or a model file");
   runs.push_back({.path = path, .name = path});
 }
 

@@ -17,14 +17,14 @@ struct ReportedRun {
   Row sweep = {};                              ///< the run's line in a sweep's results.jsonl, or null
 };
 
-/// The object that `hewn report --json` prints. Of the first run, if `inspects`, also the rows that need its model;
-/// `settings` are those of `hewn report`.
+/// The object that `hewn report --json` prints. If `inspects`, includes the rows that need the model of the
+/// first run; `settings` are those of `hewn report`.
 Row report_json(const Settings& settings, std::vector<ReportedRun>& runs, bool inspects);
 
 /// Writes the page of such an object; returns its size in bytes.
 uint64_t write_report(const std::string& path, const std::string& title, const Row& report);
 
-/// RUN/report.html during a training.
+/// RUN/report.html during training.
 class KeptReport {
  public:
   /// `training`: the settings of the command that trains the run.

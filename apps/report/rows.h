@@ -1,6 +1,6 @@
 #pragma once
-// The rows of a report as JSON (docs/formats.md): what a run's files hold. A row that cannot be shown has the reason as
-// "missing" and, where one would help, the "command" to run.
+// The rows of a report as JSON (docs/formats.md): the content of a run's files. A row that cannot be shown
+// has the reason as "missing" and, if one helps, the "command" to run.
 
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -19,18 +19,18 @@ Row missing_row(const std::string& reason, const std::string& command = "");
 /// The row that `make` returns; if it throws an Error, a row without data whose reason is the error's text.
 Row row_or_reason(const std::function<Row()>& make);
 
-/// The losses by which those of a run are judged.
+/// Reference values for the losses of a run.
 struct ReferenceLosses {
   std::optional<double> floor;   ///< exact -log P of the validation text, nats per token
   std::optional<double> bigram;  ///< of a bigram model that counted the training data, on the validation text
-  std::optional<double> uniform;  ///< without any knowledge: ln V, of a classifier ln(labels), of pairs ln 2
+  std::optional<double> uniform;  ///< uniform guessing: ln V; for a classifier ln(labels), for pairs ln 2
   std::string of_uniform;         ///< "ln V = ln 65"
   std::vector<std::string> notes = {};  ///< why one is missing
   std::vector<int32_t> text =
       {};  ///< the first tokens or document of the validation text, for pictures of the model
 };
-/// Those of a run, read from its files and its dataset; the bigram loss is left out, with a note, where it would take
-/// more than a few seconds.
+/// The reference losses of a run, from its files and its dataset. Omits the bigram loss, with a note, if it
+/// would take more than a few seconds.
 ReferenceLosses reference_losses(const std::string& run);
 
 /// Losses by step, with the lines of `losses`.

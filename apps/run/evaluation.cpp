@@ -37,7 +37,7 @@ std::string evaluation_text(const Evaluation& e) {
   out += line("tokens", long_count(e.tokens), "in " + long_count(e.windows) + " windows");
   if (e.floor)
     out +=
-        line("floor", fixed(*e.floor, 6),
+        line("lower bound", fixed(*e.floor, 6),
              "exact -log P of this text; the loss is " + fixed(100 * (e.loss / *e.floor - 1), 2) + "% above");
   return out;
 }

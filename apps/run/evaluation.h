@@ -13,7 +13,7 @@ std::string evaluation_text(const Evaluation& evaluation);
 /// The same as a JSON object; `checkpoint` names the evaluated checkpoint.
 std::string evaluation_json(const Evaluation& evaluation, const std::string& checkpoint);
 
-/// Formats what a model lost against the one before, for people and as a JSON object.
+/// Formats the divergence of a model from the original, for people and as a JSON object.
 std::string divergence_text(const Divergence& divergence);
 Json divergence_record(const Divergence& divergence);
 

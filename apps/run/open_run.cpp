@@ -70,7 +70,8 @@ OpenRun open_model_file(const Settings& settings, const std::string& path, std::
 const Command& training_command(const std::string& run) {
   const std::optional<Task> task = read_task(run);
   const Command* command = find_command(task ? join("finetune ", name_of(task->kind)) : "train");
-  if (!command) fail(ErrorCode::input, run, "/task.json: this program cannot train a task of this kind");
+  if (!command)
+    fail(ErrorCode::input, run, "/task.json: this version of Hewn does not know this kind of task");
   return *command;
 }
 
@@ -104,7 +105,7 @@ std::vector<NamedAdapter> adapters_of(const Settings& settings) {
     NamedAdapter adapter{.path = word};
     if (const size_t colon = word.rfind(':'); colon != word.npos && !word_is_path(word)) {
       require(parse_real(word.substr(colon + 1), adapter.weight), settings.where("adapter"), ": '", word,
-              "' has no number behind the colon; give PATH or PATH:X, such as tuned:0.5");
+              "' has no number after the colon; give PATH or PATH:X, such as tuned:0.5");
       adapter.path = word.substr(0, colon);
     }
     adapters.push_back(adapter);
@@ -212,7 +213,7 @@ std::string named_run(const Settings& settings) {
 
 void require_language_model(const ModelConfig& model, const std::string& run) {
   require(!model.classifies(), run, " is a classifier with ", model.n_labels,
-          " labels, which predicts no next token; label texts with `hewn classify ", shell_word(run), "`");
+          " labels, which does not predict tokens; label texts with `hewn classify ", shell_word(run), "`");
 }
 
 OpenRun open_run(const Settings& settings) { return open_run(settings, named_run(settings)); }

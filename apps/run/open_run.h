@@ -1,5 +1,5 @@
 #pragma once
-// Opens a trained model with everything that belongs to it.
+// Opens a trained model with its tokenizer, configuration and text form.
 
 #include <memory>
 #include <optional>
@@ -25,9 +25,9 @@ struct OpenRun {
   /// model.
   Settings config;
   std::vector<std::string> labels = {};    ///< of another program's classifier; empty: unknown
-  std::optional<TextForm> text_form = {};  ///< empty: as the tokenizer says
+  std::optional<TextForm> text_form = {};  ///< empty: implied by the tokenizer
 
-  /// What the model reads text with. Requires a tokenizer.
+  /// The model's text encoder. Requires a tokenizer.
   TextEncoder texts() const { return TextEncoder(*tokenizer, text_form); }
 };
 
@@ -41,14 +41,14 @@ Settings settings_of(const ModelConfig& model, const std::string& dtype, const s
 /// The command that trains a run: `train`, or the one that its task.json names.
 const Command& training_command(const std::string& run);
 
-/// Where a page about a run or model is written unless the user names a file: under this name in the directory of the run,
-/// or in the working directory if it is another program's model.
+/// The default path of a page about a run or model: this name in the directory of the run, or in the working
+/// directory for another program's model.
 std::string page_beside(const std::string& path, const std::string& name);
 
-/// The run or model from whose weights a run began; "" if it had random ones, or if nothing says so.
+/// The run or model whose weights a run started from; "" for random weights, or if unknown.
 std::string started_from(const std::string& run);
 
-/// What a fine-tuned run was trained for; nothing for other runs and models.
+/// The task of a fine-tuned run; nothing for other runs and models.
 std::optional<Task> task_of_run(const OpenRun& run);
 
 /// The content of RUN/config.toml as settings of that command.
@@ -57,9 +57,9 @@ Settings read_run_config(const std::string& run);
 /// The tokenizer of a run, checked against the hash stored in its checkpoints; null if it has none.
 std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash);
 
-/// How texts begin and end in a run, from its texts.json. A run of an earlier version has none: then of a run on the
-/// built-in tales, or on token files that are still there and aligned to documents; else empty, as its tokenizer says.
-/// Throws ErrorCode::input if the file is damaged.
+/// How texts begin and end in a run, from its texts.json. Runs of earlier versions have none: the form is
+/// then derived from the built-in tales or from existing token files aligned to documents; else empty,
+/// implied by the tokenizer. Throws ErrorCode::input if the file is damaged.
 std::optional<TextForm> run_text_form(const std::string& run, const Tokenizer* tokenizer);
 
 /// The run that a command reads: its argument, else --out_dir, else ./out if that is a run, since `hewn
@@ -73,12 +73,12 @@ void require_language_model(const ModelConfig& model, const std::string& run);
 /// not a number.
 std::vector<NamedAdapter> adapters_of(const Settings& settings);
 
-/// The settings with which a command opens another model beside that of its run: device, types and the place of a moved
-/// base, but no adapters.
+/// The settings for opening a second model in a command: device, types and the place of a moved base, but no
+/// adapters.
 Settings without_adapters(const Settings& settings);
 
-/// The model of a run, a checkpoint or another program, with its tensors and tokenizer, and with adapters merged: its own
-/// ones and those of `adapters_of`.
+/// The model of a run, a checkpoint or another program, with its tensors and tokenizer, and with its own
+/// adapters and those of `adapters_of` merged.
 ForeignModel open_merged(const Settings& settings, const std::string& path);
 
 /// The place of a moved base model, from the key `base`; "" if the command does not take it.
@@ -87,7 +87,7 @@ std::string moved_base(const Settings& settings);
 /// Opens the run of a command (see `named_run`), one of its checkpoints, or a model of another program, on the
 /// device and in the dtype requested by the settings. Throws usage if none is given, input if it is damaged.
 OpenRun open_run(const Settings& settings);
-/// The same for a given path, and on a given device, whatever the settings name.
+/// The same for a given path and device, regardless of the settings.
 OpenRun open_run(const Settings& settings, const std::string& path);
 OpenRun open_run(const Settings& settings, const std::string& path, std::unique_ptr<Executor> device);
 

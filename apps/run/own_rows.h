@@ -12,22 +12,22 @@
 
 namespace hewn::cli {
 
-/// The data that the keys of `hewn finetune classify` name, with the labels and the division of a run's task, or if it is
-/// null, with the labels that the keys give.
+/// The data named by the keys of `hewn finetune classify`, with labels and division from a run's task or, if
+/// that is null, labels from the keys.
 ClassDataOptions class_data_options(const Settings& settings, const Task* task);
 
-/// The files and columns that the keys of `hewn finetune instruct` or `prefer` name, divided as the task of a run says, or
-/// if it is null, as a new one is.
+/// The files and columns named by the keys of `hewn finetune instruct` or `prefer`, with the division from a
+/// run's task or, if that is null, of a new run.
 DataFiles talk_files(const Settings& settings, const Task* task);
 
-/// Prints how many rows, if any, are "cut".
+/// Prints the number of rows, if any, that are "cut".
 void say_count(int64_t rows, const std::string& what);
 
-/// What the key `mask` says.
+/// The value of the key `mask`.
 Mask mask_of(const Settings& settings);
 
-/// The validation rows of a run with this configuration and task, or its training rows if there are none, as tokens of a
-/// model with this context. Of preferences, those with the chosen answers.
+/// The validation rows of a run with this configuration and task, or its training rows if there are none, as
+/// tokens of a model with this context. For preferences, the rows with the chosen answers.
 std::vector<TrainingRow> own_rows(const Settings& config, const Task& task, const TextEncoder& texts,
                                   int64_t block_size);
 

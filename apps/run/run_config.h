@@ -12,7 +12,8 @@
 
 namespace hewn::cli {
 
-/// The device selected by the keys `device` and `threads`; of several GPUs, the one of this number (`make_cuda`).
+/// The device selected by the keys `device` and `threads`; with several GPUs, the one with this number
+/// (`make_cuda`).
 std::unique_ptr<Executor> open_device(const Settings& settings, int gpu = 0);
 /// The device with this name; cpu uses this many threads (0: one per core). Throws usage if there is none.
 std::unique_ptr<Executor> open_device(const std::string& name, int threads, int gpu = 0);
@@ -43,22 +44,23 @@ TrainConfig train_config(const Settings& settings, const ModelConfig& model);
 std::vector<Assignment> model_settings(const ModelConfig& model, const std::string& where);
 
 /// Throws ErrorCode::memory, naming the largest batch that fits, if the run needs more memory than the system
-/// or the GPU has free. Touches none of that memory. What counting n-grams takes depends on the data: `counting_bytes`.
+/// or the GPU has free. Touches none of that memory. For the memory of counting n-grams, which depends on the
+/// data, see `counting_bytes`.
 void check_memory(const TrainConfig& config, Executor& device);
 
-/// Throws ErrorCode::memory if the parameters of a model, `bytes_each` with their gradients and copies, need more memory
-/// than the system has free.
+/// Throws ErrorCode::memory if the parameters of a model, `bytes_each` with their gradients and copies, need
+/// more memory than the system has free.
 void check_parameter_memory(const ModelConfig& config, int64_t bytes_each);
 
-/// Writes the values back to the settings, so that a run is saved with the values it used.
+/// Writes the values back to the settings, so that a run saves the values it used.
 void note_resolved(Settings& settings, const TrainConfig& config);
 
-/// Tokens per second of training at the peak stated by the GPU's maker; 0 if that peak, or the model's work, is
-/// unknown, as is that of a classifier, whose texts vary in length.
+/// Tokens per second of training at the GPU vendor's stated peak; 0 if that peak or the model's work is
+/// unknown, as for a classifier, whose texts vary in length.
 double peak_tokens_per_s(const Model& model, DType dtype);
 
-/// Rows of `block_size` random tokens and targets, for timing, where values do not matter. Of a classifier, the last
-/// token of a row has a label.
+/// Rows of `block_size` random tokens and targets, for timing, where values do not matter. For a classifier,
+/// the last token of a row has a label.
 Batch random_batch(int64_t rows, const ModelConfig& model, uint64_t seed);
 
 }  // namespace hewn::cli

@@ -14,7 +14,7 @@ namespace hewn::cli {
 TemporaryDirectory::TemporaryDirectory(const std::string& purpose) {
   path_ = (directory_for_temporaries() / join("hewn-", purpose, "-XXXXXX")).string();
   if (!::mkdtemp(path_.data()))
-    fail_at(ErrorCode::failed, path_, "cannot be created (TMPDIR says where)", errno);
+    fail_at(ErrorCode::failed, path_, "cannot be created (TMPDIR sets the directory)", errno);
 }
 
 TemporaryDirectory::~TemporaryDirectory() {

@@ -7,8 +7,8 @@
 
 namespace hewn::cli {
 
-/// Created in the system's directory for temporary files, under a name that nobody can predict, and readable by its
-/// owner only; removed at the end with everything in it.
+/// Created in the system's directory for temporary files, with an unpredictable name and readable only by its
+/// owner; the destructor removes it with its content.
 class TemporaryDirectory : NotCopied {
  public:
   /// `purpose` is part of its name. Throws ErrorCode::failed.

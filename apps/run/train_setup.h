@@ -1,5 +1,5 @@
 #pragma once
-// What a training run works on, resolved and checked before memory is allocated or anything is written.
+// The inputs of a training run, resolved and checked before memory is allocated or anything is written.
 
 #include <functional>
 #include <memory>
@@ -16,14 +16,14 @@ struct TrainSetup {
   TrainStart start;
   std::shared_ptr<const Dataset> data;
   TrainConfig config;
-  BatchLoader loader;  ///< of the training batches; refers to `data`
+  BatchLoader loader;  ///< loader of the training batches; refers to `data`
 
-  /// How the run's texts begin and end: as its data says, else as those of the model that it starts from, whose documents
-  /// had windows of their own only if this data says so too. Empty without a tokenizer.
+  /// How the run's texts begin and end: from its data, else from the model that it starts from, whose
+  /// documents are in separate windows only if this data's are too. Empty without a tokenizer.
   std::optional<TextEncoder> texts() const;
 };
 
-/// How to get a dataset, so that a caller that sets up many runs opens each dataset once.
+/// Opens a dataset; lets a caller that sets up many runs open each dataset only once.
 using DatasetOpener =
     std::function<std::shared_ptr<const Dataset>(const DataOptions&, std::shared_ptr<const Tokenizer>)>;
 
@@ -32,9 +32,9 @@ std::shared_ptr<const Dataset> open_new_dataset(const DataOptions& options,
                                                 std::shared_ptr<const Tokenizer> tokenizer);
 
 /// Resolves the settings of `train`: where the run starts, its data, its configuration. Derived values are
-/// written back to the settings. Throws usage and input for whatever the run would be refused for, except that
-/// out_dir is not looked at (unless the run in it is resumed) and memory is not checked. With ranks, all of them call it,
-/// and rank 0 determines the settings of all.
+/// written back to the settings. Throws usage and input for every error of the run, but does not check
+/// memory, nor out_dir unless its run is resumed. With ranks, all of them call it, and rank 0 determines the
+/// settings of all.
 TrainSetup set_up_training(Settings& settings, const DatasetOpener& open = open_new_dataset,
                            Ranks* ranks = nullptr);
 

@@ -87,7 +87,7 @@ void say_changes(const std::string& run, const std::string& checkpoint) {
   for (const std::string& change : changed_since(run, checkpoint))
     say("note    ", change, " when ", checkpoint, " was written");
   const std::string gap = Manifest::read(checkpoint).damage_of_run(run);
-  if (!gap.empty()) say("note    ", gap, "; the run goes on without it");
+  if (!gap.empty()) say("note    ", gap, "; the run continues without it");
 }
 
 // Whether a value of the key `tokenizer` means the run's tokenizer: its kind, the run's own value, or an equal file.
@@ -103,7 +103,7 @@ void check_tokenizer(const Settings& settings, const TrainStart& start, const Se
   if (settings.given("tokenizer"))
     require(means(settings.text("tokenizer"), *start.tokenizer, old), settings.where("tokenizer"),
             ": tokenizer = ", settings.text("tokenizer"), ", but ", run, " has ", start.tokenizer->kind(),
-            "; its weights belong to those tokens, so leave it out");
+            "; its weights belong to those tokens, so leave tokenizer out");
   if (!start.resumed)
     require(!settings.given("vocab_size"), settings.where("vocab_size"), ": the vocabulary is that of ", run,
             ", with ", start.tokenizer->vocab_size(), " tokens; leave vocab_size out");
@@ -166,8 +166,9 @@ std::string TrainStart::unknown(const Settings& settings) const {
   // A configuration file is that of another run, where it may have an effect; sweeps pass it on with its default.
   if (!of_char && settings.where("unknown").starts_with("--") && settings.text("unknown") != "add")
     fail(ErrorCode::usage, settings.where("unknown"), ": has no effect: ",
-         tokenizer ? join("the tokenizer of the model is of kind ", tokenizer->kind(), " and reads any text")
-                   : "without init_from, the vocabulary is that of the data",
+         tokenizer
+             ? join("the tokenizer of the model is of kind ", tokenizer->kind(), " and accepts any text")
+             : "without init_from, the vocabulary is learned from the data",
          "; leave it out");
   return of_char && !resumed ? settings.text("unknown") : "";
 }
@@ -181,10 +182,9 @@ void TrainStart::take(std::shared_ptr<const Tokenizer> met) {
 void TrainStart::note_base(const TrainConfig& config) {
   if (!config.training.adapts()) return;
   require(has_weights(), "train = lora adapts the weights of a trained model; give it with --init_from=RUN");
-  require(
-      !is_lesson(from),
-      "train = lora notes the path of the model that it adapts, but the lesson model has none; write it to "
-      "a file with `hewn export lesson --format=safetensors --out=FILE`, and begin from that");
+  require(!is_lesson(from),
+          "train = lora records the path of its base model, but the lesson model has none; write it to a "
+          "file with `hewn export lesson --format=safetensors --out=FILE`, and start from that file");
   const std::string base = resumed ? moved_base : foreign ? from : checkpoint;
   if (!base.empty()) require_storable({resumed ? "base" : "init_from", absolute_path(base), "train = lora"});
   if (!resumed)

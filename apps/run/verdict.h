@@ -1,5 +1,5 @@
 #pragma once
-// Whether trainings have given the same bits.
+// Checks whether training runs gave the same bits.
 
 #include <string>
 
@@ -9,7 +9,7 @@ namespace hewn::cli {
 class Verdict {
  public:
   void compare(const std::string& what, const std::string& run, const std::string& reference);
-  /// The exit status: 0, or `ErrorCode::numerical` once two runs differed.
+  /// The exit status: 0, or `ErrorCode::numerical` if any two runs differed.
   int status() const { return status_; }
 
  private:

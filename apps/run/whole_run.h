@@ -1,5 +1,5 @@
 #pragma once
-// Writes runs that begin with a whole model from elsewhere: imported, or merged from adapters.
+// Writes runs that start from a complete model: imported, or merged from adapters.
 
 #include <optional>
 #include <string>

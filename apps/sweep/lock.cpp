@@ -49,7 +49,7 @@ SweepLock::SweepLock(const std::string& directory) {
            "; wait for it to end, or choose another --out_dir");
     if (waited > longest_wait || stop_signal() != 0)
       fail(ErrorCode::failed, "runs of an earlier sweep in ", directory,
-           " still train; end them, or wait, and start it again");
+           " are still training; end them or wait, then start the sweep again");
     if (waited > std::chrono::seconds(1) && !said) {
       say("wait    for the runs of an earlier sweep in ", directory, " to save and end");
       said = true;

@@ -42,8 +42,8 @@ std::vector<Cells> ranking_rows(const std::vector<RankedCombination>& ranking, i
   std::vector<Cells> rows;
   Cells heading{"rank"};
   for (const auto& [key, value] : ranking[0].grid) heading.push_back(key);
-  for (const char* name : {"runs", "loss", "+-", "bits/byte", "floor", "gradient, first", "and last block",
-                           "parameters", "bytes", "FLOP", "time", "tokens/s"})
+  for (const char* name : {"runs", "loss", "+-", "bits/byte", "lower bound", "gradient, first",
+                           "and last block", "parameters", "bytes", "FLOP", "time", "tokens/s"})
     heading.emplace_back(name);
   rows.push_back(heading);
   for (size_t i = 0; i < ranking.size(); ++i) {

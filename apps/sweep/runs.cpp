@@ -112,7 +112,7 @@ SweepDefinition define_sweep(const Settings& settings, const std::string& direct
   }
   check_grid(sweep.grid, sweep.seeds);
   require(sweep.seeds == 1 || !is_in(sweep.grid, "seed"), settings.where("seeds"),
-          ": the grid has seeds of its own; leave seeds out");
+          ": the grid already lists seeds; leave seeds out");
   return sweep;
 }
 

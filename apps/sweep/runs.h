@@ -1,5 +1,5 @@
 #pragma once
-// The runs of `hewn sweep`: from settings and what an earlier call stored, to the list of runs.
+// The runs of `hewn sweep`: builds the list of runs from the settings and the stored definition.
 
 #include <cstdint>
 #include <string>
@@ -19,7 +19,7 @@ struct SweepRun {
   uint64_t seed = 0;
   std::vector<Assignment> keys;  ///< of `hewn train`
   bool finished = false;         ///< has a result
-  int64_t parameters = 0;        ///< these, from the plan:
+  int64_t parameters = 0;        ///< from the plan:
   double flops_per_token = 0;
   int64_t steps = 0, steps_done = 0;
   double seconds_per_step = 0, seconds_left = 0;
@@ -33,15 +33,16 @@ inline std::string definition_file(const std::string& sweep) { return sweep + "/
 inline std::string results_file(const std::string& sweep) { return sweep + "/results.jsonl"; }
 
 /// The sweep that the settings describe: every key is checked, file names are absolute. If `directory` already
-/// holds a sweep, the settings need not repeat what it stores; they may extend it, but not change it. Throws
-/// usage and input.
+/// holds a sweep, the settings need not repeat the stored definition; they may extend it, but not change it.
+/// Throws usage and input.
 SweepDefinition define_sweep(const Settings& settings, const std::string& directory);
 
 /// All runs of a sweep, those with a result marked as finished.
 std::vector<SweepRun> runs_of(const SweepDefinition& sweep, const std::string& directory,
                               const std::vector<SweepResult>& results);
 
-/// The results in a sweep's directory, without repetitions. Throws ErrorCode::input with the line of a mistake.
+/// The results in a sweep's directory, without repetitions. Throws ErrorCode::input, naming the line of the
+/// error.
 std::vector<SweepResult> read_results(const std::vector<std::string>& lines, const std::string& path);
 
 }  // namespace hewn::cli

@@ -82,7 +82,7 @@ int run_sweep(const Settings& settings) {
   const bool dry_run = settings.flag("dry_run");
   SweepDefinition sweep = define_sweep(settings, directory);
   require(!sweep.grid.empty() || sweep.seeds > 1,
-          "nothing varies; give a key with its values, such as --grid=n_layer=2,4, or --seeds=N");
+          "nothing varies; give a key with several values, such as --grid=n_layer=2,4, or --seeds=N");
   std::optional<SweepLock> lock;
   if (!dry_run) {
     catch_signals();

@@ -16,8 +16,8 @@ struct SweepOutcome {
   std::vector<std::pair<std::string, std::string>> failed;  ///< runs with the reason
 };
 
-/// Trains all unfinished runs, `at_once` at a time, each in a process of its own, and adds their results to
-/// `file` and `results`. A run that fails is reported, and the others go on. On SIGINT or SIGTERM the runs
+/// Trains all unfinished runs, `at_once` at a time, each in a separate process, and adds their results to
+/// `file` and `results`. A run that fails is reported, and the others continue. On SIGINT or SIGTERM the runs
 /// finish their step, save and end. With `evaluate`, the best checkpoint of a run is scored on its whole
 /// validation split before the run counts as finished.
 SweepOutcome work_through(const SweepPlan& plan, const SweepDefinition& sweep, const std::string& directory,

@@ -71,7 +71,7 @@ void print_difference(const Settings& settings) {
   const TracedModel other = open_traced_model(settings_of_other);
   const auto same = [](const TracedToken& a, const TracedToken& b) { return a.id == b.id; };
   require(std::equal(one.tokens.begin(), one.tokens.end(), other.tokens.begin(), other.tokens.end(), same),
-          settings.where("diff"), ": the two models have different tokens for this text");
+          settings.where("diff"), ": the two models encode this text differently");
   PassKeeper first, second;
   const double loss = keep_pass(settings, one, first),
                other_loss = keep_pass(settings_of_other, other, second);
@@ -100,8 +100,8 @@ void print_difference(const Settings& settings) {
   print(table_text(rows), "\nloss ", fixed(loss, 6), ", ", settings.text("diff"), ": ", fixed(other_loss, 6),
         "\n");
   if (!distance.parted.empty()) print("the tapes part at ", distance.parted, "\n");
-  print(found.empty() ? join("all are closer than ", allowed, ", which rounding explains")
-                      : join("the first that is more than ", allowed, " apart: ", found),
+  print(found.empty() ? join("all differences are below ", allowed, ", which rounding can explain")
+                      : join("the first difference above ", allowed, ": ", found),
         "\n");
 }
 

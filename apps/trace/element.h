@@ -12,15 +12,16 @@
 namespace hewn::cli {
 
 struct NamedElement {
-  std::string name;                 ///< what is before the brackets
+  std::string name;                 ///< the part before the brackets
   std::vector<int64_t> index = {};  ///< in each dimension; empty without brackets
 };
 
-/// The element that a key names. Throws usage for another form; `expected` says in the message what to give.
+/// The element that a key names. Throws usage for any other form; `expected` describes the form in the
+/// message.
 NamedElement named_element(const Settings& settings, std::string_view key, std::string_view expected);
 
-/// The index with the leading dimensions of size 1 that were left out. Throws usage if it is not a place in `shape`, of
-/// what the message calls `name`.
+/// The index, completed by omitted leading dimensions of size 1. Throws usage if it is outside of `shape`;
+/// `name` is the tensor's name in the message.
 std::vector<int64_t> checked_index(const Settings& settings, std::string_view key, const std::string& name,
                                    const Shape& shape, std::vector<int64_t> index);
 

@@ -20,19 +20,19 @@ struct ModelTrace {
   double loss = 0;  ///< mean over the targets, in nats per token
 };
 
-/// Makes a recorder keep what `node` and `step` print, if they are given.
+/// Makes a recorder keep the data for `node` and `step`, if they are given.
 void keep_what_is_asked(const Settings& settings, TraceRecorder& recorder);
 
 /// The loss of the text under the model.
 Tensor loss_of(const TracedModel& opened);
 
-/// Composes fused operations of simple ones while the result lives, if `unfold` is given; else null.
+/// If `unfold` is given, composes fused operations of simple ones while the result lives; else null.
 std::unique_ptr<Unfold> unfolded_if_asked(const Settings& settings);
 
 /// Traces the model of `open_traced_model` over the text in `text`, without dropout. Throws like it.
 ModelTrace trace_model(const Settings& settings);
 
-/// The nodes of a model's trace below the parts they belong to, with the time of their kernels, and its leaves.
+/// A tree of a trace: the model's parts, their nodes with the time of their kernels, and the leaves.
 std::string tree_text(const Trace& trace);
 
 }  // namespace hewn::cli

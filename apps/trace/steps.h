@@ -9,10 +9,11 @@
 namespace hewn::cli {
 
 /// For each node that the backward pass reached, from the newest to the oldest: the gradient that arrived, the formula,
-/// and what the node did to the gradient of each input, with what that is so far. The recorder must have kept sums.
+/// and the node's contribution to the gradient of each input, with the sum so far. The recorder must have
+/// kept sums.
 std::vector<std::string> backward_steps(const Trace& trace, const NodeNames& names);
 
-/// Prints these. On a terminal, waits for Enter after each; q and Enter, or the end of input, ends.
+/// Prints these steps. On a terminal, waits for Enter after each; q and Enter, or the end of input, stops.
 void print_backward_steps(const Trace& trace, const NodeNames& names);
 
 }  // namespace hewn::cli

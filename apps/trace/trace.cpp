@@ -99,7 +99,7 @@ TracedFormula trace_formula(const Settings& settings, const std::string& formula
     tape.observe(&recorder);
     const Tensor result = evaluate_expression(formula, values);
     require(result.requires_grad(),
-            "the result of --expr depends on no value that was given; nothing has a gradient");
+            "the result of --expr depends on none of the given values, so there are no gradients");
     require(result.variable()->tape == &tape, "the result of --expr is ", result.variable()->name,
             " itself; give a formula that computes something");
     traced.result = summarise(result, most_values);
@@ -186,7 +186,7 @@ int run_trace(const Settings& settings) {
   if (!settings.has("expr")) {
     for (const std::string& word : settings.arguments)
       require(word.find('=') == word.npos || word_is_path(word), "'", word,
-              "' is no run; if it is a value for a formula, add --expr=FORMULA; if it is the formula, put "
+              "' is not a run; if it is a value for a formula, add --expr=FORMULA; if it is the formula, put "
               "--expr= before it");
     return run_model_trace(settings);
   }

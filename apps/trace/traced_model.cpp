@@ -51,7 +51,7 @@ TracedModel open_trained(const Settings& settings) {
   const std::string path = named_run(settings), key = given_model_key(settings);
   require(key.empty() || !settings.where(key).starts_with("--"), settings.where(key),
           " describes a model, but ", path,
-          " is one; leave it out, or trace a model with random weights without naming a run");
+          " already is one; leave it out, or trace a model with random weights without giving a run");
   const ForeignModel whole = open_merged(settings, path);
   require_language_model(whole.config, path);
   require(whole.config.arch != "ngram", path, " counts n-grams: it has no gradients to trace");
@@ -95,11 +95,11 @@ TracedModel make_untrained(const Settings& settings) {
   check_parameter_memory(config, dtype == DType::f64 ? 16 : 8);
   made.device = open_device(settings);
   made.model = make_model(config, *made.device, dtype, static_cast<uint64_t>(settings.integer("seed")));
-  say("note: the weights are random, as no run was named",
+  say("note: the weights are random, since no run was given",
       tokenizer ? ""
                 : join("; the tokens are the bytes of the text",
                        vocab_size < byte_values ? join(" modulo ", vocab_size) : "",
-                       ", as the tokenizer would be learned from data"));
+                       ", since the tokenizer would be learned from data"));
   return made;
 }
 

@@ -17,7 +17,7 @@ namespace hewn::cli {
 /// A progress line of at most `width` columns. Fields that do not fit are dropped from the right.
 std::string progress_text(const Progress& progress, int width, bool bar);
 
-/// The curve and the part of the text that fits beside it in `width` columns, on one line.
+/// The curve, followed by as much of the text as fits in `width` columns, on one line.
 std::string sample_text(const std::string& curve, size_t curve_columns, const std::string& sample, int width);
 
 /// Reports the progress of training on standard error.

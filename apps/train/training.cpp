@@ -90,7 +90,7 @@ void return_to_best(const TrainingRun& training, const RunState& end, TrainLog& 
   if (step == end.step) return;
   load_checkpoint(checkpoint, training.trainer, moved_base(training.settings));
   log.line(join("best    step ", step,
-                " has the lowest validation loss: it is reported here, and read by other commands"));
+                " has the lowest validation loss: it is reported here and used by other commands"));
 }
 
 // Writes the page of pictures, if there is to be one; a page that cannot be written does not end a training.

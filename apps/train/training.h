@@ -1,5 +1,5 @@
 #pragma once
-// What all commands that train a run have in common, whatever its data and validation.
+// Shared by all commands that train a run, regardless of data and validation.
 
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -37,10 +37,10 @@ struct TrainingRun {
   /// `find_checkpoint`); may be empty.
   std::function<FinalReport()> at_end = {};
   std::string_view next = "sample";  ///< the command to suggest at the end
-  Ranks* ranks = nullptr;            ///< that train together; null: this process alone
+  Ranks* ranks = nullptr;            ///< ranks that train together; null: a single process
 };
 
-/// Prints the model, what of it trains, and the device.
+/// Prints the model, its trained parameters, and the device.
 void say_model(const TrainConfig& config, const Model& model);
 
 /// Writes the files of a run besides its checkpoints: config.toml, env.json and, of a run on texts, tokenizer.json and
@@ -48,14 +48,14 @@ void say_model(const TrainConfig& config, const Model& model);
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
                      const std::optional<TextEncoder>& texts, const Task* task = nullptr);
 
-/// The call that goes on with a run.
+/// The command that resumes a run.
 std::string resume_hint(const Settings& settings, const std::string& run);
 
 /// Trains to the end or until a signal, showing progress, and reports how it ended. Returns the exit status.
 int run_to_end(const TrainingRun& training);
 
-/// The part of ranks other than 0, whose training alone has the run's directory and is shown; `profiles` if that training
-/// has a profile. Returns the exit status.
+/// The training of ranks other than 0: only rank 0 has the run's directory and shows progress. `profiles`:
+/// rank 0 records a profile. Returns the exit status.
 int follow_to_end(const TrainConfig& config, Trainer& trainer, const BatchSource& source,
                   const Validator& validate, const RunState& state, bool profiles);
 

@@ -156,7 +156,7 @@ int run_verify(const Settings& settings) {
   if (mode.key == "texts")
     return verify_texts(settings, threads ? thread_counts(settings) : std::vector<int>{1, 2, 4});
   require(settings.arguments.empty(), "'", list_text(settings.arguments, " "), "' cannot be combined with --",
-          mode.key, ", which trains models of its own");
+          mode.key, ", which trains its own models");
   const Dataset data = open_dataset(data_options(settings));
   const ModelConfig model = model_config(settings, {data.vocab_size, data.longest_document()});
   if (mode.key == "ranks") return verify_ranks(settings, model);

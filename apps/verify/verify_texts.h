@@ -6,8 +6,9 @@
 
 namespace hewn::cli {
 
-/// Checks that texts have the same logits, to the last bit, alone and among others, with prompts at once and in pieces,
-/// with and without a cache, on each of these numbers of threads. Prints a line for each way; returns the exit status.
+/// Checks that texts have the same logits, to the last bit, alone and among others, with whole and divided
+/// prompts, with and without a cache, for each of these numbers of threads. Prints a line per combination;
+/// returns the exit status.
 int verify_texts(const Settings& settings, const std::vector<int>& threads);
 
 }  // namespace hewn::cli

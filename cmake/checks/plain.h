@@ -29,7 +29,7 @@ struct Plain<R (*)(A...)> {
   using type = typename Plain<R>::type (*)(typename Plain<A>::type...);
 };
 
-/// Whether a function pointer is declared as in the library.
+/// Whether a function pointer has the library's declaration.
 template <class Declared, class Theirs>
 constexpr bool same = std::is_same_v<Declared, typename Plain<Theirs>::type>;
 

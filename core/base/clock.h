@@ -4,10 +4,10 @@
 
 namespace hewn {
 
-/// Time that passes evenly, whatever is done to the clock of the system.
+/// Monotonic time: changes to the system clock do not affect it.
 using Clock = std::chrono::steady_clock;
 
-/// Seconds from a moment until now.
+/// Seconds since `moment`.
 inline double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }

@@ -90,7 +90,7 @@ uint64_t from_hex(std::string_view digits) {
   const bool good =
       digits.size() == 16 && digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   if (!good)
-    fail(ErrorCode::input, "\"", digits, "\" is not a checksum: expected 16 lower-case hexadecimal digits");
+    fail(ErrorCode::input, "\"", digits, "\" is not a checksum; expected 16 lower-case hexadecimal digits");
   uint64_t value = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   return value;

@@ -1,5 +1,5 @@
 #pragma once
-// An open file, directory or socket of the system, which is closed with its owner.
+// An open file, directory or socket of the system, closed by its destructor.
 
 #include <unistd.h>
 
@@ -8,8 +8,8 @@
 
 namespace hewn {
 
-/// The result of a system call on a file, which is repeated while a signal interrupts it: `retried(::fsync, fd)`. All such
-/// calls are made by this function.
+/// Repeats a system call on a file until no signal interrupts it, and returns its result: `retried(::fsync,
+/// fd)`. Every such call goes through this function.
 template <class Call, class... Arguments>
 auto retried(Call call, Arguments... arguments) {
   for (;;)
@@ -18,11 +18,11 @@ auto retried(Call call, Arguments... arguments) {
 
 class Descriptor {
  public:
-  /// None.
+  /// No descriptor.
   Descriptor() = default;
-  /// Takes over what ::open, ::socket or ::dup returned, -1 included.
+  /// Owns the descriptor that ::open, ::socket or ::dup returned, or none if that is -1.
   explicit Descriptor(int opened) noexcept : fd_(opened) {}
-  /// Closes it; errno stays as it is.
+  /// Closes the descriptor; errno is unchanged.
   ~Descriptor() {
     const int error = errno;
     close();
@@ -37,10 +37,11 @@ class Descriptor {
   bool is_open() const { return fd_ >= 0; }
   /// -1 if it is not open.
   int get() const { return fd_; }
-  /// Leaves closing to the caller.
+  /// Gives up the descriptor; the caller closes it.
   int release() { return std::exchange(fd_, -1); }
-  /// Closes it now, if it is open. Returns 0 or the errno: a file may have been written only in part. A signal does not keep
-  /// it open, so that a second call would close what another thread has opened.
+  /// Closes the descriptor if it is open. Returns 0 or the errno; after an error, the file may have been
+  /// written only in part. Do not call it again after EINTR: the descriptor is closed, and another thread may
+  /// have opened its number.
   int close() noexcept { return !is_open() || ::close(release()) == 0 || errno == EINTR ? 0 : errno; }
 
  private:

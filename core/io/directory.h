@@ -1,6 +1,6 @@
 #pragma once
-// Directories that change as a whole: created, exchanged and removed so that neither a killed process nor a power cut
-// leaves part of one under its name, and locked while they are read.
+// Atomic changes of directories: neither a killed process nor a power cut leaves a partly written or partly
+// removed directory under its final name. Directories can be locked while they are read.
 
 #include <filesystem>
 #include <string>
@@ -11,38 +11,38 @@
 
 namespace hewn {
 
-/// Whether an open file or directory still has this name. Links are not followed.
+/// Whether this path still names the open file or directory. Links are not followed.
 bool has_name(int fd, const std::string& path);
 
-/// Makes what was created, renamed or removed in a directory durable. Throws ErrorCode::failed.
+/// Makes the creations, renames and removals in a directory durable. Throws ErrorCode::failed.
 void sync_directory(const std::string& directory);
 
-/// The name beside it that a directory has while it is replaced or removed. The caller of `replace_directory` and
-/// `remove_directory` removes what a killed process left there.
+/// The temporary name, in the same parent, of a directory that is being replaced or removed. The callers of
+/// `replace_directory` and `remove_directory` delete leftovers of killed processes there.
 fs::path aside_of(const fs::path& directory);
-/// Whether this is the name of such a directory.
+/// Whether this is such a temporary name.
 bool is_aside(std::string_view name);
 
 /// Renames a complete directory to its final name and syncs the change to disk. An existing directory of that
-/// name is exchanged with it atomically, then removed; where the file system cannot exchange names (NFS, some FUSE), a
-/// process killed between two renames leaves none under the name. Throws ErrorCode::failed.
+/// name is exchanged with it atomically, then removed. Where the file system cannot exchange names (NFS, some
+/// FUSE), a process killed between two renames leaves no directory under the name. Throws ErrorCode::failed.
 void replace_directory(const std::string& fresh, const std::string& final_name);
 
-/// Renames a file or directory, if there is one, to the first free name of PATH.1, PATH.2 ..., and returns that name, or
-/// "". Throws ErrorCode::failed.
+/// Renames a file or directory, if there is one, to the first free name of PATH.1, PATH.2 ..., and returns
+/// that name, or "". Throws ErrorCode::failed.
 std::string move_aside(const std::string& path);
 
 /// Removes a directory. Renames it first, so that a partly removed directory is never taken for a complete one. Does
 /// nothing if a `DirectoryInUse` holds it, and returns false. Throws ErrorCode::failed.
 bool remove_directory(const std::string& directory);
 
-/// A directory that is being read, which `remove_directory` leaves alone in this process and in all others. File systems
-/// without locks offer no such protection.
+/// Protects a directory that is being read: `remove_directory` leaves it alone, in this and in every other
+/// process. File systems without locks offer no such protection.
 class DirectoryInUse {
  public:
   DirectoryInUse() = default;
-  /// Waits while another process removes the directory; `is_there` then says that it is gone. A directory that cannot
-  /// be opened is not protected.
+  /// Waits while another process removes the directory; `is_there` is then false. A directory that cannot be
+  /// opened is not protected.
   explicit DirectoryInUse(std::string path);
 
   /// Whether its path still leads to this directory; false if it was removed or replaced meanwhile.
@@ -51,7 +51,7 @@ class DirectoryInUse {
  private:
   std::string path_;
   Descriptor directory_;
-  bool missing_ = false;  // when it was to be opened
+  bool missing_ = false;  // when the directory was opened
 };
 
 }  // namespace hewn

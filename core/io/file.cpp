@@ -99,7 +99,7 @@ std::string read_whole(int fd, const std::string& path, size_t max_bytes) {
     if (const std::string_view begun(content.data(), size); size == n && !is_html(begun))
       refuse_foreign_kind(path, begun);
     if (size > max_bytes)
-      fail(ErrorCode::input, path, ": is larger than ", max_bytes, " bytes, the most that are accepted here");
+      fail(ErrorCode::input, path, ": is larger than ", max_bytes, " bytes, the maximum here");
   }
   content.resize(size);
   return content;

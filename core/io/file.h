@@ -23,8 +23,8 @@ class MappedFile {
   MappedFile() = default;
   /// Throws ErrorCode::input if the file is missing or unreadable, or is a directory, a pipe or a device.
   explicit MappedFile(std::string path);
-  /// Bytes that are in memory anyway, such as those embedded in the program, in place of a file. They must outlive this
-  /// object; `path` is their name in messages.
+  /// Wraps bytes already in memory, such as those embedded in the program. They must outlive this object;
+  /// `path` is their name in messages.
   static MappedFile in_memory(std::string path, std::string_view bytes);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
@@ -39,7 +39,7 @@ class MappedFile {
   std::string path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
-  bool mapped_ = false;  // by this object, which unmaps it
+  bool mapped_ = false;  // whether this object mapped the file and unmaps it
   WatchedMapping watched_;
 };
 
@@ -88,26 +88,26 @@ class AtomicFile : NotCopied {
 /// Writes a whole file through `AtomicFile`.
 FileSum write_file_atomically(const std::string& path, std::string_view content);
 
-/// Whether a file name (without directory) is that of an unfinished AtomicFile.
+/// Whether this file name (without directory) belongs to an unfinished AtomicFile.
 bool is_temporary(std::string_view name);
 
-/// Removes temporary files that a killed process left in `directory`; returns their number. Use it only on a
-/// directory to which no other process is writing.
+/// Removes temporary files that a killed process left in `directory`; returns their number. No other process
+/// may be writing to the directory.
 int remove_temporary_files(const std::string& directory);
 
 /// Size and checksum of a file, or of its first `most_bytes`, read in pieces. Throws ErrorCode::input.
 FileSum sum_file(const std::string& path, uint64_t most_bytes = UINT64_MAX);
 
-/// The content of a small file (a configuration, a manifest). Throws ErrorCode::input if the file cannot be read, is a
-/// pipe, for whose writer reading would have to wait, is of another kind (core/io/file_kind.h) than a text, in which HTML
-/// may be meant, or holds more than `max_bytes`.
+/// The content of a small file (a configuration, a manifest). Throws ErrorCode::input if the file cannot be
+/// read, is larger than `max_bytes`, is a pipe (reading would block until somebody writes), or is not text
+/// (core/io/file_kind.h); `html` allows web pages.
 std::string read_small_file(const std::string& path, size_t max_bytes);
 
-/// The same for a file named by the user, which may be a pipe: <(command), /dev/stdin.
+/// Reads a small file named by the user, which may be a pipe: <(command), /dev/stdin.
 std::string read_given_file(const std::string& path, size_t max_bytes);
 
-/// Opens a file, which is created if necessary, and locks it until the descriptor is closed. Throws ErrorCode::failed, with
-/// the message `in_use` if another process has locked it.
+/// Opens a file, creating it if necessary, and locks it until the descriptor is closed. Throws
+/// ErrorCode::failed, with the message `in_use` if another process has locked it.
 Descriptor lock_file(const std::string& path, const std::string& in_use);
 
 /// Writes all bytes to an open descriptor; continues after signals and short writes. Returns 0 or the `errno`.

@@ -1,5 +1,5 @@
 #pragma once
-// A text file to which lines are added, such as the results of work that takes long and may be killed.
+// An append-only text file, such as the results of long work that may be killed.
 
 #include <cstddef>
 #include <string>
@@ -9,19 +9,19 @@ namespace hewn {
 
 inline constexpr size_t most_line_file_bytes = size_t{1} << 28;
 
-/// The lines of such a file without an incomplete last one, which another process may be writing or a killed
-/// one has left; none if the file does not exist. Throws ErrorCode::input if it cannot be read or is too large.
+/// The complete lines of such a file. An incomplete last line, being written or left by a killed process, is
+/// dropped. Empty if the file does not exist. Throws ErrorCode::input if it cannot be read or is too large.
 std::vector<std::string> complete_lines(const std::string& path, size_t max_bytes = most_line_file_bytes);
 
 class LineFile {
  public:
-  /// Reads the lines of the file, if it exists, and removes an incomplete last line from it. Use it only on a
-  /// file to which no other process is writing. Throws like `complete_lines`.
+  /// Reads the lines of the file, if it exists, and removes an incomplete last line from it. No other process
+  /// may be writing to the file. Throws like `complete_lines`.
   explicit LineFile(std::string path, size_t max_bytes = most_line_file_bytes);
 
   const std::vector<std::string>& lines() const { return lines_; }
   const std::string& path() const { return path_; }
-  /// Adds one line, which must contain no line end. It is on the disk when the call returns. Throws
+  /// Appends one line, which must contain no newline. It is on the disk when the call returns. Throws
   /// ErrorCode::failed; the file then holds the earlier lines.
   void add(const std::string& line);
 

@@ -85,10 +85,9 @@ bool is_whole(const File& file, const Range& range) {
 }
 
 [[noreturn]] void report(const std::string& path) {
-  fail(ErrorCode::input, path,
-       ": was shortened, or could not be read, while it was in use; restore it or make it again, then repeat "
-       "the "
-       "command");
+  fail(
+      ErrorCode::input, path,
+      ": was shortened, or became unreadable, while in use; restore or recreate it, then repeat the command");
 }
 
 void check(bool reported_too) {

@@ -18,9 +18,9 @@ std::string advice(int error, const std::string& path) {
       if (!fs::exists(directory, ignored)) return "; there is no directory " + directory;
       return "; check the name";
     }
-    case ENOTDIR: return "; a part of the path is a file, check the name";
-    case ENAMETOOLONG: return "; shorten it, most file systems allow 255 bytes per name";
-    case ELOOP: return "; one of its symbolic links leads back to itself, correct that link";
+    case ENOTDIR: return "; a part of the path is a file; check the name";
+    case ENAMETOOLONG: return "; shorten the name, most file systems allow 255 bytes";
+    case ELOOP: return "; one of its symbolic links leads back to itself; correct that link";
     case EACCES:
     case EPERM: return "; check the permissions of the file and its directory";
     case ENOSPC:
@@ -28,8 +28,8 @@ std::string advice(int error, const std::string& path) {
     case EFBIG:
       return "; raise the limit on file sizes (ulimit -f), or write to a file system that can hold files "
              "this large";
-    case EROFS: return "; write elsewhere, as this file system is read-only";
-    case EIO: return "; the disk may be failing, check the system log";
+    case EROFS: return "; write elsewhere, since this file system is read-only";
+    case EIO: return "; the disk may be failing; check the system log";
     case EMFILE: return "; raise the limit with ulimit -n";
     default: return "";
   }
@@ -69,7 +69,7 @@ bool word_is_file(const std::string& word) { return !is_too_long(word) && path_i
 std::string absolute_path(const fs::path& path) {
   std::error_code error;
   const fs::path whole = fs::absolute(path, error);
-  if (error) fail_at(ErrorCode::failed, path, "has no path from the root", error.value());
+  if (error) fail_at(ErrorCode::failed, path, "has no absolute path", error.value());
   return whole.lexically_normal().string();
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// A directory that is made under a temporary name, and renamed once it is whole.
+// A directory that is written under a temporary name and renamed once it is complete.
 
 #include <string>
 #include <string_view>
@@ -9,21 +9,21 @@
 
 namespace hewn {
 
-/// It is locked while it is made: what a killed process left under the name is used again, and what another process is
-/// making is left alone. File systems without locks are trusted to have one writer.
+/// Locked while it is written: a directory left by a killed process is reused, one that another process is
+/// writing is left alone. On file systems without locks, the caller ensures a single writer.
 class UnfinishedDirectory : NotCopied {
  public:
-  /// Creates it, or empties what is left of an earlier one. Throws ErrorCode::failed if that is impossible, with the
-  /// message `in_use` if another process is making it.
+  /// Creates the directory, or empties the remains of an earlier one. Throws ErrorCode::failed if that is
+  /// impossible; the message is `in_use` if another process is writing the directory.
   UnfinishedDirectory(const std::string& path, const std::string& in_use);
-  /// Removes it with all that it holds, unless it is finished.
+  /// Removes the directory with its content, unless it is finished.
   ~UnfinishedDirectory();
 
-  /// Where it is; "" once it is finished.
+  /// Its temporary path; "" once it is finished.
   const std::string& path() const { return path_; }
-  /// Where to write the file with this name.
+  /// The path at which to write the file with this name.
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
-  /// To be called when it, or all that it holds, has got its final name.
+  /// Call this once the directory, or all of its content, has its final name.
   void finish() { path_.clear(); }
 
  private:
@@ -33,7 +33,8 @@ class UnfinishedDirectory : NotCopied {
   Descriptor lock_;
 };
 
-/// Removes what a killed process left of such a directory; does nothing if there is none, or if a process is making it.
+/// Removes such a directory left by a killed process. Does nothing if there is none, or if a process is
+/// writing it.
 void remove_unfinished_directory(const std::string& path);
 
 }  // namespace hewn

@@ -4,8 +4,8 @@
 // call them through `visit`. To add one, specialise `Curve` for its enumerator in table.h.
 //
 // Each has value(x) = f(x) and slope(x) = f'(x), and states the errors of its vector code over all finite
-// floats (tests/kernels/accuracy.cpp): of the value in units in its last place, or in that of 1e-29 if it is
-// smaller; of the slope, which crosses 0, in units of the larger of it and 1/2.
+// floats (tests/kernels/accuracy.cpp) in units in the last place: of the value, or of 1e-29 if that is
+// larger; for the slope, which crosses 0, of the slope or 1/2, whichever is larger.
 
 #include "kernels/activation/table.h"
 
@@ -21,7 +21,7 @@
 namespace hewn {
 namespace {
 
-/// The code of an activation. `visit` does not compile unless all exist.
+/// The code of an activation. `visit` compiles only if all exist.
 template <Activation kind>
 struct Curve;
 

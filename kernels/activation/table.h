@@ -21,7 +21,7 @@ struct ActivationRow {
   double (*value)(double x);                  ///< f(x), accurate relative to its own size, however small
   double (*slope)(double x);                  ///< f'(x), likewise
   double value_operations, slope_operations;  ///< per element, for cost.h: an exponential counts as 8
-  bool exponential;                           ///< whether each of the two computes an exponential
+  bool exponential;                           ///< whether f and f' each compute an exponential
   const char* act = nullptr;    ///< its name for `--act` and in configurations; null: not available in models
   const char* gated = nullptr;  ///< the name of the gated form f(gate) up; null: there is none
   /// Its name as `activation_function` of a GPT-2 in transformers, which export writes, and an alias that

@@ -29,10 +29,11 @@ struct AttentionSizes {
   double dropout;
   const StepState* state;  ///< read only with dropout
   uint32_t site;
-  /// Tk - Tq, the position of the first query, in device memory; or null. A GPU's kernel that accepts it counts keys
-  /// with it instead of Tk, so that a captured launch can be replayed as keys are added, up to `capacity` of them.
+  /// Tk - Tq, the position of the first query, in device memory; or null. GPU kernels that accept it derive
+  /// the number of keys from it instead of Tk, so that a captured launch can be replayed as keys are added,
+  /// up to `capacity`.
   const int32_t* position = nullptr;
-  int64_t capacity = 0;  ///< read only with position: how a GPU divides the work depends on it
+  int64_t capacity = 0;  ///< read only with position; determines how a GPU divides the work
   DType lse_dtype() const { return dtype == DType::bf16 ? DType::f32 : dtype; }
 };
 

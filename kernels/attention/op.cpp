@@ -36,7 +36,7 @@ AttentionSizes sizes_of(const Tensor& q, const Dims& n, const AttentionOptions& 
             "causal_attention: dropout requires step_state, u8 [", sizeof(StepState), "]");
   const bool followed = options.position.defined();
   require(!followed || options.capacity >= n.Tk, "causal_attention: capacity = ", options.capacity, " for ",
-          n.Tk, " keys; expected the most keys that there will be");
+          n.Tk, " keys; expected the maximum number of keys");
   const int64_t most = followed ? options.capacity : n.Tk;
   return {.dtype = q.dtype(),
           .B = n.B,

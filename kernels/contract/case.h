@@ -29,7 +29,8 @@ struct Operand {
   double tolerance = 0;  ///< outputs: allowed |difference| / |reference| by norm; 0: exactly equal
   double magnitude = 0;  ///< outputs: lower bound for the size of values whose terms may cancel
   HugeVector<uint8_t> memory;
-  std::vector<uint8_t> initial;  ///< values before the run; those of large operands repeat, and are here once
+  std::vector<uint8_t> initial;  ///< values before the run; those of large operands repeat, and only one
+                                 ///< period is kept
 
   uint8_t* data();
   double value(int64_t i) const;
@@ -103,7 +104,7 @@ class Case : NotCopied {
 
   virtual const char* op() const = 0;
   virtual size_t rungs() const = 0;
-  /// Why no rung of the ladder is for GPUs; null if one is.
+  /// Why the ladder has no GPU rung; null if it has one.
   virtual const char* why_no_gpu() const = 0;
   virtual const char* rung_name(size_t rung) const = 0;
   virtual const char* rung_idea(size_t rung) const = 0;
@@ -117,7 +118,7 @@ class Case : NotCopied {
   virtual void run(size_t rung, Isa isa, int threads) = 0;
   /// The same work on copies of the operands, with their current values and fences, in the memory of a
   /// device. Supports only `why_not`, `run`, `arguments`, `twin` and `fetch`. This case and the device must outlive it.
-  /// Each operand begins `shift` of its elements, or eight bytes for each if it is a struct, after a multiple of 256.
+  /// Each operand begins `shift` elements (of eight bytes if it is a struct) after a multiple of 256 bytes.
   virtual std::unique_ptr<Case> on(Executor& device, int64_t shift = 0) = 0;
   /// For a case made by `on`: copies its memory back to the original case.
   void fetch();
@@ -200,8 +201,8 @@ class Case : NotCopied {
 template <class A>
 struct Excerpt {
   A args;
-  /// Computes part number `part` of these arguments, with the scratch of the first rung; null: the first rung computes
-  /// all of them.
+  /// Computes part number `part` of these arguments, with the scratch of the first rung; null: the first rung
+  /// computes every part.
   void (*run)(const Launch&, const A&, int64_t part) = nullptr;
   int64_t part = 0;
 };
@@ -364,9 +365,9 @@ std::string sizes_text(std::initializer_list<int64_t> sizes);
 
 /// Sizes that find errors at vector tails: 1, w-1, w, w+1, 8w+2.
 std::vector<int64_t> sizes_around(int width);
-/// At least min(n, count) places in [0, n), ascending, where a kernel that works in tiles is likely to err: [0, n) is
-/// divided into blocks of a power of two, which are checked in turn at their beginning, end and inside; the last two
-/// places are always included.
+/// At least min(n, count) places in [0, n), ascending, where tiled kernels are likely to err: [0, n) is
+/// divided into blocks of a power of two, of which each contributes its beginning, its end or an inner place
+/// in rotation; the last two places are always included.
 std::vector<int64_t> sampled_places(int64_t n, int64_t count);
 /// Excerpts of work on n independent elements or rows: `few` runs, or slightly more, of `length` each at
 /// sampled_places; `part(a, first, n)` restricts the arguments to n of them.

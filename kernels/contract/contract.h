@@ -56,7 +56,7 @@ struct NamedKernel {
   }
 };
 
-/// `scalar<"online">`: plain C++, the same on every processor.
+/// `scalar<"online">`: plain C++ for every processor.
 inline constexpr std::array scalar_isas{Isa::scalar};
 template <RungName name>
 inline constexpr NamedKernel<name, scalar_isas> scalar;
@@ -124,7 +124,7 @@ struct Ladder {
   std::span<const Rung<A>> rungs;  ///< rung 0 is the reference: plain loops, accumulating in double
   Cost (*cost)(const A&);
   Needs (*needs)(const A&) = nullptr;  ///< absent: no further bounds
-  const char* why_no_gpu = nullptr;    ///< the reason why no rung is for GPUs; absent: one is
+  const char* why_no_gpu = nullptr;    ///< the reason why there is no GPU rung; absent: there is one
 };
 
 /// A `why_not` for rungs that support float32 only.
@@ -138,9 +138,9 @@ const char* f32_only(const A& args) {
 class Profiler {
  public:
   virtual ~Profiler() = default;
-  /// Before each launch: the arguments, of the type that belongs to the ladder's op.
+  /// Called before each launch with its arguments, of the type that belongs to the ladder's op.
   virtual void launching(const char* op, const void* args) { (void)op, (void)args; }
-  /// Called after it, with the ladder's op, the rung and its cost. A GPU may not have started yet.
+  /// Called after each launch with the ladder's op, the rung and its cost. A GPU may not have started yet.
   virtual void launched(const char* op, const char* rung, const Cost& cost) = 0;
 };
 
@@ -179,7 +179,7 @@ class Executor : public Device {
 /// All devices of the project are made by kernels/ and are Executors.
 inline Executor& executor(Device& device) { return static_cast<Executor&>(device); }
 
-/// The threads that wait for regions while work() runs on this device: those of a CPU (see parallel.h).
+/// Runs work() within a long region (parallel.h) of the device's threads, if it is a CPU.
 template <class Work>
 void long_region(Device& device, Work&& work) {
   Executor& on = executor(device);
@@ -195,9 +195,9 @@ const Rung<A>* choose(const Executor& device, const A& args) {
   return nullptr;
 }
 
-/// The number of threads for some work: 1 if one core does it within 10 microseconds, else all `threads`.
-/// Starting and ending a parallel region takes 1 to 2 microseconds, and as long as a time slice, some
-/// milliseconds, if another program holds one of the cores. The rates are those of one core whose data is in the
+/// The number of threads for some work: 1 if one core finishes it within 10 microseconds, else all `threads`.
+/// Starting and ending a parallel region takes 1 to 2 microseconds, or a time slice of some milliseconds if
+/// another program occupies one of the cores. The rates are those of one core with its data in the
 /// second-level cache.
 inline int threads_for(const Cost& cost, int threads) {
   constexpr double flops_per_us = 50e3, bytes_per_us = 50e3;

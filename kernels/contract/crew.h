@@ -14,10 +14,11 @@
 namespace hewn {
 namespace {
 
-/// Does parts of regions on all threads that call help(). A thread that comes late finds its parts done by others, so
-/// that nobody waits for a thread which has no processor. Waiting threads spin for a while, since waking one takes longer
-/// than many an operation: for a millisecond while nobody else wants the processors, and for microseconds once the system
-/// has let the thread that made this wait for one, because whoever spins then uses up the time of the thread it waits for.
+/// Distributes the parts of regions over all threads that call help(). Idle threads take over the parts of
+/// late ones, so that no region waits for a thread without a processor. Waiting threads first spin, because
+/// waking a thread takes longer than many operations: for a millisecond while the processors are free, but
+/// only for microseconds once the owning thread had to wait for a processor, since spinning then takes time
+/// from the thread waited for.
 class Crew : NotCopied {
  public:
   using Body = void (*)(void* context, int part);
@@ -25,10 +26,10 @@ class Crew : NotCopied {
   Crew();
   ~Crew();
 
-  /// Calls body(context, part) once for each part, here and on threads that help; returns when all are done. One call at
-  /// a time.
+  /// Calls body(context, part) once for each part, here and on threads that help; returns when all are done.
+  /// One call at a time.
   void run(int parts, Body body, void* context);
-  /// Does parts of the regions that others run, until dismiss().
+  /// Works on regions of other threads until dismiss().
   void help();
   /// Makes help() return, on all threads, now and later.
   void dismiss();
@@ -40,21 +41,23 @@ class Crew : NotCopied {
   template <class T>
   void await_change(const std::atomic<T>& value, T old) const;
 
-  /// The number of the region, and in the lower half how many of its parts are not taken yet.
+  /// The number of the region (upper half) and the number of its parts that nobody has taken yet (lower
+  /// half).
   alignas(64) std::atomic<uint64_t> state_ = 0;
   Body body_ = nullptr;
   void* context_ = nullptr;
   alignas(64) std::atomic<int> done_ = 0;         ///< parts of this region
-  alignas(64) std::atomic<bool> shared_ = false;  ///< whether others want the processors
-  int schedule_;  ///< what the system tells of the thread that made this; -1: nothing
+  alignas(64) std::atomic<bool> shared_ = false;  ///< whether other processes compete for the processors
+  int schedule_;  ///< scheduling statistics of the owning thread; -1: not available
   std::chrono::steady_clock::time_point watched_{}, watch_at_{};
-  uint64_t delay_ = 0;  ///< for how long that had waited for a processor, in nanoseconds
+  uint64_t delay_ = 0;  ///< the owning thread's total wait for a processor, in nanoseconds
 };
 
-/// How long a thread spins: longer than what lies between two tokens of a text, or about as long as a system call.
+/// How long a thread spins: longer than the pause between two tokens of a text, or about as long as a system
+/// call.
 constexpr std::chrono::microseconds long_wait{1000}, short_wait{5};
-/// How often a thread looks whether others want the processors, the part of that time for which it was kept from running
-/// if they do, and how long that then counts: threads that sleep soon seldom wait for a processor.
+/// The interval between checks for competing processes; the fraction of it that a thread must have waited to
+/// detect them; and how long a detection lasts, since threads that soon sleep seldom wait for a processor.
 constexpr std::chrono::milliseconds watch_interval{20}, shared_interval{250};
 constexpr double delay_if_shared = 0.05;
 

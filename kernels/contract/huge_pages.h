@@ -1,5 +1,5 @@
 #pragma once
-// Large vectors on huge pages, allocated as tensors are.
+// Large vectors on huge pages, allocated like tensors.
 
 #include <sys/mman.h>
 

@@ -11,8 +11,8 @@ namespace hewn {
 
 /// CPU instruction sets in order of preference. `scalar` is plain C++ for the baseline: references and
 /// naive rungs. `avx512vnni` is avx512 with the dot product of four bytes, `avx512bf16` adds that of bf16 pairs, `amx`
-/// tile registers for matrices. The last two are GPU kernels: `emulated` is a *.cu file compiled for the block emulator,
-/// `cuda` the same for GPUs.
+/// tile registers for matrices. The last two are GPU kernels: `emulated` is a *.cu file compiled for the
+/// block emulator, `cuda` the same for GPUs.
 enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512vnni, avx512bf16, amx, neon, emulated, cuda };
 inline constexpr int n_isas = 10;
 /// Whether its code runs on a GPU device rather than on a processor's threads.
@@ -30,7 +30,8 @@ inline constexpr std::array architecture_isas{Isa::sse2,       Isa::avx2,       
 constexpr bool has_vectors(Isa isa) {
   return isa != Isa::avx512vnni && isa != Isa::avx512bf16 && isa != Isa::amx;
 }
-/// Whether it multiplies bf16; others widen bf16 operands to float32 as they are packed, which takes no less time.
+/// Whether it multiplies bf16; others widen bf16 operands to float32 while packing, which is as slow as
+/// float32.
 constexpr bool multiplies_bf16(Isa isa) { return isa == Isa::avx512bf16 || isa == Isa::amx || on_gpu(isa); }
 
 /// "scalar", "sse2", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", "neon", "emulated", "cuda".
@@ -87,8 +88,8 @@ constexpr bool vnni_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::
 constexpr bool bf16_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::avx512bf16; }
 constexpr bool amx_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::amx; }
 
-/// The SIMD instruction sets that every `simd*.cpp` is compiled for, those of a `simd*vnni.cpp`, of a `simd*bf16.cpp`
-/// and of a `simd*amx.cpp`, and all for which this build contains code.
+/// The SIMD instruction sets for which every `simd*.cpp`, `simd*vnni.cpp`, `simd*bf16.cpp` and `simd*amx.cpp`
+/// is compiled, and all for which this build contains code.
 inline constexpr auto compiled_isas = isas_where<vectors_compiled>();
 inline constexpr auto vnni_isas = isas_where<vnni_compiled>();
 inline constexpr auto bf16_isas = isas_where<bf16_compiled>();
@@ -99,9 +100,10 @@ inline constexpr auto known_isas = isas_where<isa_compiled>();
 /// requests permission from Linux, once per process.
 bool supported(Isa isa);
 
-/// Whether a program should prefetch large blocks of memory itself while it computes, rather than leave that
-/// to the processor. Intel's hardware prefetchers do it well, and AMX tiles lose 5% if many lines in flight
-/// from memory occupy the buffers through which the second-level cache delivers; other processors benefit.
+/// Whether a program should prefetch large blocks of memory while it computes, instead of relying on the
+/// hardware prefetchers. Intel's hardware prefetchers do it well, and AMX tiles lose 5% if many lines in
+/// flight from memory occupy the buffers through which the second-level cache delivers; other processors
+/// benefit.
 bool fetching_pays();
 
 /// Whether streams benefit from prefetching well ahead of the hardware prefetcher. On Intel's processors they

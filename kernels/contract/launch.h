@@ -18,7 +18,7 @@ struct Launch {
   void* scratch = nullptr;  ///< aligned to 256, `scratch_bytes` long, uninitialised
   size_t scratch_bytes = 0;
   void* stream =
-      nullptr;  ///< of a GPU: a cudaStream_t, or the emulator's; null: none, and kernels run immediately
+      nullptr;  ///< a cudaStream_t or an emulated stream; null: kernels run immediately
 };
 
 /// The cost of some work: floating-point operations (a fused multiply-add counts as two), and the least
@@ -29,7 +29,7 @@ struct Cost {
 };
 
 /// Values that change from step to step. They live on the device, where kernels read them, so that a step can
-/// be captured once and replayed, and so that the optimizer refuses a non-finite step by itself.
+/// be captured once and replayed, and so that the optimizer itself refuses a non-finite step.
 struct StepState {
   uint64_t seed = 0;       ///< of dropout
   int64_t step = 0;        ///< counts optimizer steps from 0

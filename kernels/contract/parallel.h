@@ -14,10 +14,10 @@ namespace hewn {
 /// threads work, an exception ends the program.
 void parallel_region(int threads, int parts, void (*body)(void* context, int part), void* context);
 
-/// Calls work(context) within one long region of so many threads: the others wait there for the regions that `work`
-/// begins, without sleeping as long as nobody else wants the processors (kernels/contract/crew.h). For code that begins
-/// regions every few microseconds. Passes on what work throws. A long region beside or within another one does nothing
-/// further, nor does any where OMP_WAIT_POLICY says how threads wait.
+/// Calls work(context) within one long region of `threads` threads. The other threads wait, without sleeping
+/// while the processors are free (kernels/contract/crew.h), for the regions that `work` begins. For code that
+/// begins regions every few microseconds. Propagates exceptions of `work`. Merely calls `work` if another
+/// long region exists or OMP_WAIT_POLICY is set.
 void long_region(int threads, void (*work)(void* context), void* context);
 
 template <class Work>

@@ -15,8 +15,8 @@ namespace hewn {
 /// Incremented whenever the meaning of Launch, RungPlugin or a room's arguments changes.
 inline constexpr uint32_t rung_plugin_version = 1;
 
-/// Describes the rung of a library. Sizes and version come first, since they decide whether the rest can be
-/// read.
+/// Describes the rung of a library. Sizes and version come first, since they decide whether the rest is
+/// readable.
 struct RungPlugin {
   uint32_t version, launch_bytes, args_bytes;
   const char* op;    ///< of the room: "softmax.forward"; `hewn info` lists them

@@ -1,13 +1,13 @@
 #pragma once
 
 #include "core/base/not_copied.h"
-// Fused operations taken apart, for tools that show what they consist of.
+// Decomposes fused operations into simple ones, for tools that show their parts.
 
 namespace hewn {
 
-/// While it lives, the fused operations that this thread calls are composed of simple ones, with a node on the tape for
-/// each: linear of matmul and add, softmax of exp, sum and div. Values and gradients are equal up to rounding; f32 and
-/// f64 only.
+/// While it lives, this thread computes fused operations from simple ones, each with its own node on the
+/// tape: linear of matmul and add, softmax of exp, sum and div. Values and gradients are equal up to
+/// rounding; f32 and f64 only.
 class Unfold : NotCopied {
  public:
   Unfold() { ++depth; }

@@ -16,7 +16,8 @@ struct Copy {
   const void* x;
   void* y;
   Write to_y;
-  /// In device memory, or null: all of y is *y_row * y_row_stride elements further on. A captured launch follows it.
+  /// In device memory, or null: shifts y by *y_row * y_row_stride elements. A replayed launch reads the
+  /// current value.
   const int32_t* y_row = nullptr;
   int64_t y_row_stride = 0;
 };

@@ -39,8 +39,8 @@ Tensor as_type(const Tensor& x, DType dtype);
 /// y (set or add) x, of one shape, with any strides and dtypes. Not recorded on the tape.
 void copy_into(const Tensor& y, const Tensor& x, Write to_y);
 
-/// y[:, *row + t] = x[:, t], for x [B, T, ...] and y [B, rows, ...] with rows >= *row + T. `row` is i32, on the
-/// device, where the kernel reads it: a captured launch follows it. Not recorded on the tape.
+/// y[:, *row + t] = x[:, t], for x [B, T, ...] and y [B, rows, ...] with rows >= *row + T. `row` is i32 in
+/// device memory; a replayed launch reads the current value. Not recorded on the tape.
 void copy_into_rows(const Tensor& y, const Tensor& row, const Tensor& x);
 
 }  // namespace hewn

@@ -41,10 +41,10 @@ struct CrossEntropyBackward {
   Write to_dlogits;
 };
 
-/// Forward and backward pass of rows whose logits are needed only once: losses[r] as in CrossEntropyForward and, if
-/// `gradient`, the logits replaced by w_r (exp(logits[r, j] - m) / s - [j = targets[r]]), 0 where ignored: with
-/// w_r = 1 / kept the gradient of the mean loss, with `weights` that of sum_r weights[r] losses[r]. The padding of each
-/// row, elements cols to ld, is then set to 0.
+/// Forward and backward pass in one, for logits that are needed only once: losses[r] as in
+/// CrossEntropyForward and, if `gradient`, the logits replaced by w_r (exp(logits[r, j] - m) / s - [j =
+/// targets[r]]), 0 where ignored: with w_r = 1 / kept the gradient of the mean loss, with `weights` that of
+/// sum_r weights[r] losses[r]. The padding of each row, elements cols to ld, is then set to 0.
 struct CrossEntropyFused {
   DType dtype;  ///< of the logits: f32, f64 or bf16
   int64_t rows, cols;
@@ -53,7 +53,7 @@ struct CrossEntropyFused {
   const int32_t* targets;         ///< [rows]
   const int64_t* kept;            ///< []; not read with weights or without a gradient
   void* losses;                   ///< [rows], f32 for bf16 logits
-  bool gradient;                  ///< false: the logits are left as they are
+  bool gradient;                  ///< false: the logits stay unchanged
   const void* weights = nullptr;  ///< [rows], of the losses' type, or null
 };
 

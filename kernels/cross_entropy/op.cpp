@@ -80,7 +80,7 @@ void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t 
   }
   if (!any_kept)
     fail(ErrorCode::input, op, ": all ", rows,
-         " targets are -100 (ignored); a mean needs at least one target that counts");
+         " targets are -100 (ignored); a mean needs at least one that is not ignored");
 }
 
 // loss_r = -log(exp(x_t - m) / s) = log s - (x_t - m) with m = max x, s = sum_j exp(x_j - m), and

@@ -10,8 +10,8 @@ namespace hewn {
 /// gradients are NaN instead.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
 
-/// -log softmax(logits)[target] of each row, 0 where the target is -100, in the shape of the targets: cross_entropy
-/// without the mean, which throws like it.
+/// -log softmax(logits)[target] of each row, 0 where the target is -100, in the shape of the targets:
+/// cross_entropy without the mean. Throws like cross_entropy.
 Tensor cross_entropy_rows(const Tensor& logits, const Tensor& targets);
 
 /// Both composed of simple operations, on the CPU.

@@ -1,5 +1,5 @@
 #pragma once
-// Work beside the main order of a device: on a GPU, on its second stream.
+// Work concurrent with the main order of a device: on a GPU, on its second stream.
 
 #include "core/base/not_copied.h"
 #include "kernels/contract/contract.h"
@@ -7,9 +7,9 @@
 
 namespace hewn {
 
-/// While it exists, what is launched runs beside what the device does otherwise, in an order of its own. The memory that it
-/// uses must not be given back to the pool before `await_beside`. Work stays in the main order on other devices, and while
-/// a profiler times it.
+/// While it exists, launches are queued on the second stream and run concurrently with the main one. Memory
+/// used by them must not return to the pool before `await_beside`. On other devices, and while a profiler
+/// times the work, launches stay in the main order.
 class Beside : NotCopied {
  public:
   explicit Beside(Executor& device) : gpu_(device.profiler() ? nullptr : device.gpu()) {
@@ -18,16 +18,16 @@ class Beside : NotCopied {
   ~Beside() {
     if (gpu_) gpu_->choose(GpuRuntime::Stream::main);
   }
-  /// Has what is launched from now on follow everything that was launched in the main order so far.
+  /// Makes later launches wait for everything launched in the main order so far.
   void follow() {
     if (gpu_) gpu_->await_other();
   }
 
  private:
-  GpuRuntime* gpu_;  // null: stays
+  GpuRuntime* gpu_;  // null: stays in the main order
 };
 
-/// Has what is launched from now on, in the main order, follow everything that was launched beside so far.
+/// Makes later launches in the main order wait for everything launched on the second stream so far.
 inline void await_beside(Executor& device) {
   if (GpuRuntime* const gpu = device.gpu()) gpu->await_other();
 }

@@ -18,8 +18,8 @@ class CapturedWork : NotCopied {
   explicit CapturedWork(Executor& device) : device_(&device) {}
   ~CapturedWork() { forget(); }
 
-  /// Whether work can be captured: on a GPU, unless a profiler needs individual kernels, or CUDA_LAUNCH_BLOCKING is
-  /// set, which serves to find a failing kernel.
+  /// Whether work can be captured: on a GPU, unless a profiler needs individual kernels, or
+  /// CUDA_LAUNCH_BLOCKING is set to find a failing kernel.
   static bool possible(Executor& device);
 
   /// Calls `work` the first two times, after which the pool holds all required blocks; the third time captures
@@ -36,7 +36,7 @@ class CapturedWork : NotCopied {
   bool usable() const;
 
   Executor* device_;
-  int times_ = 0;  ///< that work was launched individually
+  int times_ = 0;  ///< the number of times that work was launched individually
   GpuRuntime::Graph graph_ = nullptr;
   MemTrace memory_;          ///< the pool's blocks that the graph uses
   void* scratch_ = nullptr;  ///< the device's scratch, which the graph also uses

@@ -18,15 +18,15 @@ inline std::unique_ptr<Executor> make_cpu(int threads = default_threads()) {
   return make_cpu(threads, best_isa());
 }
 
-/// A device without memory that simulates a CPU of this ISA and thread count: it does the target's allocation
-/// arithmetic, scratch sizes and costs, but runs no kernel. `hewn plan` runs the real model on it. It simulates a
-/// GPU if `isa` is a GPU's; operations then divide their work according to its memory.
+/// A device without memory that simulates a CPU of this ISA and thread count: it computes the target's
+/// allocations, scratch sizes and costs, but runs no kernel. `hewn plan` runs the real model on it. It
+/// simulates a GPU if `isa` is one of a GPU; operations then divide their work according to its memory.
 std::unique_ptr<Executor> make_meta(int threads, Isa isa, size_t memory_bytes = 0);
 
-/// The GPU of this number; if there are not as many, they are counted round. Throws ErrorCode::failed with the text of
+/// The GPU with this number, modulo the number of GPUs. Throws ErrorCode::failed with the text of
 /// `why_no_cuda` if it cannot be used.
 std::unique_ptr<Executor> make_cuda(int number = 0);
-/// Why this build or this machine has no usable GPU of this number, in a few words; "" if it has one.
+/// Why this build or this machine has no usable GPU with this number, in a few words; "" if it has one.
 std::string why_no_cuda(int number = 0);
 /// The number of GPUs that CUDA finds on this machine, at least 1. Throws like `make_cuda`.
 int count_cuda();

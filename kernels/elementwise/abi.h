@@ -37,7 +37,7 @@ struct UnaryBackward {
 struct Binary {
   BinaryOp op;
   DType dtype;    ///< of a and y: f32, f64 or bf16
-  DType b_dtype;  ///< the same, or f32 beside bf16
+  DType b_dtype;  ///< the same as `dtype`, or f32 if that is bf16
   int rank;
   int64_t shape[max_dims];
   int64_t a_stride[max_dims], b_stride[max_dims];  ///< in elements

@@ -147,7 +147,7 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   check(info, a, same);
   check(info, b, same);
   require(a.dtype() == b.dtype(), info.name, ": operands are ", name_of(a.dtype()), " and ",
-          name_of(b.dtype()), "; expected the same dtype, so cast one of them");
+          name_of(b.dtype()), "; expected the same dtype; cast one of them");
   const Doing step(info.name, " of shapes ", a.shape(), " and ", b.shape());
   Tensor y = a.like(broadcast(a.shape(), b.shape()));
   run_binary(op, a, b, y, Write::set);

@@ -82,7 +82,7 @@ Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, 
 void check_ids(std::span<const int32_t> ids, int64_t vocabulary, const char* what) {
   for (const int32_t id : ids)
     if (id < 0 || id >= vocabulary)
-      fail(ErrorCode::input, what, " ", id, " is not one of the model's, which are 0 to ", vocabulary - 1);
+      fail(ErrorCode::input, what, " ", id, " is not in the model's vocabulary, 0 to ", vocabulary - 1);
 }
 
 Tensor embedding(const Tensor& weight, const Tensor& ids, std::optional<DType> y_dtype) {
@@ -118,7 +118,7 @@ Tensor embedding_composed(const Tensor& weight, const Tensor& ids) {
   std::vector<double> chosen(numbers.size() * static_cast<size_t>(rows));
   for (size_t i = 0; i < numbers.size(); ++i) {
     require(numbers[i] >= 0 && numbers[i] < static_cast<double>(rows), "embedding: id ", numbers[i],
-            " is not one of the table's, which are 0 to ", rows - 1);
+            " is not a row of the table; expected 0 to ", rows - 1);
     chosen[i * static_cast<size_t>(rows) + static_cast<size_t>(numbers[i])] = 1;
   }
   const Shape shape = ids.shape().inserted(ids.rank(), rows);

@@ -22,10 +22,9 @@ Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids
 /// Throws input if an id is not in [0, vocabulary); `what` names the ids in the message.
 void check_ids(std::span<const int32_t> ids, int64_t vocabulary, const char* what);
 
-/// The first function composed of simple ones, on the CPU: the rows of the identity matrix that the ids name, times the
-/// weight.
+/// The first function composed of simple ones, on the CPU: one-hot rows of the ids times the weight.
 Tensor embedding_composed(const Tensor& weight, const Tensor& ids);
-/// The second: look up, slice the positions, add.
+/// The second function composed of simple ones: look up, slice the positions, add.
 Tensor embedding_composed(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start = 0);
 
 }  // namespace hewn

@@ -9,8 +9,8 @@ inline constexpr int64_t norm_block = 32768;
 /// The number of blocks of n elements.
 constexpr int64_t blocks_of_norm(int64_t n) { return (n + norm_block - 1) / norm_block; }
 
-/// Sums of squares of n gradients, one for each block of `norm_block`, in double. They are the parts of the global norm
-/// that can be computed anywhere: only their order in the final sum is fixed.
+/// Sums of squares of n gradients, one for each block of `norm_block`, in double. These parts of the global
+/// norm can be computed anywhere: only their order in the final sum is fixed.
 struct BlockSquares {
   DType dtype;
   int64_t n;
@@ -31,7 +31,7 @@ struct GlobalNorm {
 
 /// The contribution of a micro-batch to the loss of its step, in double: sum (=, +=) share * loss; and the
 /// initial gradient of its backward pass, share. A sum that is set while state.non_finite is set becomes NaN,
-/// so that steps queued behind a refused step are refused too.
+/// so that steps queued after a refused step are refused too.
 struct StepLoss {
   DType dtype;          ///< of loss and gradient
   const void* loss;     ///< []

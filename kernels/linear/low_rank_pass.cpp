@@ -29,7 +29,7 @@ void check_factor(const char* name, const Tensor& t, const Tensor& copy, const S
           " of the low-rank change is ", t.defined() ? name_of(t.dtype()) : "undefined", " ",
           t.defined() ? t.shape() : Shape{}, "; expected ", name_of(type), " ", shape);
   require(copy.defined() == bf16 && (!bf16 || (copy.shape() == shape && copy.dtype() == DType::bf16)),
-          "linear: ", name, " of the low-rank change requires a bf16 copy exactly where the weight has one");
+          "linear: ", name, " of the low-rank change needs a bf16 copy if and only if the weight has one");
 }
 
 }  // namespace

@@ -210,7 +210,7 @@ Activated linear_activated(const Tensor& x, const Tensor& weight, const Tensor& 
                            const LinearOptions& options) {
   const InOp op(linear_info);
   check(x, weight, bias, options);
-  require(!options.residual.defined(), "linear: a residual is added behind an activation");
+  require(!options.residual.defined(), "linear: a residual cannot be added together with an activation");
   if (Unfold::on()) {
     const Tensor z = linear_composed(x, weight, bias, options);
     return {f, z, activation(f, z)};

@@ -16,15 +16,15 @@ struct LinearOptions {
   /// gradients still reach the weight itself. Then x may be bf16 too, and so is its gradient.
   Tensor weight_bf16 = {};
   bool bf16_result = false;  ///< requires `weight_bf16`: y is bf16, rounded once, and so is its gradient
-  LowRank low_rank = {};     ///< a low-rank change of W, with gradients of its own
+  LowRank low_rank = {};     ///< a low-rank change of W, with its own gradients
 };
 
 /// y = residual + x W + b (+ s d(x) A^T B) in one pass, and two small ones for a low-rank change: x [..., in]
 /// contiguous, weight in `layout`, bias [out] or undefined -> y [..., out]. f32 or f64, except as `weight_bf16` states.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options = {});
 
-/// What one layer passes to the next through an activation f: z, and f(z), which is computed together with z. The
-/// tape knows z only; the layer that reads f(z) also computes the gradient of z.
+/// The value between two layers with an activation f: z, and f(z), computed in the same pass. The tape
+/// records only z; the layer that reads f(z) also computes the gradient of z.
 struct Activated {
   Activation kind = Activation::none;
   Tensor z;      ///< undefined if nothing is recorded
@@ -35,7 +35,7 @@ struct Activated {
 Activated linear_activated(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation f,
                            const LinearOptions& options = {});
 
-/// y = residual + f(z) W + b. On a GPU the gradient of z is one pass too.
+/// y = residual + f(z) W + b. On a GPU the gradient of z also takes one pass.
 Tensor linear(const Activated& x, const Tensor& weight, const Tensor& bias,
               const LinearOptions& options = {});
 

@@ -8,7 +8,8 @@ struct LinearCrossEntropyOptions {
   /// The weight as bf16, if defined: the products have bf16 operands, and x and its gradient may be bf16, as in
   /// linear. On a GPU the logits are then rounded to bf16 too.
   Tensor weight_bf16 = {};
-  /// Limit for the logits in memory at a time, but at least one row. 0: the device's (chunks.h).
+  /// Limit for the logits in memory at a time, in bytes; at least one row is always computed. 0: the device's
+  /// (chunks.h).
   size_t logits_bytes = 0;
 };
 

@@ -17,7 +17,7 @@ struct Epilogue {
   void* pre = nullptr;         ///< [M, N], receives the value so far, for the activation's gradient
   Activation activation = Activation::none;
   /// [M, N]; if given, the value is multiplied by the activation's derivative there instead of being
-  /// activated: the gradient of what entered an activation. Not together with a residual.
+  /// activated: the gradient of an activation's input. Not together with a residual.
   const void* slope_at = nullptr;
   const void* residual = nullptr;  ///< [M, N], added
 };
@@ -25,11 +25,12 @@ struct Epilogue {
 /// C (set or add) alpha op(A) op(B), then the epilogue (only where C is set), for each of the outer * inner
 /// matrices of a batch. Rows may be any distance apart, so the heads of a packed [B, T, 3C] are operands
 /// without a copy. The matrices of C must not overlap each other or the operands.
-/// Every element is one chain of fused multiply-adds along K, split at positions that depend only on K: its bits depend
-/// on its row of A and its column of B alone. Instructions that multiply bf16 in pairs have such a chain of their own, and
-/// AMX adds in yet another order, which kernels for few rows do not have. The number of threads never matters.
+/// Every element is one chain of fused multiply-adds along K, split at positions that depend only on K: its
+/// bits depend only on its row of A and its column of B. Instructions that multiply bf16 in pairs add in a
+/// different order, and AMX in a third one, which kernels for few rows do not reproduce. The number of
+/// threads never matters.
 struct Matmul {
-  DType dtype;  ///< of everything; bf16: of A and B only, while sums, bias and C are float32
+  DType dtype;  ///< of all operands; bf16: of A and B only, with sums, bias and C in float32
   int64_t M, N, K;
   bool trans_a, trans_b;
   const void* a;  ///< [M, K], rows lda apart; [K, M] when trans_a
@@ -45,10 +46,10 @@ struct Matmul {
   MatmulStep a_step = {}, b_step = {}, c_step = {};
   bool bf16_c = false;  ///< with bf16: C is bf16 too, rounded once from the finished float32 value
   bool tf32 = false;    ///< with f32: A and B may be rounded to TF32, float32 with 10 bits of mantissa
-  /// On a CPU: a row of C has the same bits alone and beside others; kernels for which that is not so decline.
+  /// On a CPU: requires that a row of C has the same bits alone and among others; other kernels decline.
   bool rows_apart = false;
   /// [N], of the type of the sums, for one product; null: none. Receives (set or add) the sums of op(B)'s
-  /// columns: with A = x^T and B = dy the gradient of a bias, beside that of the weight.
+  /// columns: with A = x^T and B = dy the gradient of a bias, computed along with the weight's.
   void* b_sums = nullptr;
   Write to_b_sums = Write::set;
 };

@@ -16,15 +16,17 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a = false, bool trans
 /// with dense rows. a and b broadcast to c; dimensions that c lacks are summed over.
 void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, double alpha = 1);
 
-/// The arguments of c (set or add) a b for matrices a [M, K], b [K, N] and c [M, N] with dense rows, or columns (not c).
+/// The arguments of c (set or add) a b for matrices a [M, K], b [K, N] and c [M, N] with dense rows, or
+/// columns (not c).
 Matmul product_of(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c);
 
-/// Runs a product, in TF32 if the device is configured for it (GpuRuntime::tf32), by rows that do not know of each other
-/// if the caller wants that (RowsApart).
+/// Runs a product, in TF32 if the device is configured for it (GpuRuntime::tf32), with independent rows if
+/// the caller requires that (RowsApart).
 void run_product(Device& device, Matmul m);
 
-/// While it lives, matrix products that this thread calls on a CPU use only kernels in which every row of the result has
-/// the bits that it would have alone: AMX, whose order few rows do not have, is left out.
+/// While it lives, matrix products that this thread calls on a CPU use only kernels that give every row of
+/// the result the same bits as if computed alone. This excludes AMX, since kernels for few rows add in
+/// another order.
 class RowsApart : NotCopied {
  public:
   RowsApart() { ++depth; }

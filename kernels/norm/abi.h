@@ -8,7 +8,7 @@ namespace hewn {
 /// Over each row of x: y = n weight + bias, with n = (x - mean) rstd, rstd = 1 / sqrt(variance + eps) and the biased
 /// variance mean((x - mean)^2). mean and rstd are stored in double: if values are far from 0, the rounding
 /// error of a float mean can exceed their spread. Not `centred`: with 0 in place of the mean.
-/// Types of x and y: f32 and f32, f64 and f64, bf16 and bf16, or f32 and bf16, for the matrix product that follows.
+/// Types of x and y: f32 and f32, f64 and f64, bf16 and bf16, or f32 and bf16 for a following matrix product.
 /// Computed in f64 if x is, else in f32, and rounded to y's type once.
 template <bool centred>
 struct NormForward {

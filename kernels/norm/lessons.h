@@ -1,5 +1,5 @@
 #pragma once
-// Shared by the rungs that teach one way to compute mean and variance each.
+// Shared by the rungs that each teach one way to compute mean and variance.
 
 #include <cmath>
 

@@ -49,7 +49,7 @@ struct StochasticRounding {
 /// No dropout of a model has this site number.
 inline constexpr uint32_t rounding_site = 0xffffffffu;
 
-/// The factors common to all elements of one update that have decay, or that have none.
+/// The factors common to all elements with weight decay, or to all without, in one update.
 struct UpdateScalars {
   double clip;        ///< multiplies the gradients
   double keep;        ///< adamw: factor of the old w, 1 - lr weight_decay; else 1

@@ -6,18 +6,19 @@
 
 namespace hewn {
 
-/// The tokens of a page: the keys that attention's tiles take at a time.
+/// Tokens per page: the number of keys that attention's tiles process at a time.
 inline constexpr int64_t page_tokens = 64;
 /// Every page begins at a multiple of this many bytes.
 inline constexpr int64_t page_unit = 64;
 
-/// How keys and values are kept. q8_0: whole numbers from -127 to 127, and a float32 factor for each 32 (or the last
-/// few) elements of a row.
+/// How keys and values are stored. q8_0: whole numbers from -127 to 127, and a float32 factor for each 32 (or
+/// the last few) elements of a row.
 enum class KvFormat : uint8_t { f32, bf16, q8_0 };
 constexpr std::string_view names_of(KvFormat) { return "f32|bf16|q8_0"; }
 
-/// A page holds 64 tokens of every head of keys and values, head after head. Of each head there are the keys [D][64], so
-/// that one query meets 64 keys at once; their factors [blocks][64]; the values [64][D]; their factors [64][blocks].
+/// A page holds 64 tokens of every head of keys and values, head after head. Each head has the keys [D][64],
+/// so that a vector instruction multiplies one query element by many keys; their factors [blocks][64]; the
+/// values [64][D]; their factors [64][blocks].
 struct PageLayout {
   KvFormat format;
   int64_t Hkv, D;
@@ -33,8 +34,8 @@ struct PageLayout {
   int64_t bytes() const { return Hkv * head_bytes(); }
 };
 
-/// The pages of B sequences: the one with token t of sequence b begins places[b * columns + t / 64] bytes after a launch's
-/// `base`. Pages may be in different allocations.
+/// The pages of B sequences: the one with token t of sequence b begins places[b * columns + t / 64] bytes
+/// after a launch's `base`. Pages may be in different allocations.
 struct PageTable {
   PageLayout layout;
   const int64_t* places;  ///< [B, columns]
@@ -50,9 +51,10 @@ struct AppendToPages {
   Heads k, v;  ///< float32 [B, Hkv, T, D]
 };
 
-/// Causal attention as in AttentionForward, without dropout, for T queries of each sequence, which are its last tokens;
-/// their own keys and values are in the pages already. A query's result does not depend on others in the launch: it has
-/// the bits that AttentionForward gives the same float32 keys and values on the same instruction set.
+/// Causal attention as in AttentionForward, without dropout, for T queries per sequence, its last tokens,
+/// whose keys and values are already in the pages. A query's result does not depend on the others in the
+/// launch: it has the same bits as AttentionForward's on the same float32 keys and values and instruction
+/// set.
 struct PagedAttention {
   PageTable pages;
   const void* base;
@@ -60,9 +62,9 @@ struct PagedAttention {
   int64_t window;   ///< > 0: keys that a query attends to
   double scale;
   Heads q;     ///< float32 [B, H, T, D]
-  HeadsOut y;  ///< the same
+  HeadsOut y;  ///< float32 [B, H, T, D]
 
-  /// Keys that the longest sequence has, or may have: for costs.
+  /// The number of keys of the longest sequence, or an upper bound, for costs.
   int64_t most_keys;
 };
 

@@ -7,7 +7,7 @@
 
 namespace hewn {
 
-/// The tokens that a sequence has already, and its pages: u8 tensors, each with a page at the same offset.
+/// The number of tokens of a sequence so far, and its pages: u8 tensors, each with a page at the same offset.
 struct PagedSequence {
   int64_t length;
   std::span<const Tensor> pages;
@@ -20,9 +20,10 @@ struct PagedOptions {
   int64_t window = 0;  ///< keys that a query attends to; 0: all
 };
 
-/// Appends keys and values of T tokens to the pages of B sequences, and attends: qkv [B, T, (H + 2 Hkv) D], float32 on a
-/// CPU, contiguous -> y [B, T, H D]. Each sequence has pages for length + T tokens, which no other sequence has from
-/// token `length` on. A token has the same y alone, among others and in a longer piece of text. No gradient.
+/// Appends keys and values of T tokens to the pages of B sequences, and attends: qkv [B, T, (H + 2 Hkv) D],
+/// float32 on a CPU, contiguous -> y [B, T, H D]. Each sequence has pages for length + T tokens; those from
+/// token `length` on must not be shared with other sequences. The y of a token does not depend on the other
+/// tokens of the call. No gradient.
 Tensor paged_attention(const Tensor& qkv, const PagedOptions& options,
                        std::span<const PagedSequence> sequences);
 

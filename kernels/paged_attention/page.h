@@ -1,21 +1,21 @@
 #pragma once
-// One head of one page, element by element: what the plain kernels share.
+// One head of one page, element by element; shared by the plain kernels.
 
 #include "core/dtype.h"
 #include "kernels/paged_attention/abi.h"
 
 namespace hewn {
 
-/// Head `kv` of the page with token t of sequence b.
+/// Head `kv` of the page that holds token t of sequence b.
 inline char* page_head(const PageTable& p, const void* base, int64_t b, int64_t t, int64_t kv) {
   const intptr_t place = reinterpret_cast<intptr_t>(base) + p.places[b * p.columns + t / page_tokens];
   return reinterpret_cast<char*>(place) + kv * p.layout.head_bytes();
 }
 
-/// Where element d of token t's key or value is: numbers of keys are [D][64], of values [64][D].
+/// The place of element d of token t's key or value: keys are [D][64], values [64][D].
 struct PlaceInPage {
   char* numbers;
-  int64_t at;  ///< of the number
+  int64_t at;  ///< index of the element
   float* factors;
   int64_t at_factor;
 };

@@ -1,7 +1,7 @@
 #pragma once
 // How paged attention divides its scratch, in floats, for the widest vectors (16 lanes; blocks of 32 queries, groups of
-// 64). constexpr functions that are not inlined would be weak symbols of one instruction set, hence the anonymous
-// namespace.
+// 64). The namespace is anonymous because a constexpr function that is not inlined would become a weak symbol
+// compiled for one instruction set.
 
 #include "kernels/paged_attention/abi.h"
 
@@ -14,13 +14,13 @@ constexpr int64_t queries_in_lanes = 8;
 /// A worker's buffers.
 struct PagedWork {
   float* page;    ///< a head of a page, widened: [D][64] and [64][D]
-  float *q, *y;   ///< of a group of 64 queries, or of few
+  float *q, *y;   ///< for a group of 64 queries, or for few queries
   float* scores;  ///< [64][query_block]
   float* lse;     ///< [64]
 
   static constexpr int64_t group = 64, block = 32;
   static int64_t width(const PagedAttention& a) { return (a.pages.layout.D + 15) / 16 * 16; }
-  /// Query rows of one head of keys and values: all that read it if lanes are keys, else a group.
+  /// Query rows of one head of keys and values: all that read the head if lanes are keys, else one group.
   static int64_t rows(const PagedAttention& a) {
     const int64_t few = a.T * (a.H / a.pages.layout.Hkv);
     return a.T < queries_in_lanes && few > group ? (few + 15) / 16 * 16 : group;

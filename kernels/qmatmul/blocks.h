@@ -12,7 +12,7 @@ enum class BlockType : uint8_t { q8_0, q4_0, q4_1, q5_0, q5_1, q2_k, q3_k, q4_k,
 
 inline constexpr int most_block_elements = 256, most_block_groups = 16;
 
-/// A block taken apart: element i is scale[i / group] * q[i], plus offset[i / group] if the format has offsets.
+/// An unpacked block: element i is scale[i / group] * q[i], plus offset[i / group] if the format has offsets.
 struct OpenBlock {
   int8_t q[most_block_elements];
   float scale[most_block_groups], offset[most_block_groups];
@@ -25,19 +25,19 @@ struct BlockFormat {
   int bytes;              ///< of a block
   int group;              ///< elements with a common scale
   bool offsets;
-  int scale_at;  ///< the first byte of its scale in half precision; that of the offsets follows
+  int scale_at;  ///< the first byte of its scale in half precision; the scale of the offsets follows
   void (*open)(const uint8_t* block, OpenBlock& out);
 };
 
 const BlockFormat& format_of(BlockType type);
 
-/// Whether there are vector kernels, and encoders, for a format.
+/// Whether a format has vector kernels and encoders.
 constexpr bool multiplied_as_they_are(BlockType format) {
   return format == BlockType::q8_0 || format == BlockType::q4_0 || format == BlockType::q5_0 ||
          format == BlockType::q4_k || format == BlockType::q5_k || format == BlockType::q6_k;
 }
 
-/// The integers that elements of a format may have, of those that `multiplied_as_they_are` accepts.
+/// The range of an element's integer in a format that `multiplied_as_they_are` accepts.
 struct NumberRange {
   int least, most;
 };
@@ -52,7 +52,7 @@ struct NumberRange {
   }
 }
 
-/// Gives the elements of a block other integers, q[i] in `numbers_in(format)`; its scales stay.
+/// Replaces the integers of a block's elements by q[i], within `numbers_in(format)`; its scales stay.
 void set_numbers(BlockType format, const int8_t* q, uint8_t* block);
 
 /// The values of a block's elements, in float32.

@@ -55,7 +55,7 @@ struct Q8_0 : EightBlocks<34> {
   }
 };
 
-/// A byte has the lower four bits of a number of the first half of a block, then those of one of the last.
+/// Byte i of a block: element i in the low four bits, element i + 16 in the high four bits.
 struct Q4_0 : EightBlocks<18> {
   static constexpr int32_t zero = 8;
   static constexpr bool is_signed = false;
@@ -80,14 +80,16 @@ struct Q5_0 : EightBlocks<22> {
   }
 };
 
-/// What q4_k and q5_k share: 4 bytes with the scales of scales and offsets, then 12 bytes with these.
+/// Shared by q4_k and q5_k: 4 bytes with the block's two scales, then 12 bytes with the groups' scales and
+/// offsets.
 struct SixBitScales {
   static constexpr int32_t zero = 0;
   static constexpr bool has_offsets = true, has_halves = false, is_signed = false;
   const uint8_t* w;
 
-  /// The 6 bits of scales 0 to 3 and of offsets 0 to 3 are in bytes of their own, whose upper 2 bits belong to scales
-  /// and offsets 4 to 7; the lower 4 bits of these follow, those of a scale and an offset in a byte.
+  /// Bytes 0 to 3 hold scales 0 to 3, bytes 4 to 7 offsets 0 to 3, each in the low 6 bits; the high 2 bits
+  /// belong to scales and offsets 4 to 7. Bytes 8 to 11 hold their low 4 bits, one scale and one offset per
+  /// byte.
   static constexpr uint32_t six = 0x3f3f3f3f, four = 0x0f0f0f0f, upper_two = 0x30303030;
   HEWN_INLINE Floats scales() const {
     const uint32_t first = word_at(w + 4), low = word_at(w + 12);
@@ -117,7 +119,7 @@ struct Q4_K : SixBitScales {
   }
 };
 
-/// Bit g of a byte is the fifth of a number of group g.
+/// Bit g of a byte is the fifth bit of an element of group g.
 struct Q5_K : SixBitScales {
   static constexpr int64_t bytes = 176;
   static constexpr int fours_in_words = 4;

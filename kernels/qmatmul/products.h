@@ -10,7 +10,7 @@
 namespace hewn {
 namespace {
 
-/// 256 elements of a quantised row of x, arranged as rows of W are read.
+/// 256 elements of a quantised row of x, in the order in which rows of W are read.
 struct NearChunk {
   /// For g in 0 to 3: the first 16 elements of groups g and g + 4, then the last 16 of both.
   int8_t q[4][2][quantised_block];
@@ -64,7 +64,8 @@ HEWN_INLINE void sum_groups(const Format& w, const NearRows& x, Ints (&sum)[rows
   for (int r = 0; r < rows; ++r) sum[r] = join_fours(twos[r], sum[r]);
 }
 
-/// The same where halves of groups have scales: the products of each half are added, then multiplied by its scale.
+/// The same for formats with scales of half groups: the products of each half are added, then multiplied by
+/// its scale.
 template <class Format, int rows>
 HEWN_INLINE void sum_halves(const Format& w, const NearRows& x, Ints (&sum)[rows]) {
   const Pair p[] = {w.template pair<0>(), w.template pair<1>(), w.template pair<2>(), w.template pair<3>()};
@@ -104,8 +105,8 @@ HEWN_INLINE void add_chunk(const Format& w, const NearRows& x, Floats (&y)[rows]
   }
 }
 
-/// Prefetches the chunk 3 KiB after w. Taking a chunk apart leaves room for few loads in flight, and the hardware
-/// prefetcher falls behind, also on AMD's processors.
+/// Prefetches the chunk 3 KiB after w. Unpacking a chunk leaves room for few loads in flight, and the
+/// hardware prefetcher falls behind, on AMD's processors too.
 template <class Format>
 HEWN_INLINE void fetch_chunk_ahead(const uint8_t* w) {
 #pragma GCC unroll 5

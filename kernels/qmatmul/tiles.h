@@ -1,8 +1,8 @@
 #pragma once
-// Many quantised rows of x times rows of W in blocks, as in a prompt: eight rows of W are taken apart and transposed once
-// for up to 64 rows of x, so that a lane is a row of W and no lanes are joined. The operations on each sum, and their
-// order, are those of products.h, and so are the bits. Compiled per instruction set with vectors of 32 bytes or more;
-// included only by products.h.
+// Many quantised rows of x times rows of W in blocks, as in a prompt: eight rows of W are unpacked and
+// transposed once for up to 64 rows of x, so that each lane is a row of W and no sums across lanes are
+// needed. Each sum has the operations, order and bits of products.h. Compiled per instruction set with
+// vectors of 32 bytes or more; included only by products.h.
 
 #include "kernels/contract/parallel.h"
 #include "kernels/qmatmul/abi.h"
@@ -22,7 +22,7 @@ struct PanelGroup {
 };
 static_assert(sizeof(PanelGroup) == panel_group_bytes);
 
-/// Rows and columns exchanged.
+/// Transposes an 8 x 8 matrix of 32-bit words.
 HEWN_INLINE void transpose(__m256i (&v)[8]) {
   __m256i twos[8], fours[8];
 #pragma GCC unroll 4
@@ -55,7 +55,8 @@ HEWN_INLINE void store_transposed(const Numbers (&rows)[8], const Place& to) {
   for (int i = 0; i < 8; ++i) __builtin_memcpy(to(i), &v[i], sizeof v[i]);
 }
 
-/// Groups g and g + 4 of a chunk of eight rows. Numbers whose halves have scales become signed, as their sums are.
+/// Groups g and g + 4 of a chunk of eight rows. In formats with scales of half groups, the numbers become
+/// signed, like their sums.
 template <int g, class Format>
 HEWN_INLINE void pack_pair(const uint8_t* const (&w)[panel_rows], PanelGroup& to, PanelGroup& to_other) {
   Bytes first[panel_rows], last[panel_rows];
@@ -97,8 +98,8 @@ __attribute__((noinline)) void pack_chunk(const uint8_t* const (&w)[panel_rows],
   }
 }
 
-/// Rows n to n + 7 of W, of which those from `end` on repeat the last one. The groups of one lane of the sums, one of
-/// each chunk, follow each other.
+/// Unpacks rows n to n + 7 of W; rows from `end` on repeat the last one. Group g of all chunks is contiguous,
+/// since one lane of the sums adds these.
 template <class Format>
 void pack_panel(const QMatmul& a, int64_t n, int64_t end, PanelGroup* panel) {
   const BlockFormat& format = format_of(a.format);
@@ -121,7 +122,7 @@ void pack_panel(const QMatmul& a, int64_t n, int64_t end, PanelGroup* panel) {
   pack_chunk<Format>(w, panel + whole, chunks);
 }
 
-/// The sums of the products of a group of x and of each row of a panel, of which `w` is the group.
+/// The dot products of a group of x with the same group, `w`, of each row of a panel.
 template <class Format>
 HEWN_INLINE Ints sums_of(const Bytes (&w)[fours_in_group], const int8_t* x, const PanelGroup& group) {
   __m256i all = _mm256_setzero_si256(), some = all;

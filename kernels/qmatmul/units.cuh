@@ -8,8 +8,8 @@ namespace {
 
 constexpr int unit_elements = 8;
 
-/// Elements in the bytes of two words, the first one lowest: scale * (byte - zero of the format), plus the offset if the
-/// format has offsets.
+/// Elements in the bytes of two words, the first one lowest: scale * (byte - zero of the format), plus the
+/// offset if any.
 struct Unit {
   unsigned words[2];
   float scale, offset;
@@ -35,8 +35,8 @@ __device__ __forceinline__ float half_at(const uint8_t* p) {
 
 constexpr unsigned four_bits = 0x0f0f0f0f, one_bit = 0x01010101;
 
-// Every format has the `elements` and `bytes` of a block, the `alignment` of blocks in a matrix that is aligned, the `zero`
-// of a unit's bytes, and unit<A>(block, u), unit u of a block at a multiple of A.
+// Every format has the `elements` and `bytes` of a block, the `alignment` of blocks in an aligned matrix, the
+// `zero` of a unit's bytes, and unit<A>(block, u), unit u of a block at a multiple of A.
 
 struct Q8Units {
   static constexpr int elements = 32, bytes = 34;
@@ -124,7 +124,7 @@ struct Q5KUnits {
   }
 };
 
-/// Its integers lie around zero, so that no sum of inputs is needed.
+/// Its integers are centred on zero, so no sum of inputs is needed.
 struct Q6KUnits {
   static constexpr int elements = 256, bytes = 210;
   static constexpr bool has_offsets = false;
@@ -142,7 +142,7 @@ struct Q6KUnits {
     unit.scale = __fmul_rn(half_at<A>(block + 208), static_cast<float>(scale));
     return unit;
   }
-  /// Every byte, at most 63, minus 32: the upper bit keeps the subtraction from borrowing of the next byte.
+  /// Every byte, at most 63, minus 32: the upper bit keeps the subtraction from borrowing from the next byte.
   static __device__ unsigned around_zero(unsigned bytes) {
     return ((bytes | 0x80808080u) - 0x20202020u) ^ 0x80808080u;
   }

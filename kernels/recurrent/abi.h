@@ -17,7 +17,7 @@ struct LstmForward {
   void* h;               ///< [rows, cols]
 };
 
-/// The gradients of such a step from dh, that of h, and dc, that of c from the step after it:
+/// The gradients of a step, from dh, the gradient of h, and dc, the gradient of c from the next step:
 /// e = dc + dh o (1 - tanh(c)^2);  dx = e g i (1 - i) | e c_before f (1 - f) | e i (1 - g^2) | dh tanh(c) o (1 - o);
 /// dc_before = e f.
 struct LstmBackward {

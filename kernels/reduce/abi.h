@@ -43,8 +43,8 @@ struct Expand {
 };
 
 /// Vector code reduces blocks of this many elements separately, then their results in order, so that the order of a sum
-/// depends only on the sizes: many if a vector's lanes run along the row, few if each lane sums a column, which would
-/// otherwise lose digits.
+/// depends only on the sizes: many elements if a vector's lanes run along the row; few if each lane sums a
+/// column, where long sums would lose digits.
 constexpr int64_t row_block = 2048, column_block = 64;
 
 /// The same on GPUs: elements of a row, or rows of a column, per block of threads.

@@ -18,8 +18,8 @@ Tensor mean(const Tensor& x, int dim);
 Tensor max(const Tensor& x, int dim);
 
 /// target (set or add) factor times g, summed over the dimensions in which target was broadcast to the
-/// shape of g (NumPy rule); target has g's type, or f32 for a bf16 g. Not recorded. For gradients of broadcasting operations and of biases,
-/// [rows, cols] to [cols].
+/// shape of g (NumPy rule); target has g's type, or f32 for a bf16 g. Not recorded. For gradients of
+/// broadcasting operations and of biases, [rows, cols] to [cols].
 void sum_copies(const Tensor& g, double factor, const Tensor& target, Write to_target);
 
 }  // namespace hewn

@@ -20,7 +20,8 @@ const std::vector<CacheLevel>& cache_levels();
 /// Size of the last level, in bytes.
 size_t last_level_cache();
 
-/// The physical core of a processor: two hardware threads of a core have the same text. "" if the system reports nothing.
+/// The physical core of a processor: two hardware threads of a core have the same text. "" if the system
+/// reports nothing.
 std::string core_of(int processor);
 /// Physical cores: two hardware threads of a core count once. As reported by the system; if it reports
 /// nothing, the number of processors that this process may use.

@@ -1,5 +1,5 @@
 #pragma once
-// The measured roofs of this machine (of its roofline model), with which `hewn bench kernels` and
+// The measured roofline of this machine, with which `hewn bench kernels` and
 // `hewn plan` compare.
 
 #include <cstddef>

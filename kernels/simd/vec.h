@@ -82,11 +82,10 @@ HEWN_INLINE vi lane_index() {
 }
 
 // Operations that differ between instruction sets. fma(a, b, c) is a * b + c, rounded once if the hardware
-// can, twice with SSE2. max and min return b if either operand is NaN: pass the value that may be NaN second. any tells
-// whether a comparison is true in a lane.
-// load_part reads the first n of W lanes, 0 <= n <= W, and touches no other memory; the remaining lanes
-// become 0. store_part writes the first n. Short vectors test for n = W: AMD's processors take 40 steps for a masked
-// store of 32 bytes.
+// can, twice with SSE2. max and min return b if either operand is NaN: pass the value that may be NaN second.
+// `any` is whether a comparison is true in some lane. load_part reads the first n of W lanes, 0 <= n <= W,
+// and touches no other memory; the remaining lanes become 0. store_part writes the first n. Short vectors
+// test for n = W: on AMD's processors a masked store of 32 bytes is slow (about 40 micro-operations).
 
 #if HEWN_VBYTES == 64
 
@@ -184,7 +183,7 @@ HEWN_INLINE void store_part(double* p, vd v, int64_t n) {
 
 #endif
 
-/// load_part with another value than 0 in the lanes from n on, such as -inf for a maximum.
+/// load_part that fills the lanes from n on with a given value, such as -inf for a maximum.
 HEWN_INLINE vf load_part(const float* p, int64_t n, float rest) {
   return lane_index() < static_cast<int32_t>(n) ? load_part(p, n) : set1(rest);
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Blocks of 32 bytes and the exact sums of their products, for quantised numbers. A block is one vector of 32 bytes, or
-// two of 16 bytes where registers are no longer. AVX-512 uses vectors of 32 bytes, too: these products are bound by
-// memory, and 32 bytes are a block of every format.
+// Blocks of 32 bytes and the exact sums of their products, for quantised numbers. A block is one vector of 32
+// bytes, or two of 16 bytes if registers are shorter. AVX-512 also uses vectors of 32 bytes: these products
+// are memory-bound, and every format has blocks of 32 bytes.
 
 #include "core/dtype.h"
 #include "kernels/simd/vec.h"
@@ -110,18 +110,19 @@ HEWN_INLINE Bytes shifted(Bytes a, uint8_t mask) {
 // Operations that differ between instruction sets.
 //
 // half_bytes: the lower halves of 16 bytes, then their upper halves. two_sixteens: 16 bytes from each of two addresses.
-// where_set: `value` in the bytes whose bit of the word is set, 0 in the others. widen_unsigned: eight unsigned bytes as
-// integers. widen_first, widen_last: the first or last eight of 16 signed bytes as integers. widen_halves, widen_two,
-// widen_half: eight numbers in half precision, two in a word, or one, as floats. halves_apart: eight of them, `distance`
-// bytes from each to the next.
+// where_set: `value` in the bytes whose bit of the word is set, 0 in the others. widen_unsigned: eight
+// unsigned bytes as integers. widen_first, widen_last: the first or last eight of 16 signed bytes as
+// integers. widen_halves, widen_two, widen_half: eight numbers in half precision, two in a word, or one, as
+// floats. halves_apart: eight of them, `distance` bytes apart.
 //
-// dot_unsigned and dot_signed add the products of 32 pairs of bytes without rounding: the four lower lanes together
-// those of the first 16 pairs, the four upper lanes those of the last. b is signed and at least -127; a is signed, or
-// unsigned and at most 127. dot_unsigned of four adds the products of both twos, whose unsigned bytes are at most 64.
-// dot_words adds the products of neighbours: lane j has those of elements 2j and 2j + 1.
+// dot_unsigned and dot_signed add the products of 32 pairs of bytes without rounding: the four lower lanes
+// add up to those of the first 16 pairs, the four upper lanes to those of the last 16. b is signed and at
+// least -127; a is signed, or unsigned and at most 127. dot_unsigned of four adds the products of both twos,
+// whose unsigned bytes are at most 64. dot_words adds the products of neighbours: lane j has those of
+// elements 2j and 2j + 1.
 //
-// The joins add lanes of each half until each belongs to a sum of its own: after join_twos, lanes j and j + 2 belong to
-// argument j; after join_fours of two such results, lane j belongs to sum j of four.
+// The joins add lanes within each half until each lane belongs to one sum: after join_twos, lanes j and j + 2
+// belong to argument j; after join_fours of two such results, lane j belongs to sum j of four.
 
 #if HEWN_VBYTES >= 32
 

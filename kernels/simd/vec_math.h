@@ -44,7 +44,7 @@ constexpr float sixteenths[16] = {
     1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
     1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f, 1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
 
-/// The same as integers from which i << 19 has been subtracted.
+/// The same as integers minus i << 19.
 struct LowSixteenths {
   int32_t bits[16];
   constexpr LowSixteenths() : bits() {
@@ -53,7 +53,7 @@ struct LowSixteenths {
 };
 constexpr LowSixteenths low_sixteenths;
 
-/// For each lane, the table element selected by its last four bits.
+/// The table element selected by the last four bits of each lane.
 HEWN_INLINE vf chosen(vi index, vf table) {
   return _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(index), table);
 }
@@ -132,8 +132,8 @@ HEWN_INLINE vd exp_below_0(vd x) {
   constexpr double least = -708.39;  // ln 2^-1022
   const vl vanishes = x < least;
   x = vanishes ? set1(least) : x;
-  // x = n ln 2 + r with |r| <= ln 2 / 2, as for floats: adding 1.5 * 2^52 leaves n in the low bits, and the first part of
-  // ln 2 is short.
+  // x = n ln 2 + r with |r| <= ln 2 / 2, as for floats: adding 1.5 * 2^52 leaves n in the low bits, and the
+  // first part of ln 2 is short.
   const vd shift = set1(6755399441055744.0);
   const vd shifted = fma(x, set1(1.4426950408889634), shift);
   const vd n = shifted - shift;

@@ -72,9 +72,9 @@ struct MaxSum {
 /// Maximum and sum of exponentials in one pass over x (Milakov and Gimelshein, "Online normalizer calculation
 /// for softmax", 2018): when the maximum grows, the sum so far is rescaled. Calls keep(piece, i, lanes, e)
 /// with e = exp(x - most_at[piece]), where most_at[piece] is the maximum up to that piece. All -inf or any
-/// +inf makes the sum NaN. During the exponentials of one piece, the next piece is fetched from memory and
-/// its maximum is computed: after the last piece this is `next`, of the following row. `most` is the maximum
-/// of the first piece on entry and that of `next` on return.
+/// +inf makes the sum NaN. While the exponentials of one piece are computed, the next piece is fetched and
+/// its maximum computed; after the last piece, that is `next`, the first piece of the following row. `most`
+/// is the maximum of the first piece on entry and that of `next` on return.
 template <class Keep>
 HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float& most,
                                    float (&most_at)[max_pieces], const Keep& keep) {
@@ -123,8 +123,8 @@ HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, in
                             [](int64_t, int64_t, auto, vf) {}));
 }
 
-/// n sums over the rows of a matrix, of each block of rows by itself: add(r, sums) adds what row r contributes
-/// to the sums of its block, which start at 0. Returns the number of blocks; partial is [blocks, n].
+/// n sums over each block of rows of a matrix: add(r, sums) adds what row r contributes to the sums of its
+/// block, which start at 0. Returns the number of blocks; partial is [blocks, n].
 template <class Add>
 HEWN_INLINE int64_t add_by_blocks(const Launch& launch, int64_t rows, int64_t n, float* partial,
                                   const Add& add) {

@@ -51,8 +51,8 @@ HEWN_INLINE void store_past_caches(float* p, vf v) {
 }
 
 /// y[i] = value(i, lanes) for i from begin up to end, past the caches if whole vectors are aligned. Use it
-/// for values computed from cached or prefetched data: lines on their way in and lines on their way out
-/// compete for the same few buffers.
+/// for values computed from cached or prefetched data: incoming and outgoing lines compete for the same few
+/// buffers.
 template <class Value>
 HEWN_INLINE void stream_lanes(float* y, int64_t begin, int64_t end, const Value& value) {
   const auto place = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y + begin) / sizeof(float));

@@ -19,8 +19,8 @@ HEWN_INLINE V zip(V a, V b, std::integer_sequence<int, i...>) {
 /// Transposes squares of n x n elements, n rows of a group by n lanes of a block. Each round interleaves row i
 /// with row i + n / 2, which rotates the bits of the index (row, column) by one, so that log2 n rounds exchange
 /// row and column.
-/// Where a block fills a vector of 32 bytes, whose halves interleave with four instructions each time, rows n / 2 apart
-/// exchange a half first, and each half is a square of its own.
+/// Interleaving the halves of a 32-byte vector takes four instructions. So if a block fills such a vector,
+/// rows n / 2 apart first exchange halves, and each half is then transposed separately.
 template <int n, class V, int count>
 HEWN_INLINE void transpose(V (&rows)[count]) {
   constexpr int w = static_cast<int>(sizeof(V) / sizeof(rows[0][0]));

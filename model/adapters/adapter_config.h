@@ -7,11 +7,11 @@
 
 namespace hewn {
 
-/// Values by the ends of layers' names, in the order of the file: the first that fits a layer counts.
+/// Values by suffix of a layer's name, in the order of the file: the first match counts.
 template <class Value>
 using LayerPattern = std::vector<std::pair<std::string, Value>>;
 
-/// What of PEFT's configuration determines the change of the weights.
+/// The part of PEFT's configuration that determines the change of the weights.
 struct PeftConfig {
   int64_t rank = 8;
   double alpha = 8;
@@ -24,10 +24,10 @@ struct PeftConfig {
   double scale_of(const std::string& layer) const;
 };
 
-/// Throws ErrorCode::input if the text is not such a configuration, or demands what Hewn does not compute.
+/// Throws ErrorCode::input if the text is not such a configuration, or requires a feature that Hewn lacks.
 PeftConfig peft_config_from_json(const std::string& text);
 
-/// What Hewn writes.
+/// The configuration that Hewn writes.
 struct PeftDescription {
   int64_t rank = 8;
   double alpha = 16, dropout = 0;

@@ -133,13 +133,13 @@ void load_layer(const std::vector<const LowRankChange*>& parts, Parameter& weigh
   for (const LowRankChange* part : parts) {
     if (part->rank != rank || part->a != parts[0]->a || part->scale != adapter.scale)
       fail(ErrorCode::input, layer_name(weight), " has rank ", part->rank, " and scale ", part->scale,
-           "; training goes on only with one A of rank ", rank, " and scale ", adapter.scale);
+           "; training can continue only with one A of rank ", rank, " and scale ", adapter.scale);
     for (int64_t r = 0; r < rank; ++r)
       std::copy_n(part->b.begin() + r * part->width, part->width, b.begin() + r * out + part->first);
     filled += part->width;
   }
   if (filled != out)
-    fail(ErrorCode::input, layer_name(weight), " has an adapter of the model, but not in the file");
+    fail(ErrorCode::input, layer_name(weight), " has an adapter in the model, but not in the file");
   upload(parts[0]->a, adapter.a->value);
   upload(b, adapter.b->value);
 }
@@ -256,7 +256,7 @@ void load_adapter(const std::string& directory, Model& model) {
     parts.erase(found);
   }
   if (!parts.empty())
-    fail(ErrorCode::input, "the file has an adapter of ", parts.begin()->first, ", the model none");
+    fail(ErrorCode::input, "the file has an adapter of ", parts.begin()->first, ", but the model has none");
   for (const WholeParameter& whole : files.whole) {
     Parameter& p = *model.parameters().find(whole.parameter);
     upload(whole.values, p.value);

@@ -2,9 +2,10 @@
 // Adapters in the files of PEFT (github.com/huggingface/peft): adapter_config.json and adapter_model.safetensors with
 // tensors "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight" [r, in] and "....lora_B.weight" [out, r].
 //
-// A model of Llama's family has PEFT's names for it, where queries, keys and values, and the two halves of the gated
-// MLP, are layers of their own. Hewn's layer is all of them side by side, with one A: written, each gets this A and
-// its own columns of B, which is the same change. Read, each may have its own A.
+// For a model of Llama's family, the files use PEFT's names, with separate layers for queries, keys, values
+// and the two halves of the gated MLP. Hewn concatenates these into one layer with a single A. In files
+// written by Hewn, each of them has this A and its own columns of B, which is the same change. In files that
+// Hewn reads, each may have its own A.
 
 #include <string>
 #include <vector>
@@ -27,7 +28,7 @@ struct LowRankChange {
   std::vector<double> b;  ///< [rank, width]
 };
 
-/// A parameter that the adapter holds as a whole: the head of a classifier, or a table of tokens, some of which are new.
+/// A parameter that the adapter holds as a whole: the head of a classifier, or a token table with new rows.
 struct WholeParameter {
   std::string parameter;
   std::vector<double> values;
@@ -41,15 +42,16 @@ struct AdapterFiles {
 /// Whether a directory contains an adapter.
 bool holds_adapter(const std::string& directory);
 
-/// Reads an adapter for a model, of which names and shapes matter. Throws ErrorCode::input with the first mismatches
-/// if it was made for another model, and for kinds of adapters that cannot be applied (DoRA, biases, other heads).
+/// Reads an adapter for a model; only the model's names and shapes are used. Throws ErrorCode::input with the
+/// first mismatches if the adapter was made for another model, and for unsupported kinds of adapters (DoRA,
+/// biases, other heads).
 AdapterFiles read_adapter(const std::string& directory, Model& declared);
 
-/// Restores the matrices of a model's own adapters, and the parameters that train beside them. Throws
-/// ErrorCode::input unless the files have the same layers and ranks, as those of `write_adapter` do.
+/// Restores the matrices of a model's own adapters and the parameters trained with them. Throws
+/// ErrorCode::input unless the files have the same layers and ranks, like those of `write_adapter`.
 void load_adapter(const std::string& directory, Model& model);
 
-/// The files of a model's adapters, and of other parameters that train. `base` is the model's name for PEFT.
+/// The files of a model's adapters and other trained parameters. `base` is the model's name for PEFT.
 struct WrittenAdapter {
   FileSum weights, config;
 };

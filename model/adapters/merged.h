@@ -19,8 +19,8 @@ struct WeighedAdapter {
 
 /// The model `base` under the configuration `config`, which may have a shorter context, a head for classification or
 /// other settings that do not change its shapes. Sums are in double precision and rounded once, so merged values have
-/// the same bits everywhere. All values are computed here and kept in memory, as f64 if those of the base are, else as
-/// f32. Of parameters that several adapters hold as a whole, the last one's count. Throws like `check_fit`.
+/// the same bits everywhere. All values are computed here and kept in memory, as f64 if the base is f64, else
+/// as f32. If several adapters hold a parameter as a whole, the last one wins. Throws like `check_fit`.
 ForeignModel merged(const ForeignModel& base, const ModelConfig& config,
                     const std::vector<WeighedAdapter>& adapters);
 

@@ -42,7 +42,7 @@ void choose_head(Model& model) {
   std::string head = own_head(parameters);
   if (head.empty()) head = "transformer.wte.";
   require(parameters.find(head + "weight"), "train = head, but arch = ", model.config().arch,
-          " has no output head; train all of it");
+          " has no output head; give train = all");
   train_only(parameters, [&](const Parameter& p) { return p.name.starts_with(head); });
 }
 

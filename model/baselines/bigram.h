@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// A table of logits: row t holds the logits of the token after t.
+/// A table of logits: row t holds the logits of the token that follows token t.
 class Bigram final : public Model {
  public:
   explicit Bigram(const ModelConfig& config);

@@ -126,8 +126,7 @@ std::span<const int32_t> Ngram::context_of(const std::vector<int32_t>& tokens, i
 
 std::vector<double> Ngram::losses_of(const Tensor& tokens, const Tensor& targets,
                                      const ForwardOptions& options) const {
-  require(!options.step_state.defined(),
-          "arch = ngram consists of counts and is trained by counting (`hewn train`), not by steps");
+  require(!options.step_state.defined(), "arch = ngram is trained by counting (`hewn train`), not in steps");
   require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
   check_tokens(tokens, {});
   const std::vector<int32_t> ids = tokens.values<int32_t>(), wanted = targets.values<int32_t>();

@@ -15,9 +15,9 @@ namespace hewn {
 ///
 ///   p(w | h) = max(c(h w) - D(c(h w)), 0) / c(h) + (D_1 N_1 + D_2 N_2 + D_3 N_3) / c(h) p(w | h without its first token)
 ///
-/// where c(h) is the sum of c(h w), and N_1, N_2 and N_3 are the numbers of w with c(h w) = 1, 2 and 3 or more. Below the
-/// empty context, p = 1 / vocab_size, so every token has a probability. A context that never occurred has the
-/// probabilities of the context without its first token.
+/// where c(h) is the sum of c(h w), and N_1, N_2 and N_3 are the numbers of w with c(h w) = 1, 2 and 3 or
+/// more. Below the empty context, p = 1 / vocab_size, so every token has a probability. A context that never
+/// occurred has the probabilities of the context without its first token.
 ///
 /// Counting is the training: there are no parameters, no gradients, and nothing to tune but the order. The discounts
 /// of each length follow from the numbers n_1 ... n_4 of n-grams with these counts: Y = n_1 / (n_1 + 2 n_2),
@@ -26,7 +26,7 @@ namespace hewn {
 class Ngram final : public Model {
  public:
   explicit Ngram(const ModelConfig& config);
-  /// Of evaluation; throws usage for a training step. Without counts, every token has the same probability.
+  /// For evaluation; throws usage for a training step. Without counts, all tokens are equally likely.
   Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
   Tensor target_losses(const Tensor& tokens, const Tensor& targets,
                        const ForwardOptions& options = {}) override;
@@ -35,7 +35,7 @@ class Ngram final : public Model {
   bool counted() const override { return true; }
   std::vector<TensorEntry> tables() const override { return tables_.entries(); }
   void take_tables(const NamedTensors& from) override;
-  /// Replaces the counts by those of the sequences of a text (NgramTables).
+  /// Counts the sequences of a text (NgramTables), replacing the previous counts.
   void count(std::span<const int32_t> text);
 
   /// p(token | context); the last order - 1 tokens of the context count. All must be in the vocabulary.
@@ -47,7 +47,7 @@ class Ngram final : public Model {
   const std::array<double, 4>& discounts(int64_t n) const { return discounts_[static_cast<size_t>(n - 1)]; }
 
  private:
-  /// The n-grams that extend a context by one token, and what their counts give to any and take from each.
+  /// The n-grams that extend a context h by one token, and the terms of the formula that they share.
   struct Extensions {
     int64_t length;      ///< n
     int64_t begin, end;  ///< in the level of length n; at least one
@@ -57,7 +57,7 @@ class Ngram final : public Model {
   };
   void take(NgramTables tables);
   double discounted(int64_t n, int64_t place) const;
-  /// Those of the contexts that occurred, the shortest first.
+  /// The extensions of the contexts that occurred, shortest context first.
   std::vector<Extensions> matching(std::span<const int32_t> context) const;
   Extensions extensions(int64_t n, int64_t shorter) const;
   /// -log P of every target, 0 where it is -100.

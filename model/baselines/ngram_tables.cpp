@@ -201,7 +201,7 @@ NgramTables::NgramTables(int64_t order, int64_t vocab_size, const NamedTensors& 
   }
   from.each([&](const TensorEntry& entry) {
     if (++tables > 3 * order)
-      fail(ErrorCode::input, "there are more tables than those of ", order, " lengths, such as ", entry.name);
+      fail(ErrorCode::input, "there are more tables than for ", order, " lengths, such as ", entry.name);
   });
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Recurrent networks: models that read a text token by token and keep what they need of it in a vector of fixed size.
+// Recurrent networks: models that read a text token by token into a state of fixed size.
 
 #include <optional>
 #include <string>
@@ -13,12 +13,13 @@
 
 namespace hewn {
 
-/// The state of every layer, h and for an LSTM c: a new token costs the same however long the text is.
+/// The state of every layer: h and, for an LSTM, c. The cost of a token does not depend on the length of the
+/// text.
 class RecurrentCache final : public Cache {
  public:
-  /// Zeros for each of `batch` sequences. `capacity` only limits how many tokens are counted.
+  /// Zeros for each of `batch` sequences. `capacity` only limits the count of tokens.
   RecurrentCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity);
-  /// The state of a layer; its tensors are those of the cache.
+  /// The state of a layer; its tensors share the cache's memory.
   RecurrentState layer(int64_t layer) const;
   void clear() override;
   void select(const std::vector<int64_t>& sequences) override;
@@ -28,9 +29,9 @@ class RecurrentCache final : public Cache {
 };
 
 /// arch = rnn or lstm: an embedding, n_layer recurrent layers of n_embd units (kernels/recurrent/op.h), and a head. A
-/// layer has the weights of torch.nn.RNN or nn.LSTM, transposed, and one bias where PyTorch adds two. Every window
-/// begins with a state of zeros, and gradients flow back through all of it. Dropout is that of PyTorch: on the outputs
-/// of all layers but the last.
+/// layer has the weights of torch.nn.RNN or nn.LSTM, transposed, and one bias where PyTorch adds two. Every
+/// window begins with a state of zeros, and gradients flow back to its start. Dropout applies to the outputs
+/// of all layers but the last, as in PyTorch.
 class Recurrent final : public Model {
  public:
   explicit Recurrent(const ModelConfig& config);

@@ -1,7 +1,6 @@
 #pragma once
-// Beam search: keeps the most likely texts at every step, to find a whole text that is more likely than the
-// one from choosing the most likely token each time (Graves 2012, "Sequence Transduction with Recurrent
-// Neural Networks", section 2.6).
+// Beam search: keeps the most likely texts at every step, to find a text that is more likely than the greedy
+// one (Graves 2012, "Sequence Transduction with Recurrent Neural Networks", section 2.6).
 
 #include <cstdint>
 #include <vector>

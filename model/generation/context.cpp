@@ -25,7 +25,7 @@ Context::Context(Model& model, const ContextOptions& options, std::shared_ptr<To
       begin_(options.begin),
       cache_(options.cache ? model.make_cache(1, limit_, options.kv) : nullptr) {
   require(vocab_size_ >= 1 && vocab_size_ <= model.config().vocab_size, "vocab_size = ", options.vocab_size,
-          "; expected at most the model's ", model.config().vocab_size);
+          "; expected at most the model's vocabulary, ", model.config().vocab_size);
 }
 
 std::vector<double> Context::given_out(std::vector<double> logits, int64_t rows) const {

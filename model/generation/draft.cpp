@@ -19,7 +19,7 @@ class ModelDrafter final : public Drafter {
         random_(random),
         context_(std::make_unique<Context>(model, context)) {
     require(context_->can_drop(), "arch = ", model.config().arch,
-            " cannot take back tokens, so it cannot propose any; use a transformer");
+            " cannot remove tokens, so it cannot serve as a draft; use a transformer");
   }
 
   std::vector<Proposal> propose(std::span<const int32_t> text, int64_t most) override {

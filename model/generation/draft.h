@@ -1,7 +1,7 @@
 #pragma once
-// Speculative decoding: something cheap proposes the next few tokens, and the model checks them all in one pass, which
-// reads its weights once (Leviathan et al. 2023, "Fast Inference from Transformers via Speculative Decoding"). The
-// likeliest text stays the same, and drawn text keeps its distribution.
+// Speculative decoding: a cheap drafter proposes the next few tokens, and the model checks them in one pass,
+// reading its weights once (Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
+// Decoding"). The likeliest text stays the same, and drawn text keeps its distribution.
 
 #include <cstdint>
 #include <memory>
@@ -17,14 +17,14 @@ namespace hewn {
 /// Where proposals come from.
 struct DraftOptions {
   Model* model = nullptr;  ///< a smaller model with the same tokens
-  bool from_text = false;  ///< what followed the same tokens earlier in the text
-  int64_t most = 6;        ///< tokens proposed at a time, at most; fewer where they were rejected before
+  bool from_text = false;  ///< the continuation of the same tokens earlier in the text
+  int64_t most = 6;        ///< maximum number of tokens proposed at a time; fewer after rejections
   bool on() const { return model || from_text; }
 };
 
 struct Proposal {
   int32_t token = 0;
-  std::vector<double> probabilities = {};  ///< of the distribution it was drawn from; empty: it was certain
+  std::vector<double> probabilities = {};  ///< the distribution it was drawn from; empty: certain
 };
 
 /// Proposes tokens for one text.
@@ -35,8 +35,8 @@ class Drafter {
   virtual std::vector<Proposal> propose(std::span<const int32_t> text, int64_t most) = 0;
 };
 
-/// Proposals are drawn as `sampling` says, from the stream of `random`. Null if drafts are off. Throws usage for a model
-/// whose cache cannot be cut back.
+/// Draws proposals by `sampling` from the stream of `random`. Null if drafts are off. Throws usage for a
+/// model whose cache cannot be truncated.
 std::unique_ptr<Drafter> make_drafter(const DraftOptions& options, const ContextOptions& context,
                                       const SamplingOptions& sampling, const Rng& random);
 
@@ -47,11 +47,12 @@ struct Decided {
 };
 
 /// Accepts a proposal x with probability min(1, p(x) / q(x)), where q is the distribution it was drawn from, and else
-/// draws from max(0, p - q), normalised. The token is then distributed as p (Leviathan et al. 2023, section 2.3).
+/// draws from max(0, p - q), normalised. The resulting token is distributed as p (Leviathan et al. 2023,
+/// section 2.3).
 Decided decide(const Proposal& proposal, const std::vector<double>& p, Rng& random);
 
-/// How many tokens to propose next: more after proposals that were accepted; after ones that were not, fewer, and for a
-/// while none at all.
+/// The number of tokens to propose next: more after accepted proposals; fewer, and for a while none, after
+/// rejected ones.
 class Ambition {
  public:
   explicit Ambition(int64_t most) : most_(most), next_((most + 1) / 2) {}

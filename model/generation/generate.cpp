@@ -34,7 +34,7 @@ struct Writing {
             make_drafter(options.draft, options.context, options.sampling, Rng(options.seed, ~asked.sample))),
         ambition(options.draft.most) {
     require(!drafter || context->can_drop(), "arch = ", model.config().arch,
-            " checks one token at a time; leave the draft out");
+            " cannot check several tokens at a time; leave the draft out");
     require(!asked.prompt.empty(), "generation needs a prompt of at least one token");
     for (const int32_t token : asked.prompt) context->push({token});
   }

@@ -10,7 +10,7 @@
 
 namespace hewn {
 
-/// Which tokens may be drawn, and with which probabilities.
+/// The options that determine which tokens may be drawn, and their probabilities.
 struct SamplingOptions {
   double repetition_penalty = 1;
   double temperature = 1;
@@ -19,27 +19,29 @@ struct SamplingOptions {
   double min_p = 0;
 };
 
-/// The next token to keep or to cut off, after the more likely ones.
+/// The next candidate, in the order of falling probability.
 struct NextToken {
   int64_t rank;   ///< number of tokens before it
   double p;       ///< its probability
-  double before;  ///< the sum of those of the tokens before it
-  double most;    ///< that of the most likely token
-  double all;     ///< that of all tokens that top_k keeps
+  double before;  ///< the sum of the probabilities of the tokens before it
+  double most;    ///< probability of the most likely token
+  double all;     ///< total probability of the tokens that top_k keeps
 };
 
-/// One way to change the distribution.
+/// One method of changing the distribution.
 struct SamplingMethod {
   Key<SamplingOptions> key;
   double usual;  ///< a value that shows its effect, for comparisons
-  /// Whether the candidate is kept; the first one that is not ends the tokens that may be drawn. Null: changes the logits.
+  /// Whether the candidate is kept; the first one rejected and all less likely ones cannot be drawn. Null:
+  /// the method changes the logits.
   bool (*keeps)(const SamplingOptions& options, const NextToken& next) = nullptr;
 };
 
-/// Every method, in the order in which they apply. The options of commands, their check, and `hewn sample --compare` read
+/// All methods, in the order of application. Command options, their checks and `hewn sample --compare` read
 /// this table.
 inline constexpr SamplingMethod sampling_methods[] = {
-    // Keskar et al. 2019, "CTRL", section 4.1: logits of tokens in the text are divided by it if positive, else multiplied.
+    // Keskar et al. 2019, "CTRL", section 4.1: logits of tokens in the text are divided by it if positive,
+    // else multiplied.
     {key<&SamplingOptions::repetition_penalty>(
          "repetition_penalty", Change::always, Reals{1e-3, 1e3},
          "above 1 makes tokens that have already occurred less likely, below 1 more likely (1: no change)"),

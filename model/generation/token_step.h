@@ -1,5 +1,5 @@
 #pragma once
-// One new token of each of several sequences: the step that decoding repeats.
+// A decoding step: one new token for each of several sequences.
 
 #include <cstdint>
 #include <vector>
@@ -10,20 +10,20 @@
 
 namespace hewn {
 
-/// Tokens [B, T] on the model's device. Throws input if one is not in the vocabulary: on a GPU they are checked
-/// here, on a CPU by the embedding.
+/// Tokens [B, T] on the model's device. Throws input if one is not in the vocabulary; here on a GPU, in the
+/// embedding on a CPU.
 Tensor tokens_on_device(const Model& model, const std::vector<int32_t>& tokens, const Shape& shape);
 
-/// Runs a model on one new token of each sequence. On a GPU the kernels of a step are one CUDA graph: tokens and their
-/// positions are in device memory, where kernels read them, so that one graph serves all tokens.
+/// Runs a model on one new token of each sequence. On a GPU the kernels of a step are one CUDA graph: kernels
+/// read tokens and positions from device memory, so that one graph serves all tokens.
 class TokenStep : NotCopied {
  public:
   /// `graphs` is false to launch kernels one by one; the logits have the same bits.
   explicit TokenStep(Model& model, bool graphs = true);
   ~TokenStep();
 
-  /// Logits [B, V], row-major, of the tokens that follow `tokens` [B], which continue the cache or caches of
-  /// `options` and are appended to them.
+  /// Logits [B, V], row-major, for the position after `tokens` [B], which are appended to the cache or caches
+  /// of `options`.
   std::vector<double> logits(const std::vector<int32_t>& tokens, ForwardOptions options);
   /// The number of steps that were replayed as graphs.
   int64_t replays() const { return work_.replays(); }

@@ -115,14 +115,13 @@ SpecialsFound find_specials(const Tokenizer& tokenizer, std::span<const std::str
       if (special->id == end && !found.end)
         found.end = end, divides = join("; ", special->text, " separates documents");
   if (!list.empty())
-    found.note = join("special tokens in the texts are read as such: ", list, divides,
-                      "; for ordinary text, give --special=text");
+    found.note = join("special tokens in the texts are read as special: ", list, divides,
+                      "; to read them as ordinary text, give --special=text");
   else if (std::ranges::none_of(tokenizer.specials(), [](auto& s) { return s.text == end_of_text; }) &&
            std::ranges::any_of(texts, [](auto text) { return text.find(end_of_text) != text.npos; }))
-    found.note =
-        join("the texts contain ", end_of_text, ", which the ", tokenizer.kind(),
-             " tokenizer spells in several tokens, so that no token ends a text; a tokenizer of kind bpe "
-             "or regex has a token for it");
+    found.note = join("the texts contain ", end_of_text, ", which the ", tokenizer.kind(),
+                      " tokenizer encodes as several tokens, so no token ends a text; a bpe or regex "
+                      "tokenizer has a token for it");
   return found;
 }
 
@@ -149,7 +148,7 @@ TextForm text_form_from_json(std::string_view text, int32_t vocab_size) {
     for (const auto& end : json.at("ends").get<std::vector<nlohmann::json>>()) form.ends.push_back(id(end));
     return form;
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorCode::input, "this does not say how texts begin and end: ", json_reason(error));
+    fail(ErrorCode::input, "the file does not define how texts begin and end: ", json_reason(error));
   }
 }
 

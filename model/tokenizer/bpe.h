@@ -1,5 +1,5 @@
 #pragma once
-// Byte pair vocabularies from any source.
+// Byte pair tokenizers from any source.
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -23,8 +23,9 @@ struct BpeVocabulary {
 /// Throws ErrorCode::input unless there is a token for each byte.
 std::unique_ptr<Tokenizer> make_bpe(BpeVocabulary vocabulary);
 
-/// Reads GPT-2's two files: an object that maps token texts to ids, and a list of merges, one per line. Special tokens
-/// are those of a list as in tokenizer.json, and texts such as <|endoftext|>. Throws ErrorCode::input or a JSON exception.
+/// Reads GPT-2's two files: an object that maps token texts to ids, and a list of merges, one per line.
+/// Special tokens are those listed as in tokenizer.json, and texts such as <|endoftext|>. Throws
+/// ErrorCode::input or a JSON exception.
 std::unique_ptr<Tokenizer> read_gpt2_vocabulary(const nlohmann::json& vocab, std::string_view merges,
                                                 const nlohmann::json& added);
 

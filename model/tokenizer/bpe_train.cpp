@@ -185,7 +185,7 @@ std::unique_ptr<Tokenizer> train_bpe(Texts texts, const TokenizerOptions& option
   require(options.min_count >= 1, "min_count is ", options.min_count, "; expected at least 1");
   size_t bytes = 0;
   for (const std::string_view text : texts) bytes += text.size();
-  if (bytes == 0) fail(ErrorCode::input, "there is no text to learn a vocabulary from");
+  if (bytes == 0) fail(ErrorCode::input, "there is no text from which to learn a vocabulary");
 
   Learner learner(count_pieces(texts));
   learner.learn(static_cast<size_t>(size - 1), options.min_count);

@@ -35,7 +35,8 @@ class CharTokenizer final : public Tokenizer {
     if (!unknown_ || unknown_->empty()) return;
     const auto piece = std::find(vocab_.begin(), vocab_.end(), *unknown_);
     if (piece == vocab_.end())
-      fail(ErrorCode::input, "unknown characters become \"", *unknown_, "\", which is not in the vocabulary");
+      fail(ErrorCode::input, "the replacement for unknown characters is \"", *unknown_,
+           "\", which is not in the vocabulary");
     replacement_ = static_cast<int32_t>(piece - vocab_.begin());
   }
 

@@ -36,7 +36,7 @@ std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
   const auto place = [&](int64_t id, const std::string& text) {
     if (id < 0 || static_cast<size_t>(id) >= by_id.size())
       fail(ErrorCode::input, "the token ", json_text(json(text)), " has id ", id, ", but there are at most ",
-           by_id.size(), " tokens; expected ids from 0 on, without gaps");
+           by_id.size(), " tokens; expected consecutive ids from 0");
     Token& token = by_id[static_cast<size_t>(id)];
     if (token.given && token.text != text)
       fail(ErrorCode::input, "the vocabulary gives id ", id, " to both ", json_text(json(token.text)),

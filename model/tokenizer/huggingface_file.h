@@ -32,11 +32,11 @@ int32_t begin_in(const nlohmann::json& file, size_t vocab_size);
 /// The inverse: the post_processor that inserts a token before every text; null for none.
 nlohmann::ordered_json post_processor(const Tokenizer& tokenizer, const std::optional<int32_t>& begin);
 
-/// The text of a token, which stands there by itself or as the "content" of an object.
+/// The text of a token, given directly or as the "content" of an object.
 std::string token_text(const nlohmann::json& token);
 
-/// The added tokens, in the form of the list of such a file, that the files beside this one name: added_tokens.json,
-/// tokenizer_config.json and special_tokens_map.json, of which only vocab.json makes use.
+/// The added tokens named by the neighbouring files added_tokens.json, tokenizer_config.json and
+/// special_tokens_map.json, in the form of such a file's list. Only vocab.json needs them.
 nlohmann::json added_beside(const std::string& path, const nlohmann::json& vocab);
 
 /// The merges of a model, each as "left right" or as [left, right].

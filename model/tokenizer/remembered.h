@@ -1,5 +1,5 @@
 #pragma once
-// A cache of tokenized words, used while a text is encoded, since words repeat.
+// A cache of tokenized words for encoding, since words repeat.
 
 #include <algorithm>
 #include <array>

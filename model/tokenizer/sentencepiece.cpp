@@ -115,7 +115,7 @@ void SentencePieceTokenizer::find_pieces() {
       bytes_.push_back(std::move(bytes));
       if (!id_of_.emplace(bytes_.back(), id).second)
         fail(ErrorCode::input, json_text(nlohmann::json(text)),
-             " appears twice, once with a space and once with the sign for it (U+2581)");
+             " appears twice, once with a space and once with U+2581, which stands for a space");
       const auto first = static_cast<unsigned char>(bytes_.back()[0]);
       if (bytes_.back().size() == 1) ascii_[first] = id;
     }

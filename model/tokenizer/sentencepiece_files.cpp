@@ -97,8 +97,8 @@ class Llama2cReader {
   }
   std::string_view text(size_t bytes, const char* what) {
     if (bytes > left_.size())
-      fail(ErrorCode::input, "the file ends in ", what, ": ", bytes, " bytes are needed, but ", left_.size(),
-           " are left");
+      fail(ErrorCode::input, "the file ends in ", what, ": ", bytes, " bytes are required, but ",
+           left_.size(), " are left");
     const std::string_view taken = left_.substr(0, bytes);
     left_.remove_prefix(bytes);
     return taken;

@@ -232,7 +232,7 @@ void require_text(Texts texts) {
     require_utf8(texts[i], texts.size() == 1 ? "the text" : "text " + std::to_string(i + 1));
     bytes += texts[i].size();
   }
-  if (bytes == 0) fail(ErrorCode::input, "there is no text to learn a vocabulary from");
+  if (bytes == 0) fail(ErrorCode::input, "there is no text from which to learn a vocabulary");
 }
 
 std::vector<std::string> most_frequent(const PieceCounts& counts, const TokenizerOptions& options,

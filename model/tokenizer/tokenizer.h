@@ -16,7 +16,7 @@ namespace hewn {
 
 struct TextForm;
 
-/// A token and the part of the text that it stands for.
+/// A token and the part of the text that it represents.
 struct Piece {
   int32_t id = 0;
   std::string_view source;  ///< points into the text that was encoded
@@ -28,7 +28,7 @@ struct Special {
   int32_t id = 0;
 };
 
-/// The special token that GPT-2's kind of data has between documents.
+/// The special token between documents in data for GPT-2.
 inline constexpr std::string_view end_of_text = "<|endoftext|>";
 
 /// How to treat the text of a special token inside a text to encode.
@@ -42,7 +42,7 @@ enum class Parts : uint8_t { lines, words, characters };
 
 /// The kinds of tokenizers, and what `decode(encode(text))` preserves:
 ///   byte   the 256 bytes. Accepts any text, lossless.
-///   char   the code points of the training text, in order. Others are an error, or as `meet_texts` says. Lossless.
+///   char   the code points of the training text, in order. Others are an error, or handled by `meet_texts`. Lossless.
 ///   word   words (letters, marks and numbers of any script), and every other code point by itself, spaces and
 ///          newlines included; the most frequent first. Anything outside the vocabulary becomes <|unk|> (id 0),
 ///          the only loss.
@@ -65,7 +65,7 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
 
   /// Divides a text at its special tokens: calls `use` with each ordinary part and null, and with the text of each
-  /// special token and the token. Of several at one place, the longest counts.
+  /// special token and the token. The longest of several at one position wins.
   void divide(std::string_view text, Specials specials,
               const std::function<void(std::string_view part, const Special*)>& use) const;
 
@@ -77,7 +77,7 @@ class Tokenizer {
   /// Token ids of a text that continues another one: without the space that `sentencepiece` inserts.
   virtual std::vector<int32_t> encode_more(std::string_view text) const { return encode_with(text, nullptr); }
 
-  /// The parts of a text that have the same tokens alone as within it: lines, words with the blank before them, or
+  /// The units that can be encoded separately with the same result: lines, words with the preceding blank, or
   /// characters.
   virtual Parts parts() const { return Parts::lines; }
 
@@ -118,7 +118,7 @@ class Tokenizer {
   virtual std::string_view bytes_of(int32_t id) const = 0;
 };
 
-/// How to learn a vocabulary. A kind refuses options that it does not use.
+/// How to learn a vocabulary. A kind rejects options that it does not use.
 struct TokenizerOptions {
   int64_t vocab_size = 0;  ///< word, regex: at most this many tokens, special ones included; 0 = no limit.
                            ///< bpe: this many unless the text has too few pairs, <|endoftext|> last; 0 = 4096
@@ -139,21 +139,22 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
   return train_tokenizer(kind, std::span<const std::string_view>(&text, 1), options);
 }
 
-/// A tokenizer for more texts. If it is of kind `char`, `unknown` says what becomes of characters that it lacks, in these
-/// texts and later ones: `add` gives those of these texts the ids behind its own; `drop` leaves them out; `replace` makes
-/// them U+FFFD, else '?', and throws usage if it lacks both; `error` keeps them an error. `note` says which characters of
-/// these texts that concerns. Ids do not change, and other tokenizers remain as they are.
+/// Extends a tokenizer to more texts. For the kind `char`, `unknown` decides the treatment of unknown
+/// characters, in these texts and later ones: `add` gives those of these texts new ids after the existing
+/// ones; `drop` omits them; `replace` maps them to U+FFFD, else '?', and throws usage if the tokenizer lacks
+/// both; `error` rejects them. `note` lists the affected characters of these texts. Existing ids and other
+/// kinds of tokenizers do not change.
 std::shared_ptr<const Tokenizer> meet_texts(std::shared_ptr<const Tokenizer> tokenizer,
                                             std::span<const std::string_view> texts, std::string_view unknown,
                                             std::string& note);
 
-/// Whether the tokenizer of kind `char` with this hash and number of tokens has grown into this one.
+/// Whether the tokenizer of kind `char` with this hash and number of tokens was extended to this one.
 bool extends(const Tokenizer& tokenizer, int64_t tokens, const std::string& hash);
 
 /// The inverse of `to_json`. Throws ErrorCode::input, naming the mistake, for anything else.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
-/// A tokenizer's file, and GPT-2's second one, read and not yet understood.
+/// The unparsed content of a tokenizer's file, and of GPT-2's second file.
 struct TokenizerFiles {
   std::string path, content;
   std::optional<std::string> merges;
@@ -161,7 +162,7 @@ struct TokenizerFiles {
 
 /// Reads the files of `load_tokenizer`. Throws ErrorCode::input if they cannot be read.
 TokenizerFiles read_tokenizer_files(const std::string& path);
-/// The tokenizer that they hold. Throws ErrorCode::input if they hold none, or one of an unsupported kind.
+/// Parses the tokenizer. Throws ErrorCode::input if the files contain none, or one of an unsupported kind.
 std::unique_ptr<Tokenizer> tokenizer_from_files(const TokenizerFiles& files);
 
 /// Reads a file written by `save`, or another program's vocabulary: a tokenizer.json of Hugging Face's

@@ -156,7 +156,7 @@ void require_utf8(std::string_view text, std::string_view what) {
   fail(ErrorCode::input, what,
        " is not valid UTF-8: ", cut ? "the last character is cut off" : "invalid bytes", " at byte ", at,
        " (line ", line, "):", bytes,
-       text.find('\0') != text.npos ? "; it holds zero bytes, so it is no text; give a text"
+       text.find('\0') != text.npos ? "; it contains zero bytes, so it is not a text; give a text file"
                                     : "; convert it (iconv -f latin1 -t utf8) or use the byte tokenizer");
 }
 

@@ -39,8 +39,8 @@ bool is_letter_or_number(char32_t code_point);
 /// The lower-case form of a code point; itself if it has none that is a single code point.
 char32_t lower_case(char32_t code_point);
 
-/// A text in lower case by Unicode's full mapping, as Python's `str.lower`: U+0130 becomes i and U+0307, a sigma at the end
-/// of a word becomes U+03C2. Bytes that are not UTF-8 remain as they are.
+/// A text in lower case by Unicode's full mapping, as Python's `str.lower`: U+0130 becomes i and U+0307, a
+/// sigma at the end of a word becomes U+03C2. Bytes that are not UTF-8 stay unchanged.
 std::string lower_case(std::string_view text);
 
 /// Terminal columns of a code point: 2 for wide ones, 0 for combining ones.

@@ -17,18 +17,20 @@ namespace hewn {
 struct Quantisation {
   std::string mixture = "q8_0";            ///< the name of one of `mixtures()`
   std::vector<ChosenFormat> choices = {};  ///< formats of some tensors
-  /// By the name of the tensor in the file, or else of the parameter, how much an error in each of its input columns
-  /// counts: the column's mean square over some text. Where a matrix has none, all columns count alike.
+  /// The weight of an error in each input column, by name of the tensor in the file or of the parameter: the
+  /// column's mean square over some text. Without an entry, all columns of a matrix weigh the same.
   std::map<std::string, std::vector<float>> importance = {};
-  /// By the name of the parameter, [in, in]: the mean of the products of each two of its input columns. A matrix that has
-  /// them is rounded column after column, each error made up for in the columns that follow, see ErrorFeedback.
+  /// By name of the parameter, [in, in]: the mean product of each pair of input columns. Matrices with an
+  /// entry are rounded column by column, and later columns compensate the error of earlier ones; see
+  /// ErrorFeedback.
   std::map<std::string, std::vector<float>> products = {};
-  /// By the name of the parameter: how many rows of the text the matrices without `products` have read, fewer than they
-  /// have columns. A note names those that this concerns.
+  /// By name of the parameter: the number of input rows of matrices that have no `products` because the rows
+  /// were fewer than the columns. A note lists these matrices.
   std::map<std::string, int64_t> too_few_rows = {};
   int threads = 0;  ///< 0: one per core
-  /// Above 0: each matrix that `choices` does not name gets the format with which all tensors have at most this many bits
-  /// a weight and, as `curvature` predicts, diverge least. Throws ErrorCode::usage if no formats are that small.
+  /// Above 0: selects formats for the matrices not named by `choices`, to minimise the divergence predicted
+  /// by `curvature` with at most this many bits per weight over all tensors. Throws ErrorCode::usage if no
+  /// formats are that small.
   double target_bits = 0;
   std::shared_ptr<const ForeignModel> curvature = nullptr;  ///< `hewn::curvature` of the model
 };
@@ -39,20 +41,20 @@ struct ExportOptions {
   /// Replaces the model's activation; only gelu and gelu_erf can replace each other. A note reports the
   /// change of the logits.
   std::optional<MlpActivation> act = {};
-  /// How the messages of a chat become a text, as Jinja; hf and gguf store it with the tokenizer. "": none.
+  /// The chat template, in Jinja; hf and gguf store it with the tokenizer. "": none.
   std::string chat_template = {};
   bool force = false;  ///< replace an existing file; move an existing directory to PATH.1
   std::optional<Quantisation> quantise = {};  ///< gguf: instead of `dtype`
 };
 
-/// A tensor as it was written, beside its values before.
+/// Statistics of a written tensor, compared with its original values.
 struct WrittenTensor {
   std::string name;
   std::string_view format;  ///< "q4_k", "bf16"
   int64_t elements = 0, bytes = 0;
   double squares = 0;     ///< the sum of the squared errors
   double max_error = 0;   ///< the largest absolute error
-  double divergence = 0;  ///< in nats a token, as `Quantisation::curvature` predicts
+  double divergence = 0;  ///< predicted by `Quantisation::curvature`, in nats per token
 };
 
 struct Exported {
@@ -66,10 +68,11 @@ struct Exported {
 /// The names of the formats: hf, safetensors, llama2c, gguf.
 std::vector<std::string_view> export_formats();
 
-/// Writes the model so that other programs compute the same results. Settings that a format cannot express
-/// are refused (ErrorCode::usage) before anything is written; so is an existing path, without `force`. A file
-/// or directory appears completely or not at all. Throws ErrorCode::failed if it cannot be written, ErrorCode::input
-/// for weights that the element type cannot represent. The bits do not depend on the number of threads.
+/// Writes the model so that other programs compute the same results. Throws ErrorCode::usage, before anything
+/// is written, for settings that the format cannot express and, without `force`, for an existing path. A file
+/// or directory appears completely or not at all. Throws ErrorCode::failed if it cannot be written,
+/// ErrorCode::input for weights that the element type cannot represent. The bits do not depend on the number
+/// of threads.
 Exported export_model(const ForeignModel& model, std::string_view format, const std::string& path,
                       const ExportOptions& options = {});
 

@@ -1,5 +1,6 @@
 #pragma once
-// The formats of export.h, each in its own file, and what they share. Only these files use this header.
+// The formats of export.h, each in its own file, and their shared functions. Only these files use this
+// header.
 
 #include <functional>
 #include <string>
@@ -9,7 +10,7 @@
 
 namespace hewn::exporting {
 
-/// Each writes one format to `path`, which does not exist or is a file that may be replaced.
+/// Each function writes one format to `path`, which must not exist or be a file that may be replaced.
 Exported write_huggingface(const ForeignModel& model, const std::string& path, const ExportOptions& options);
 Exported write_own(const ForeignModel& model, const std::string& path, const ExportOptions& options);
 Exported write_llama2c(const ForeignModel& model, const std::string& path, const ExportOptions& options);
@@ -18,13 +19,13 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
 /// The families that other programs know.
 enum class Family : uint8_t { gpt2, llama };
 
-/// Llama if positions are rotary, otherwise GPT-2. Throws ErrorCode::usage, with the name of the format, if it is no
-/// transformer.
+/// Llama if positions are rotary, otherwise GPT-2. Throws ErrorCode::usage, with the name of the format, if
+/// it is not a transformer.
 Family family_of(const ModelConfig& config, const char* format);
 
-/// Throws ErrorCode::usage, naming every key in which the model that `read` returns, the importer of the format from what is
-/// about to be written, differs from `as`. Keys that the model does not use do not count, nor do those that do not change
-/// what a finished model computes. Reals are compared as float, as formats store them.
+/// Throws ErrorCode::usage, naming every key that differs between `as` and the configuration that `read`, the
+/// format's importer, returns for the output. Ignores keys that the model does not use or that do not affect
+/// inference. Reals are compared as float, as formats store them.
 void require_same_model(const char* format, const ModelConfig& as, const std::function<ModelConfig()>& read);
 
 /// The configuration to write: the context cropped, biases everywhere or nowhere, rotary pairs as `pairs`,

@@ -14,11 +14,11 @@ namespace hewn::exporting {
 std::optional<std::string> huggingface_tokenizer(const TextEncoder& texts);
 
 /// The keys "tokenizer.ggml.*" of a GGUF file, with `vocab_size` tokens, those beyond the tokenizer's unused.
-/// Empty where llama.cpp would yield other ids for text in UTF-8: for words, for characters that replace unknown ones, and
-/// for Llama's kind if no scores yield its merges.
+/// Empty if llama.cpp would yield other ids for UTF-8 text: for words, for characters with a replacement for
+/// unknown ones, and for Llama's kind if no scores reproduce its merges.
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size);
 
-/// The keys that say how texts begin and end; one of our own where the others cannot.
+/// The keys for the begin and end of texts, with one of our own where the standard keys do not suffice.
 GgufKeys gguf_texts(const TextForm& form);
 
 }  // namespace hewn::exporting

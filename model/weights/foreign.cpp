@@ -89,9 +89,10 @@ void refuse_pickled_weights(const std::string& directory) {
   const auto has = [&](const char* name) { return path_exists(std::filesystem::path(directory) / name); };
   const bool pickle = has("pytorch_model.bin") || has("pytorch_model.bin.index.json");
   if (!pickle || has("model.safetensors") || has("model.safetensors.index.json")) return;
-  fail(ErrorCode::input, directory, ": has its weights as pytorch_model.bin, a pickle, which is code; ",
-       has("config.json") ? "" : "fetch its config.json, too, and ",
-       "write model.safetensors beside it: ", "python3 -c 'import sys, transformers; d = sys.argv[1]; ",
+  fail(ErrorCode::input, directory,
+       ": stores its weights in pytorch_model.bin, a pickle, which can run code; ",
+       has("config.json") ? "" : "fetch its config.json and ",
+       "convert it to model.safetensors: ", "python3 -c 'import sys, transformers; d = sys.argv[1]; ",
        "transformers.AutoModelForCausalLM.from_pretrained(d).save_pretrained(d)' ", shell_word(directory));
 }
 
@@ -192,7 +193,7 @@ void load_trunk(const ForeignModel& base, Model& model) {
     if (theirs.name == score_name) continue;
     Parameter* ours = model.parameters().find(theirs.name);
     if (!ours && theirs.name == "lm_head.weight") continue;  // a classifier has a head of its own
-    require(ours != nullptr, "the model has no parameter ", theirs.name, ", but the base has");
+    require(ours != nullptr, "the model has no parameter ", theirs.name, ", but the base has it");
     const int64_t tokens = base.config.vocab_size, more = model.config().vocab_size;
     if (tokens < more && theirs.shape[0] == tokens && ours->shape[0] == more) {
       Parameter first = theirs;

@@ -19,7 +19,7 @@ struct ForeignModel {
   Naming naming;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null: none was found
   std::string no_tokenizer;                    ///< the reason for messages: "there is no tokenizer.json"
-  std::optional<TextForm> text_form = {};      ///< empty: as the tokenizer says
+  std::optional<TextForm> text_form = {};      ///< empty: implied by the tokenizer
   std::vector<std::string> labels = {};        ///< of a classifier, by number; empty: unknown
   /// Compares checksums of the values if the format has any; reads all of them. Throws ErrorCode::input.
   std::function<void()> verify = [] {};
@@ -33,7 +33,8 @@ struct ForeignModel {
 /// huggingface.co, the message lists the files to fetch.
 ForeignModel open_foreign(const std::string& path);
 
-/// Throws ErrorCode::input, with the command that converts it, if the directory's only weights are a pickle of PyTorch.
+/// Throws ErrorCode::input, with the command that converts them, if the directory's only weights are a
+/// PyTorch pickle.
 void refuse_pickled_weights(const std::string& directory);
 
 /// "; Hewn downloads nothing: ..." for a path that does not exist and looks like a model's name on
@@ -53,18 +54,18 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,
                                     bool grads = false);
 
-/// The same for reading only, without gradients: matrices that `placed_blocks` finds in blocks are copied as they are, by
-/// `in_large_pages` or to the memory of a GPU, and multiplied so, or widened to bf16 by `on_device`. On a CPU, so are
-/// matrices in bf16 if `dtype` is bf16.
+/// The same for read-only use, without gradients: matrices that `placed_blocks` finds in blocks stay in
+/// blocks, copied by `in_large_pages` or to a GPU's memory, or are widened to bf16 by `on_device`. On a CPU,
+/// bf16 matrices stay bf16 if `dtype` is bf16.
 std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device,
                                             DType dtype = DType::f32);
 
 /// Overwrites the parameters of a model. Throws like `check_fit` and `verify` before it changes any.
 void load_foreign(const ForeignModel& foreign, Model& model);
 
-/// Overwrites all parameters but those of adapters and the head of a classifier with those of `base`, a language
-/// model or a classifier whose configuration equals the model's in everything but its head, its context, which may be
-/// longer, and its vocabulary, which may be the first part of the model's. Throws like `load_foreign`.
+/// Overwrites all parameters, except adapters and a classifier's head, with those of `base`. The
+/// configuration of `base` must equal the model's, except for the head, a longer context, or a vocabulary
+/// that is the beginning of the model's. Throws like `load_foreign`.
 void load_trunk(const ForeignModel& base, Model& model);
 
 }  // namespace hewn

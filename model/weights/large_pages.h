@@ -1,5 +1,5 @@
 #pragma once
-// Weights that are read for every token, in memory that is read faster than a mapped file.
+// Copies weights that are read for every token to memory that is faster to read than a mapped file.
 
 #include <functional>
 #include <memory>
@@ -10,11 +10,11 @@
 
 namespace hewn {
 
-/// The same tensors, with those that `often` chooses copied to one block of a CPU's memory. A file is mapped in pages of
-/// 4 KiB: on a virtual Genoa, one thread that multiplies a row by bf16 matrices of GPT-2's shapes reads 20 GB/s from
-/// them, and 30 from a block, which has large pages. The result owns the block; the values of the other tensors live as
-/// long as `file`. Returns `file` for other devices, and where a quarter more than the block is not `available`, as with
-/// a model that nearly fills the memory.
+/// The same tensors, with those selected by `often` copied to one block of a CPU's memory. Files are mapped
+/// in pages of 4 KiB, while a block has large pages: on a virtual Genoa, one thread that multiplies a row by
+/// bf16 matrices of GPT-2's shapes reads 20 GB/s from a mapped file and 30 from a block. The result owns the
+/// block; the values of the other tensors live as long as `file`. Returns `file` unchanged for other devices,
+/// and if less than 1.25 times the block is `available`, as with a model that nearly fills the memory.
 std::shared_ptr<const NamedTensors> in_large_pages(const std::shared_ptr<const NamedTensors>& file,
                                                    Device& device,
                                                    const std::function<bool(const TensorEntry&)>& often,

@@ -1,5 +1,5 @@
 #pragma once
-// Collects what does not fit between files and a model, for one message.
+// Collects mismatches between files and a model for one message.
 
 #include <string>
 #include <string_view>
@@ -16,7 +16,8 @@ class Misfits {
   void add(const Parts&... parts) {
     if (++count_ <= shown) text_ += "\n  " + join(parts...);
   }
-  /// Throws ErrorCode::input with `what` and the lines, if there are any: "the tensors do not fit the configuration".
+  /// Throws ErrorCode::input with `what`, such as "the tensors do not fit the configuration", and the lines,
+  /// if there are any.
   void check(std::string_view what) const {
     if (count_ > 0)
       fail(ErrorCode::input, what, ":", text_,

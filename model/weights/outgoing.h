@@ -32,7 +32,7 @@ class Outgoing {
   /// The values of one tensor, row-major; valid until the next call. Throws ErrorCode::usage for another name.
   std::span<const float> values(std::string_view name);
 
-  /// The parameter of which a tensor is a part. Throws like `values`.
+  /// The parameter that contains a tensor. Throws like `values`.
   const Parameter& parameter_of(std::string_view name) const;
 
   /// Calls append(name, data, bytes) for each of `entries` (with these names, and dtype f32, f16 or bf16)
@@ -61,7 +61,7 @@ class Outgoing {
   std::vector<float> converted_values_, slice_values_;
 };
 
-/// One of Hewn's own models, from a file of its parameters such as a checkpoint's model.safetensors.
+/// One of Hewn's own models, from a file of its parameters, such as a checkpoint's model.safetensors.
 ForeignModel own_model(const std::string& weights, const ModelConfig& config,
                        std::shared_ptr<const Tokenizer> tokenizer);
 ForeignModel own_model(std::unique_ptr<NamedTensors> weights, const ModelConfig& config,

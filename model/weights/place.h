@@ -49,14 +49,14 @@ template <>
 std::vector<double> placed_values<double>(const NamedTensors& theirs, const Naming& naming,
                                           const Parameter& ours, const ModelConfig& config);
 
-/// The values of one of our parameters where they lie, row-major: empty unless a single tensor has just these, in
-/// float32. The tensors must fit.
+/// The values of one of our parameters in place, row-major. Empty unless exactly one float32 tensor holds
+/// them. The tensors must fit.
 std::span<const float> values_in_place(const NamedTensors& theirs, const Naming& naming,
                                        const Parameter& ours, const ModelConfig& config);
 
-/// One of our matrices as it lies in a file, kept by `theirs`, for a CPU; nothing unless all of its tensors are in blocks, or in bf16
-/// if `bf16` or others are in blocks, with rows that are inputs of a product or embeddings of tokens. Throws
-/// ErrorCode::input for a scale that is infinite or not a number. The tensors must fit.
+/// One of our matrices in place in a file, owned by `theirs`, for a CPU. Empty unless all of its tensors are
+/// in blocks, or in bf16 (if `bf16`, or if others are in blocks), with rows that are inputs of a product or
+/// embeddings of tokens. Throws ErrorCode::input for a scale that is infinite or NaN. The tensors must fit.
 std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensors>& theirs,
                                          const Naming& naming, const Parameter& ours,
                                          const ModelConfig& config, Device& cpu, bool bf16);
@@ -65,7 +65,8 @@ std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensor
 void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter& ours,
                      const ModelConfig& config);
 
-/// Overwrites all parameters of a model on a device with memory, but those in blocks. Throws like `check_fit`.
+/// Overwrites all parameters of a model on a device with memory, except those in blocks. Throws like
+/// `check_fit`.
 void place(const NamedTensors& theirs, const Naming& naming, Model& model);
 
 }  // namespace hewn

@@ -109,7 +109,7 @@ std::vector<double> values_of<double>(const TensorEntry& entry) {
 void check_blocks(const TensorEntry& entry) {
   if (!blocks_are_finite(format_of(*entry.blocks), entry.data, numel_of(entry)))
     fail(ErrorCode::input, "tensor ", entry.name, " has a block (", entry.type_name(),
-         ") whose scale is infinite or not a number; the file is damaged");
+         ") whose scale is infinite or NaN; the file is damaged");
 }
 
 void upload_entry(const TensorEntry& entry, Tensor& to) {

@@ -8,7 +8,8 @@
 
 namespace hewn {
 
-/// Writes all parameters by name, in order, or the tables of a model that consists of counts, and the model's configuration as metadata ("hewn.config").
+/// Writes all parameters by name, in order, or the tables of a counted model, and the model's configuration
+/// as metadata ("hewn.config").
 FileSum save_weights(const std::string& path, const Model& model);
 
 /// The metadata of such a file.
@@ -20,9 +21,9 @@ Metadata weights_metadata(const ModelConfig& config);
 void load_weights(const std::string& path, Model& model);
 
 /// Opens a model written by `save_weights`, read-only and without gradients. Parameters that the file holds in the
-/// required dtype (f32 values for f32 and bf16) are copied by `in_large_pages` or, for bf16 or where memory lacks, the
-/// mapped file itself, whose values are read when accessed; others are converted. Throws like `load_weights`, and ErrorCode::input if the file does not
-/// contain the model's configuration.
+/// required dtype (f32 values for f32 and bf16) are copied by `in_large_pages` or, for bf16 or if memory is
+/// scarce, used from the mapped file; others are converted. Throws like `load_weights`, and ErrorCode::input
+/// if the file does not contain the model's configuration.
 std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DType dtype = DType::f32);
 
 /// The configuration in such a file. Throws ErrorCode::input if there is none.
@@ -36,7 +37,7 @@ std::vector<float> values_of<float>(const TensorEntry& entry);
 template <>
 std::vector<double> values_of<double>(const TensorEntry& entry);
 
-/// Throws ErrorCode::input if an entry in blocks has a scale that is infinite or not a number.
+/// Throws ErrorCode::input if an entry in blocks has a scale that is infinite or NaN.
 void check_blocks(const TensorEntry& entry);
 
 /// Copies one entry of a file into a tensor with the same number of elements, converting between float types.

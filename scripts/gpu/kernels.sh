@@ -118,7 +118,7 @@ config() {
 # memory_bound LOG...: judges the memory-bound kernels that move at least 16 MB.
 memory_bound() {
   local found
-  found=$(preferred 'part = f[at["roof %"]]
+  found=$(preferred 'part = f[at["roofline %"]]
     if (f[at["bound by"]] == "memory" && f[at["GB/s"]] * f[at["best ms"]] >= 16)
       { ++n; if (part >= 85) ++good; else low = low "; " f[2] " " f[3] " " part "%"
         text = good + 0 " of " n low }' "$@")

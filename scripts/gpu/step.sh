@@ -75,13 +75,13 @@ planned_gpu() {
 
 # floor_of VOCABULARY: what the step takes at least by the GPU's data sheet, by operation and shape.
 floor_of() {
-  local name="floor of the step by the data sheet, vocabulary $1" gpu
+  local name="lower bound of the step by the data sheet, vocabulary $1" gpu
   gpu=$(planned_gpu)
   [ -n "$gpu" ] || { leave_out "$name" "hewn plan does not know this GPU"; return; }
   part 15 "$name" "$hewn" plan "${gpt2[@]}" --vocab_size="$1" --batch_size="$batch" --dtype=bf16 --device=cuda \
     --gpu="$gpu" --ops
   [ "$verdict" = passed ] || return 0
-  speed "floor by the data sheet" "$1" "$(sed -n 's/^floor *\([0-9.]*\) ms.*/\1/p' "$log")"
+  speed "lower bound by the data sheet" "$1" "$(sed -n 's/^lower bound *\([0-9.]*\) ms.*/\1/p' "$log")"
   tables+="**$name**"$'\n\n```\n'"$(cat "$log")"$'\n```\n\n'
 }
 

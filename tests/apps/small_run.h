@@ -61,8 +61,8 @@ inline std::string llama2c_tokenizer() {
   return file;
 }
 
-/// Makes of a run what an earlier version would have written: no checksum of its configuration, which `change` may edit,
-/// no copy of it in checkpoints, and in each MANIFEST only the files of its directory.
+/// Makes of a run what an earlier version would have written: no checksum of its configuration, which
+/// `change` may edit, no copy of it in checkpoints, and in each MANIFEST only the files of its directory.
 template <class Change>
 void make_old_run(const std::filesystem::path& run, Change change) {
   std::string config = read_file(run / "config.toml");

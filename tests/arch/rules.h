@@ -21,7 +21,8 @@ struct SourceFile {
 std::vector<SourceFile> house(const std::filesystem::path& root);
 
 /// Includes follow the arrow core <- kernels <- model <- train <- apps, within apps/ the arrow cli <- run <- bench <-
-/// commands, enter no room that is closed to them, and name a file from the root; those of lessons in docs/ are not looked at.
+/// commands, enter no room that is closed to them, and name a file from the root; those of lessons in docs/
+/// are not looked at.
 Problems against_the_arrow(const std::vector<SourceFile>& files);
 
 /// No file includes itself through others, and no room does: a folder below the top level with its sub-folders, or in

@@ -3,10 +3,11 @@
 // was not; from both it builds the states in which a file system may be found afterwards.
 //
 // What fsync of a file has returned for is there: its content. What fsync of a directory has returned for is there: the
-// entries of this directory, not the content of its files, nor the entry of the directory itself in its parent. Everything
-// else may be there or not, each change independently of the others, also in another order than it was made in: writes,
-// torn at multiples of 512 bytes, the lengths of files without their bytes, new names, removals, renames. A rename within
-// a directory is one change. This is more than POSIX promises and less than most file systems do.
+// entries of this directory, not the content of its files, nor the entry of the directory itself in its
+// parent. Everything else may be there or not, each change independently of the others, also in another order
+// than it was made in: writes, torn at multiples of 512 bytes, the lengths of files without their bytes, new
+// names, removals, renames. A rename within a directory is one change. This is more than POSIX promises and
+// less than most file systems do.
 
 #include <cstdint>
 #include <functional>

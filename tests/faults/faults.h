@@ -30,8 +30,8 @@ bool can_preload();
 /// The file through which the library is told what to do.
 class Faults {
  public:
-  /// Files below `root` are watched; `control` is the path of a file to create, outside of it. With a `journal`, changes
-  /// below the root are appended to this file.
+  /// Files below `root` are watched; `control` is the path of a file to create, outside of it. With a
+  /// `journal`, changes below the root are appended to this file.
   Faults(const std::filesystem::path& root, const std::filesystem::path& control,
          const std::filesystem::path& journal = {});
   ~Faults();

@@ -8,8 +8,9 @@
 
 namespace hewn::test {
 
-/// What a command left at some paths below `root`, by path relative to it: the content of files, without what depends on
-/// the clock or on earlier processes (times, logs, the machine, unfinished files); "-> target" for links.
+/// What a command left at some paths below `root`, by path relative to it: the content of files, without what
+/// depends on the clock or on earlier processes (times, logs, the machine, unfinished files); "-> target" for
+/// links.
 using Outputs = std::map<std::string, std::string>;
 Outputs outputs_of(const std::filesystem::path& root, const std::vector<std::string>& paths);
 

@@ -33,8 +33,8 @@ void vec_apply(VecFunction f, const float* x, float* y, int64_t n);
 template <Isa I>
 double vec_ulp(VecFunction f);
 
-/// y[i] = e^x[i] in double, x[i] <= 0, for i < n, where n is a multiple of the number of lanes, and the error stated for
-/// it, in units in the last place.
+/// y[i] = e^x[i] in double, x[i] <= 0, for i < n, where n is a multiple of the number of lanes, and the error
+/// stated for it, in units in the last place.
 template <Isa I>
 double vec_exp_of_doubles(const double* x, double* y, int64_t n);
 

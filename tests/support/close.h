@@ -1,6 +1,6 @@
 #pragma once
-// Comparisons that NaN never passes: `CHECK(close_by_norm(got, want, 1e-6));`. A failure prints how far apart
-// the values are and where.
+// Comparisons that fail on NaN: `CHECK(close_by_norm(got, want, 1e-6));`. A failure prints the largest
+// difference and its position.
 
 #include <cmath>
 #include <ostream>
@@ -19,7 +19,7 @@ struct Closeness {
   friend std::ostream& operator<<(std::ostream& out, const Closeness& c) { return out << c.text; }
 };
 
-/// ‖got − want‖ ≤ tol · max(‖want‖, 1e-6·√n). Sizes must agree; equal infinities are no difference.
+/// ‖got − want‖ ≤ tol · max(‖want‖, 1e-6·√n). Sizes must agree; equal infinities do not differ.
 Closeness close_by_norm(std::span<const double> got, std::span<const double> want, double tol);
 /// |got − want| ≤ tol; false for NaN.
 inline bool near(double got, double want, double tol = 1e-9) { return std::abs(got - want) <= tol; }
@@ -27,8 +27,8 @@ inline bool near(double got, double want, double tol = 1e-9) { return std::abs(g
 Closeness close_abs(std::span<const double> got, std::span<const double> want, double tol);
 /// |got − want| ≤ tol · |want| for every element.
 Closeness close_rel(std::span<const double> got, std::span<const double> want, double tol);
-/// |got − want| ≤ tol plus half the distance of bf16 numbers at |want|, for every element: `want`, known up
-/// to tol, has been rounded to bf16 once.
+/// |got − want| ≤ tol plus half the distance of bf16 numbers at |want|, for every element: `want` is exact to
+/// tol, and `got` was rounded to bf16 once.
 Closeness close_to_bf16(std::span<const double> got, std::span<const double> want, double tol);
 
 /// The values of a vector, span or array of any float type (also BFloat16 and Float16), as double.

@@ -1,5 +1,5 @@
 #pragma once
-// Asking what an error said.
+// Checks of errors.
 
 #include <initializer_list>
 #include <optional>
@@ -14,7 +14,7 @@ inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != text.npos;
 }
 
-/// The error that `action` throws, nothing if it throws none; other exceptions pass.
+/// The error that `action` throws, nothing if it throws none; other exceptions propagate.
 template <class Action>
 std::optional<Error> error_of(Action&& action) {
   try {
@@ -25,7 +25,7 @@ std::optional<Error> error_of(Action&& action) {
   return std::nullopt;
 }
 
-/// Whether the action fails with this code, and the message holds all of the parts. Prints the message
+/// Whether the action fails with this code and a message that contains all parts. Prints the message
 /// otherwise.
 struct Failure {
   bool ok = false;

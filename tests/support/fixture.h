@@ -1,6 +1,5 @@
 #pragma once
-// Reference values (`oracles`): safetensors files read the simple way (they are trusted; the
-// reader that checks every bound is model/weights).
+// Reference values (`oracles`): trusted safetensors files, read without the bounds checks of model/weights.
 
 #include <filesystem>
 #include <functional>
@@ -23,7 +22,7 @@ class Fixture {
   const Shape& shape(const std::string& name) const { return at(name).shape; }
   /// The values in double; throws when there is no such tensor.
   const std::vector<double>& values(const std::string& name) const { return at(name).values; }
-  /// As a tensor of any of f32, f64, i32, i64.
+  /// The values as a tensor of f32, f64, i32 or i64.
   Tensor tensor(Device& device, const std::string& name, DType dtype) const;
 
  private:
@@ -40,18 +39,18 @@ struct OpFixture {
   Fixture tensors;
   struct Case {
     std::string name;                          ///< "c0"
-    std::map<std::string, double> parameters;  ///< its numbers: "eps", "dim", ...
+    std::map<std::string, double> parameters;  ///< numeric parameters: "eps", "dim", ...
   };
   std::vector<Case> cases;
 };
 
-/// Those of every oracle.
+/// The cases of every oracle.
 std::vector<OpFixture> op_fixtures(std::string_view op);
 
 /// Checks an op against all cases of its fixture, in f32 and f64: "out", and "grad_NAME" for each of the
 /// named floating inputs, to 1e-5 by norm in f32 and, since the fixtures are stored in f32, 1e-7 in f64. An
-/// input that a case lacks is given undefined; integer inputs are i32 constants. A case for which compute
-/// returns an undefined tensor is left out.
+/// input missing from a case is an undefined tensor; integer inputs are i32 constants. A case for which
+/// compute returns an undefined tensor is skipped.
 void check_op_fixture(
     Device& device, std::string_view op, const std::vector<std::string>& inputs,
     const std::function<Tensor(const std::vector<Tensor>& inputs, const OpFixture::Case&)>& compute);

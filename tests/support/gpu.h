@@ -12,8 +12,9 @@
 
 namespace hewn::test {
 
-/// The machine's GPU with HEWN_TEST_DEVICE=cuda in the environment, else the emulated one. Null, and the
-/// running test is skipped, where this build has no emulated one, or looks for races: it has one thread.
+/// The machine's GPU with HEWN_TEST_DEVICE=cuda in the environment, else the emulated one. Returns null and
+/// skips the running test if this build has no emulated GPU or checks for races (the emulation has one
+/// thread).
 inline std::unique_ptr<Executor> make_test_gpu() {
   const char* const asked = std::getenv("HEWN_TEST_DEVICE");
   const std::string_view name = asked ? asked : "";
@@ -29,8 +30,8 @@ inline std::unique_ptr<Executor> make_test_gpu() {
   return nullptr;
 }
 
-/// Brings the operands to a device, `shift` of their elements past an aligned address, runs a rung, and brings them back.
-/// Returns false, without running it, if the rung declines the arguments.
+/// Brings the operands to a device, `shift` of their elements past an aligned address, runs a rung, and
+/// brings them back. Returns false, without running it, if the rung declines the arguments.
 inline bool run_on(Executor& device, Case& c, size_t rung, int64_t shift = 0) {
   const auto there = c.on(device, shift);
   if (there->why_not(rung)) return false;

@@ -1,5 +1,5 @@
 #pragma once
-// How the time of something grows with its size.
+// Growth of run time with problem size.
 
 #include <algorithm>
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace hewn::test {
 
-/// Whether the time that `work(size)` takes grows much less than with the square of `size`: it is compared with that of
-/// an eighth of the size, which for a loop in a loop is 64 times shorter. Speed does not count, nor do other
-/// processes: time is this process's time on the processor, of each size the best of three.
+/// Whether the time of `work(size)` grows much less than quadratically: compares it with the time of an
+/// eighth of the size, which a quadratic loop finishes 64 times faster. Measures the processor time of this
+/// process, the best of three per size, so that neither the machine's speed nor other processes matter.
 template <class Work>
 bool far_from_quadratic(size_t size, Work&& work) {
   const auto seconds = [&](size_t n) {

@@ -15,7 +15,7 @@ struct ProcessOptions {
   std::vector<std::string> unset_env = {};      ///< removed from it
   std::string directory = {};                   ///< working directory, if not this one
   int user = -1;                                ///< runs as this user, if this process is root
-  double timeout = 300;  ///< seconds, then SIGKILL: ends what hangs, on the slowest machine and under sanitizers too
+  double timeout = 300;  ///< seconds until SIGKILL; long enough for the slowest machine and for sanitizers
   bool terminal = false;  ///< stdin, stdout and stderr are one 80x24 pseudo-terminal, read as `out`
 };
 
@@ -23,7 +23,7 @@ struct ProcessResult {
   int exit_code = -1;  ///< -1 if a signal ended it
   int signal = 0;
   bool timed_out = false;
-  std::string out, err;  ///< of a program that was killed after its timeout, `err` ends with a line that says so
+  std::string out, err;  ///< after a timeout, `err` ends with a line that reports it
 };
 
 /// A running program. The destructor kills it if it still runs.
@@ -35,15 +35,15 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// Reads until `text` has appeared on stdout or stderr; false when it ended or `seconds` passed before.
+  /// Reads until `text` appears on stdout or stderr; false if the program ends or `seconds` pass first.
   bool wait_for(const std::string& text, double seconds = 30);
-  /// What was read until now is neither waited for nor returned again.
+  /// Discards the output read so far: it is neither searched nor returned again.
   void forget();
   /// Types into the terminal or the pipe.
   void type(const std::string& text);
   void send(int signal) const;
   pid_t id() const { return pid_; }
-  /// Closes our end of stdout: what a pipe into `head` does.
+  /// Closes our end of stdout, as `head` does with a pipe.
   void close_out();
   /// Waits for the end (SIGKILL after the timeout) and returns everything.
   ProcessResult finish();
@@ -58,7 +58,7 @@ class Process {
   ProcessResult result_;
 };
 
-/// Starts and finishes.
+/// Starts a program and waits for its end.
 ProcessResult run_program(const std::vector<std::string>& argv, const ProcessOptions& options = {});
 
 }  // namespace hewn::test

@@ -1,5 +1,5 @@
 #pragma once
-// Random inputs that change from run to run and can be had again: every test program prints its seed, and
+// Random inputs that change from run to run and are reproducible: every test program prints its seed, and
 // HEWN_TEST_SEED=N repeats it.
 
 #include <cstdint>
@@ -19,7 +19,7 @@ class Random {
   explicit Random(std::string_view label);
 
   uint64_t bits() { return engine_(); }
-  /// n of them, each any of the 256.
+  /// n random bytes.
   std::string bytes(size_t n) {
     std::string all(n, '\0');
     for (char& c : all) c = static_cast<char>(bits());
@@ -40,7 +40,7 @@ class Random {
     return values;
   }
 
-  /// One of the values.
+  /// One of the values at random.
   template <class T>
   const T& one_of(const std::vector<T>& values) {
     return values[static_cast<size_t>(integer(0, static_cast<int64_t>(values.size()) - 1))];

@@ -1,6 +1,6 @@
 #pragma once
-// Llamas in llama2.c's format with their vocabularies and greedy texts: that of tests/fixtures, and llama2.c's stories260K where
-// it is at hand.
+// Llama models in llama2.c's format with their vocabularies and greedy texts: the one in tests/fixtures, and
+// llama2.c's stories260K where available.
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -14,7 +14,7 @@ struct Stories {
   std::filesystem::path model, tokens;  ///< .bin and tokN.bin
   std::filesystem::path results;        ///< prompts.json, NAME.json, NAME.logits.safetensors
 
-  /// What NAME.json says, of every name.
+  /// The content of NAME.json for every name.
   std::vector<nlohmann::json> all() const {
     std::vector<nlohmann::json> found;
     for (const auto& prompt : nlohmann::json::parse(read_file(results / "prompts.json"))) {

@@ -1,5 +1,5 @@
 #pragma once
-// What a test program counted; main writes it out for scripts/test.sh.
+// The counts of a test program; main writes them for scripts/test.sh.
 
 #include <string>
 
@@ -11,7 +11,7 @@ struct Tally {
   int passed = 0, failed = 0, skipped = 0;
 };
 
-/// The one of this process.
+/// The tally of this process.
 Tally& tally();
 
 }  // namespace hewn::test

@@ -1,5 +1,5 @@
 #pragma once
-// A safetensors file of tensors that are all in memory.
+// Writes a safetensors file from tensors in memory.
 
 #include <string>
 #include <vector>

@@ -61,7 +61,8 @@ TEST_CASE("counting: longer n-grams predict the tales better, and stay above the
   for (const int64_t order : {1, 2, 3, 5, 9}) {
     const auto model = counted(data, order, block_size);
     const Evaluation result = evaluate(*model, data, {.block_size = block_size});
-    INFO("order " << order << ": " << result.loss << " nats per character, the floor " << *result.floor);
+    INFO("order " << order << ": " << result.loss << " nats per character, the lower bound "
+                  << *result.floor);
     CHECK(result.loss < previous - 0.15);
     CHECK(result.loss > *result.floor);
     previous = result.loss, floor = *result.floor;

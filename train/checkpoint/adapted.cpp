@@ -28,7 +28,7 @@ std::string existing_base(const BaseModel& base) {
   if (path_exists(base.path)) return base.path;
   const fs::path run = fs::path(base.path).parent_path().parent_path();
   if (!run.empty() && path_exists(run / checkpoints_directory)) return run.string();
-  fail(ErrorCode::input, "the base model ", base.path, " is not there; give its new place with --base=RUN");
+  fail(ErrorCode::input, "the base model ", base.path, " does not exist; give its new path with --base=RUN");
 }
 
 ForeignModel base_at(const std::string& checkpoint, const std::string& moved_to, int depth) {
@@ -53,8 +53,7 @@ ForeignModel model_of(const std::string& checkpoint, const std::string& moved_to
 
 ForeignModel model_at(const std::string& path, int64_t block_size, int depth) {
   if (depth > most_bases)
-    fail(ErrorCode::input, path, ": more than ", most_bases,
-         " adapters rest on one another; is a run its own base?");
+    fail(ErrorCode::input, path, ": more than ", most_bases, " adapters are stacked; is a run its own base?");
   HeldCheckpoint held;
   if (is_run(path)) held = hold_checkpoint(path);
   ForeignModel model = is_run(path) ? model_of(held.path, "", depth) : open_foreign(path);
@@ -84,7 +83,7 @@ void take_tokenizer(const fs::path& checkpoint, ForeignModel& model) {
   for (int32_t id = 0; id < std::min(own->vocab_size(), tokens); ++id)
     if (own->piece(id) != model.tokenizer->piece(id))
       fail(ErrorCode::input, file.string(), ": token ", id,
-           " is not that of the model or of another adapter");
+           " differs from the token of the model or of another adapter");
   if (own->vocab_size() > tokens) model.tokenizer = own;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Checkpoints that hold an adapter instead of weights: RUN/checkpoints/step-001000/{adapter_model.safetensors,
-// adapter_config.json, optimizer.safetensors, state.json, config.toml, MANIFEST}. state.json names the base model, whose
-// weights the adapter changes, and their hash.
+// adapter_config.json, optimizer.safetensors, state.json, config.toml, MANIFEST}. state.json names the base
+// model, whose weights the adapter changes, and their hash.
 
 #include <string>
 
@@ -13,24 +13,25 @@ namespace hewn {
 /// Whether a checkpoint holds an adapter.
 bool is_adapted(const std::string& checkpoint);
 
-/// A run, a checkpoint, or a model of another program, with a context of at most `block_size` tokens (0: its own). The
-/// model of an adapted run is the merged one. Throws ErrorCode::input.
+/// Opens a run, a checkpoint, or a model of another program, with a context of at most `block_size` tokens
+/// (0: its own). An adapted run gives the merged model. Throws ErrorCode::input.
 ForeignModel open_base(const std::string& path, int64_t block_size);
 
-/// What a run that adapts this model records of it: its absolute path and the hash of its weights.
+/// The record of the base model in an adapted run: its absolute path and the hash of its weights.
 BaseModel base_of(const std::string& path, int64_t block_size);
 
-/// The base model of a checkpoint: at `moved_to`, or if that is "" where it was. Throws ErrorCode::input if it is not
-/// there or its weights are others.
+/// The base model of a checkpoint, at `moved_to` or, if that is "", at its recorded path. Throws
+/// ErrorCode::input if it is missing or its weights differ.
 ForeignModel base_model(const std::string& checkpoint, const std::string& moved_to);
 
 /// A checkpoint's model with its tensors, merged if the checkpoint holds an adapter.
 ForeignModel checkpoint_model(const std::string& checkpoint, const std::string& moved_to = {});
 
-/// The model of a run, a checkpoint or another program with adapters merged into its weights, each the directory of an
-/// adapted run, one of its checkpoints or PEFT's files, with its factor. If adapters hold rows of new tokens, the model
-/// has these too, and their tokenizer. Throws ErrorCode::input if one was made for another model, for PEFT's files, only
-/// names and shapes can show that, or if two have different tokens.
+/// The model of a run, a checkpoint or another program with adapters merged into its weights. Each adapter
+/// has a factor, and is the directory of an adapted run, one of its checkpoints, or PEFT's files. New tokens
+/// in adapters are added, with their rows and tokenizer. Throws ErrorCode::input if an adapter was made for
+/// another model (for PEFT's files, judged only by names and shapes), or if two adapters have different
+/// tokens.
 struct NamedAdapter {
   std::string path;
   double weight = 1;

@@ -46,9 +46,9 @@ bool point_link(const fs::path& link, const std::string& target) {
   if (error) fs::remove(fresh, ignored);
   if (error == std::errc::is_a_directory)
     fail(ErrorCode::failed, link,
-         ": is a directory where a link to a checkpoint is expected, as in a copy that followed "
-         "links; remove it, since the checkpoint that it copies is beside it");
-  if (error) fail_at(ErrorCode::failed, link, join("cannot be made a link to ", target), error.value());
+         ": is a directory, but a link to a checkpoint is expected; a copy may have followed links. Remove "
+         "it: the checkpoint itself is next to it");
+  if (error) fail_at(ErrorCode::failed, link, join("cannot be linked to ", target), error.value());
   return true;
 }
 

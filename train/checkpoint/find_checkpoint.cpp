@@ -111,8 +111,8 @@ Choice choose_in_run(const fs::path& run, const std::string& given, const std::s
     if (has_manifest(link)) {
       const fs::path target = followed(link);
       if (!fs::equivalent(target.parent_path(), link.parent_path(), error))
-        fail(ErrorCode::input, link.string(), " leads out of the run, to ", target.string(),
-             "; make it lead to one of the run's own checkpoints, or give that one in place of the run");
+        fail(ErrorCode::input, link.string(), " points outside of the run, to ", target.string(),
+             "; point it to one of the run's checkpoints, or give that checkpoint instead of the run");
       return {run, target, ""};
     }
     if (fs::is_symlink(link, error))
@@ -133,7 +133,7 @@ Choice choose(const std::string& given, const std::string& which) {
   const fs::path path = without_slash(given);
   if (!path_exists(path))
     fail(ErrorCode::input, given,
-         " does not exist: no run (the --out_dir of a training), checkpoint or file of a model",
+         " does not exist; give a run (the --out_dir of a training), a checkpoint or a model file",
          fetch_hint(given));
   if (!path_is_directory(path))
     fail(ErrorCode::input, given, " is not a run or checkpoint directory (the --out_dir of a training)",
@@ -164,7 +164,7 @@ void check_run(const Choice& choice) {
         name == text_form_file;  // without it, the run would pass for one of an earlier version
     if ((!needed && !path_exists(choice.run / name)) || name.ends_with(".jsonl")) continue;
     if (sum_file((choice.run / name).string()) != sum)
-      fail(ErrorCode::input, (choice.run / name).string(), " is not the file that the run had when it saved ",
+      fail(ErrorCode::input, (choice.run / name).string(), " has changed since the run saved ",
            choice.path.string(), ": its checksum differs; restore it from a copy");
   }
 }
@@ -200,8 +200,7 @@ std::string checkpoint_damage(const std::string& path, Compared compared) {
     if (std::string damage = manifest.damage(path, unread); !damage.empty()) return damage;
     const auto named = step_of_name(without_slash(path).filename().string());
     const int64_t step = checkpoint_state(path).step;
-    if (named && *named != step)
-      return join("its name is that of another step than its own, which is ", step);
+    if (named && *named != step) return join("its name does not match its step, ", step);
     return {};
   } catch (const Error& e) {
     return e.one_line();

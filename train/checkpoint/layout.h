@@ -13,7 +13,7 @@ inline constexpr const char* optimizer_file = "optimizer.safetensors";
 inline constexpr const char* state_file = "state.json";
 /// The configuration of the run when the checkpoint was written: a copy of RUN/config.toml, under the same name.
 inline constexpr const char* configuration_file = "config.toml";
-/// Of directories and links that are being written or removed.
+/// Prefix of directories and links that are being written or removed.
 inline constexpr const char* unfinished_prefix = ".unfinished-";
 
 /// "step-001000"

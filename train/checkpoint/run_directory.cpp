@@ -86,7 +86,7 @@ RunDirectory::RunDirectory(const std::string& path, Open how, const std::string&
     fail(ErrorCode::usage, option, " ", path_, " is a file, not a directory");
   const auto left = exists ? leftovers_in(path_) : std::vector<fs::path>();
   if (how == Open::resume && left && !path_exists(file(configuration_file)))
-    fail(ErrorCode::input, "there is no run in ", path_, " to resume; repeat the command that begins it");
+    fail(ErrorCode::input, "there is no run in ", path_, " to resume; repeat the command that starts it");
   if (how == Open::fresh) require_new(option);
   if (how == Open::force && !(left && left->empty())) {
     lock();  // fails if another process is writing there
@@ -106,7 +106,7 @@ void RunDirectory::require_new(const std::string& option) const {
   fail(ErrorCode::usage, option, " ", path_, " is not empty; ",
        option == "out_dir" && path_exists(file(configuration_file)) ? "resume it with --init_from=resume, "
                                                                     : "",
-       "start over with --force (which keeps it under another name), or choose another --", option);
+       "start over with --force (which renames it), or choose another --", option);
 }
 
 void RunDirectory::remove_leftovers() const {

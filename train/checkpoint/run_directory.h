@@ -15,26 +15,27 @@ inline constexpr const char* metrics_file = "metrics.jsonl";  ///< in the run's 
 class RunDirectory : NotCopied {
  public:
   enum class Open : uint8_t {
-    fresh,  ///< must not exist, or hold no more than what a process left that ended before its first checkpoint
+    fresh,  ///< must not exist, or hold only the remains of a process that ended before its first checkpoint
     force,   ///< existing files are moved to PATH.1, PATH.2 ..., never deleted
     resume,  ///< must hold a run, or the configuration of one
   };
 
-  /// Creates or opens the directory and locks it. A directory in which no checkpoint was completed counts as new: unless
-  /// `how` is resume, what Hewn wrote there is removed. Throws ErrorCode::usage if there is anything else and `how` is
-  /// fresh, ErrorCode::input if there is no run and `how` is resume, ErrorCode::failed if another process uses it.
-  /// `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
+  /// Creates or opens the directory and locks it. A directory without a complete checkpoint counts as new:
+  /// unless `how` is resume, the files that Hewn wrote there are removed. Throws ErrorCode::usage if other
+  /// files exist and `how` is fresh, ErrorCode::input if there is no run and `how` is resume,
+  /// ErrorCode::failed if another process uses it. `option` is the option that gave the path, for messages;
+  /// only a path given by out_dir can be resumed.
   RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
 
   const std::string& path() const { return path_; }
-  /// Removes the directory if no checkpoint was completed, unless it holds something that Hewn did not write.
+  /// Removes the directory if no checkpoint was completed, unless it holds files that Hewn did not write.
   void discard() const;
   /// PATH/name
   std::string file(const std::string& name) const { return path_ + "/" + name; }
 
   /// Appends one line to metrics.jsonl. It is on the disk after `sync_metrics`. Throws ErrorCode::failed.
   void add_metrics(const std::string& json_line);
-  /// Makes metrics.jsonl durable, so that it never ends before a checkpoint that is written afterwards. Throws
+  /// Makes metrics.jsonl durable, so that it covers every step of a checkpoint written afterwards. Throws
   /// ErrorCode::failed.
   void sync_metrics();
   /// Removes the lines of metrics.jsonl that a run resumed at `step` will write again: those with a later

@@ -1,5 +1,5 @@
 #pragma once
-// Batches on their way to a model.
+// Batches as tensors.
 
 #include <vector>
 
@@ -8,7 +8,8 @@
 
 namespace hewn {
 
-/// On a GPU, where operations do not check ids: throws input for a token or target outside of the vocabulary.
+/// Throws input for a token or target outside of the vocabulary, on a GPU only: there, operations do not
+/// check ids.
 void check_batch(const Model& model, const Batch& batch);
 /// Tokens or targets of a batch on a device: i32 [rows, block_size].
 Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values);

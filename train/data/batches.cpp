@@ -46,7 +46,7 @@ Windows::Windows(const Split& split, int64_t block_size, int64_t stride)
     if (longest > block_size) {
       fail(ErrorCode::input, split.name, ": the longest document takes ", longest,
            " tokens, including its end, but block_size is ", block_size,
-           "; windows contain whole documents here, so set block_size to at least ", longest);
+           "; windows must contain whole documents, so set block_size to at least ", longest);
     }
     count_ = std::ssize(split.documents) - 1;
     if (count_ < 1)
@@ -110,9 +110,9 @@ int64_t shuffled(int64_t i, int64_t n, uint64_t seed, uint64_t epoch) {
 BatchLoader::BatchLoader(const std::vector<WeightedSplit>& splits, const BatchOptions& options)
     : options_(options) {
   require(options.batch_size >= 1, "batch_size is ", options.batch_size, "; expected at least 1");
-  require(!splits.empty(), "there is no data to make batches from");
+  require(!splits.empty(), "there is no data for batches");
   require(options.order != Order::shuffled || splits.size() == 1,
-          "stride and epochs require a single dataset, as windows of a mixture are drawn at random by "
+          "stride and epochs require a single dataset, since windows of a mixture are drawn at random by "
           "weight; leave them out");
   int64_t stride = options.stride;
   if (stride == 0) stride = options.order == Order::random ? 1 : options.block_size;

@@ -19,7 +19,7 @@ struct Split {
   std::string name;  ///< for messages, e.g. "tiny.txt (validation)"
   Tokens tokens;
   std::optional<int32_t> separator;    ///< if set: aligned to documents, each ended by this id
-  std::optional<int32_t> begin = {};   ///< not aligned, to be scored: precedes the text in every window
+  std::optional<int32_t> begin = {};   ///< not aligned: token before the text in every scored window
   std::optional<int32_t> marker = {};  ///< not aligned: the token between documents
   std::vector<int64_t> documents;      ///< aligned: start of each document, then the end of the last
   uint64_t text_bytes = 0;             ///< length of the text; 0: unknown
@@ -27,7 +27,7 @@ struct Split {
 
   /// Whether a token precedes the text in each window that is scored.
   bool begins() const { return separator || begin; }
-  /// Fills `documents` by finding separators; a last document without a separator is kept as it is.
+  /// Fills `documents` by finding separators; a last document without a separator is kept unchanged.
   void find_documents();
   /// Tokens in the longest document with its separator, which is the required block_size; 0 if not aligned.
   int64_t longest_document() const;
@@ -58,15 +58,15 @@ class Windows {
 struct Batch {
   int64_t rows = 0, block_size = 0;
   std::vector<int32_t> tokens, targets;
-  /// By how much the targets of each row count in the loss of a training step; empty: all by 1.
+  /// The weight of each row's targets in the loss of a training step; empty: all 1.
   std::vector<double> row_weights = {};
-  /// Of pairs of answers, the chosen one in row 2i and the rejected one in row 2i + 1: the log probability of each row's
-  /// targets under the reference model. Empty: the rows are no pairs.
+  /// For pairs of answers, chosen in row 2i and rejected in row 2i + 1: the log probability of each row's
+  /// targets under the reference model. Empty: the rows are not pairs.
   std::vector<double> reference = {};
 
   /// The number of targets that are not ignored.
   int64_t target_count() const;
-  /// The number of terms that the loss is the mean of: pairs, or targets that are not ignored.
+  /// The number of terms in the mean loss: pairs, or targets that are not ignored.
   int64_t term_count() const { return reference.empty() ? target_count() : rows / 2; }
 };
 
@@ -129,8 +129,9 @@ class BatchLoader final : public BatchSource {
   int64_t total_windows_ = 0;
 };
 
-/// The position of number i in [0, n) in shuffle `epoch` of the given seed: a permutation computed without storing
-/// it, by a Feistel network on the bits of i (Luby and Rackoff 1988), repeated until the result is below n.
+/// The position of number i, 0 <= i < n, in shuffle `epoch` of the given seed: a permutation computed without
+/// storing it, by a Feistel network on the bits of i (Luby and Rackoff 1988), repeated until the result is
+/// below n.
 int64_t shuffled(int64_t i, int64_t n, uint64_t seed, uint64_t epoch);
 
 }  // namespace hewn

@@ -38,7 +38,7 @@ struct TalesScore {
 /// that is not a tale.
 TalesScore score_tales(std::string_view text);
 
-/// The score if the text consists only of tales, otherwise empty; cheap if already the first line is not a tale.
+/// The score if the text consists only of tales, otherwise empty; cheap if the first line is not a tale.
 std::optional<TalesScore> score_if_tales(std::string_view text);
 
 }  // namespace hewn

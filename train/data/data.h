@@ -22,9 +22,9 @@ struct DataOptions {
   std::string tokenizer = {};
   /// Size of a vocabulary learned from the texts, as in TokenizerOptions; 0: the kind's default.
   int64_t vocab_size = 0;
-  std::string unknown = {};  ///< what becomes of characters that it lacks, see `meet_texts`; "": an error
+  std::string unknown = {};  ///< treatment of characters that it lacks, see `meet_texts`; "": an error
   Specials specials = Specials::as_text;  ///< how to read special tokens in texts, such as <|endoftext|>
-  bool accepted = false;  ///< by a run that exists: the texts' kinds of file are not checked again
+  bool accepted = false;  ///< used by an existing run: the file kinds of texts are not checked again
   int64_t tales = 20000;  ///< number of tales in `tales`
   uint64_t tales_seed = 1;
 };
@@ -47,15 +47,15 @@ struct Dataset {
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null for nanoGPT's files without tokenizer.json
   std::vector<std::string>
       notes;  ///< on characters that it lacked (`meet_texts`), on special tokens in the texts
-  /// How a model trained on this data knows texts to begin and end; empty: the data does not say, as the tokenizer does.
+  /// How texts begin and end for a model trained on this data; empty: implied by the tokenizer.
   std::optional<TextForm> text_form;
   int64_t vocab_size = 0;
-  uint64_t hash = 0;  ///< of all ids and of the split: equal for equal data
+  uint64_t hash = 0;  ///< hash of all ids and of the split: equal for equal data
 
   /// Requires a tokenizer.
   TextEncoder texts() const { return TextEncoder(*tokenizer, text_form); }
-  /// Has the validation data that is not aligned scored as a model of this form knows texts: documents in windows of
-  /// their own, or every window after the begin token.
+  /// Makes validation data that is not aligned be scored in this form: documents in separate windows, or
+  /// every window after the begin token.
   void score_as(const TextForm& form);
   std::vector<WeightedSplit> train_splits() const;
   std::vector<WeightedSplit> val_splits() const;
@@ -75,11 +75,12 @@ struct Dataset {
 /// empty, not UTF-8, damaged or encoded by another tokenizer; ErrorCode::usage for invalid options.
 Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
-/// Reads a directory of token files completely. "" or a message about the first file that is missing, damaged or of
-/// another data set.
+/// Reads a directory of token files completely. "" or a message about the first file that is missing, damaged
+/// or belongs to another data set.
 std::string data_damage(const std::string& directory);
 
-/// A whole text file as validation data for a model of this form, without training data. Throws like open_dataset.
+/// Opens a whole text file as validation data for a model of this form, without training data. Throws like
+/// open_dataset.
 Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer,
                         const std::optional<TextForm>& form = {}, Specials specials = Specials::as_text);
 
@@ -94,9 +95,9 @@ struct PreparedData {
 /// Encodes a dataset of texts and writes train.bin, val.bin, tokenizer.json and MANIFEST to `directory`, which
 /// is created if necessary; either all of them appear there or none (train/data/new_data_set.h). Texts are mapped
 /// and encoded in pieces, so they may be larger than memory; several (`A:1,B:1`) are written one after the other,
-/// and their weights are ignored. Unless `force` is set, existing files are not replaced (ErrorCode::failed). Of a side
-/// with more than `shard_tokens` tokens, each file train-000.bin, train-001.bin and so on has that many, the last one
-/// fewer; 0: a single file.
+/// and their weights are ignored. Unless `force` is set, existing files are not replaced (ErrorCode::failed).
+/// A side with more than `shard_tokens` tokens is divided into files of that many tokens (the last has
+/// fewer), train-000.bin, train-001.bin and so on; 0: a single file.
 PreparedData prepare_data(const DataOptions& options, const std::string& directory, bool force = false,
                           int64_t shard_tokens = 0);
 

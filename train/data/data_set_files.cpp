@@ -24,10 +24,11 @@ Manifest manifest_of(const std::string& directory) {
   try {
     return Manifest::read(directory);
   } catch (const Error& error) {
-    throw Error(error.code(), join(error.one_line(),
-                                   "; if this file is not of the data set, move it elsewhere; otherwise "
-                                   "remove it and ",
-                                   prepare_again));
+    throw Error(
+        error.code(),
+        join(error.one_line(),
+             "; if this file does not belong to the data set, move it elsewhere; otherwise remove it and ",
+             prepare_again));
   }
 }
 
@@ -57,8 +58,8 @@ void check(const DataSetFiles& files, const std::string& directory, const Manife
       fail(ErrorCode::input, path, ": has ", size, " bytes, but ", list, " lists ", expected.size,
            "; the file is damaged or belongs to another data set", remedy);
     if (!is_token_file_name(name) && sum_file(path) != expected)
-      fail(ErrorCode::input, path, ": has another checksum than ", list,
-           " lists; the file is damaged or belongs to another data set", remedy);
+      fail(ErrorCode::input, path, ": its checksum differs from that in ", list,
+           "; the file is damaged or belongs to another data set", remedy);
   }
   for (const std::string& name : data_files_in(directory, ErrorCode::input))
     if (!files.sum(name))

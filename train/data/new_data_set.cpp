@@ -89,7 +89,7 @@ void refuse_existing(const std::string& target, const std::string& shown, bool f
   if (!force || !of_data)
     fail(ErrorCode::failed, shown, "/", Manifest::file_name, ": already exists",
          of_data ? "; write to another directory, or replace it with --force"
-                 : " and is not that of a data set; write to another directory, or remove it");
+                 : " and does not belong to a data set; write to another directory, or remove it");
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ Source open_part(const DatasetPart& part, const DataOptions& options) {
 std::shared_ptr<const Tokenizer> made_before(const std::string& path, const DataOptions& options) {
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(path);
   require(options.vocab_size == 0 || options.vocab_size == tokenizer->vocab_size(),
-          "vocab_size = ", options.vocab_size, ", but ", path, " is a finished tokenizer of ",
+          "vocab_size = ", options.vocab_size, ", but ", path, " is a trained tokenizer with ",
           tokenizer->vocab_size(), " tokens; ",
           "leave vocab_size out, or learn another tokenizer with --tokenizer=word or bpe");
   return tokenizer;
@@ -130,7 +130,7 @@ int32_t line_end_id(const Tokenizer& tokenizer, const std::string& name) {
   const std::vector<int32_t> ids = TextEncoder(tokenizer).more("\n");
   if (ids.size() != 1 || tokenizer.piece(ids[0]) != "\n")
     fail(ErrorCode::input, name,
-         ": its lines are documents, but the tokenizer has no token of its own for a newline; use "
+         ": its lines are documents, but the tokenizer has no separate token for a newline; use "
          "--tokenizer=char");
   return ids[0];
 }

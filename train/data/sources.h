@@ -33,8 +33,8 @@ Sources open_sources(const DataOptions& options);
 /// The texts among them.
 std::vector<std::string_view> texts_of(const Sources& sources);
 
-/// The tokenizer of these sources: the one named in `options`, else that of the first directory with one,
-/// else the characters of all texts; null if there are only headerless files.
+/// The tokenizer of these sources: the one named in `options`, else the tokenizer of the first directory with
+/// one, else the characters of all texts; null if there are only headerless files.
 std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, const Sources& sources);
 
 /// A text divided into its two sides.

@@ -13,8 +13,8 @@ namespace hewn {
 /// A text, mapped from a file or generated. Owns its bytes; `text()` stays valid when the source is moved.
 class TextSource {
  public:
-  /// Maps a text file. Throws ErrorCode::input if it is unreadable or empty and, unless `accepted`, if it is of another
-  /// kind (core/io/file_kind.h).
+  /// Maps a text file. Throws ErrorCode::input if it is unreadable or empty and, unless `accepted`, if it is
+  /// not a text (core/io/file_kind.h).
   static TextSource file(const std::string& path, bool accepted = false);
   /// Generates `count` tales of `seed` (train/data/corpus.h).
   static TextSource tales(int64_t count, uint64_t seed);

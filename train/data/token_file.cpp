@@ -91,7 +91,7 @@ int64_t largest_id(const Tokens& tokens, int64_t vocab_size, const std::string& 
 void require_expected(const std::string& path, bool is_expected) {
   if (is_expected) return;
   fail(ErrorCode::input, path,
-       ": belongs to another data set than the files beside it (MANIFEST lists another checksum); ",
+       ": belongs to another data set, not to that of the files next to it (MANIFEST lists another checksum); ",
        prepare_again);
 }
 
@@ -99,11 +99,11 @@ TokenFile open_headerless(MappedFile file) {
   const std::string path = file.path();
   refuse_foreign_text(path, file.text());
   if (file.size() == 0)
-    fail(ErrorCode::input, path, ": is empty; expected a token file, as hewn data prepare writes it");
+    fail(ErrorCode::input, path, ": is empty; expected a token file written by hewn data prepare");
   if (file.size() % 2 != 0) {
     fail(ErrorCode::input, path, ": ", file.size(),
          " bytes without Hewn's header; expected a token file of hewn data prepare, or nanoGPT's uint16 "
-         "ids with an even number of bytes; is the file cut short?");
+         "ids with an even number of bytes; was the file cut short?");
   }
   TokenFile result;
   result.format = TokenFormat::nanogpt;

@@ -24,17 +24,17 @@ struct TokenFileInfo {
   std::optional<double> neg_log_prob = {};  ///< exact -log P of the text in nats, if its source knows it
 };
 
-/// What errors about damaged files of a data set advise.
+/// The advice in errors about damaged files of a data set.
 inline constexpr const char* prepare_again =
     "prepare the data again with `hewn data prepare --force FILE... --out_dir=DIR`";
 
 /// The place of a file in a sequence that is divided into several (train/data/token_shards.h).
 struct ShardPlace {
   uint32_t number = 0;    ///< counted from 0
-  bool followed = false;  ///< by another file, with the next number
+  bool followed = false;  ///< whether another file follows, with the next number
 };
 
-/// A token sequence: `int32_t` ids in memory, mapped files of u16 or i32 ids, or several of these one after the other.
+/// A token sequence: `int32_t` ids in memory, mapped files of u16 or i32 ids, or a concatenation of these.
 /// Windows can be copied from it cheaply, and only the pages that they touch are read.
 class Tokens {
  public:
@@ -72,23 +72,25 @@ enum class TokenFormat : uint8_t {
   llmc_llama3,  ///< llm.c's, u32 ids of Llama 3's vocabulary
 };
 
-/// What to call a format in messages.
+/// The name of a format in messages.
 std::string_view description_of(TokenFormat format);
 
 /// A token file, opened for reading.
 struct TokenFile {
   Tokens tokens;
-  /// Of nanoGPT's files, the vocabulary ends with the largest id; of llm.c's, it is that of the model.
+  /// The vocabulary of nanoGPT's files ends at the largest id; llm.c's files have that of the model.
   TokenFileInfo info;
   TokenFormat format = TokenFormat::hewn;
   ShardPlace shard;
 };
 
-/// Maps a token file and reads it once to check header, trailer, checksum and every id. If `expected` is given, the file
-/// must be this one (train/data/data_set_files.h). Throws ErrorCode::input, naming the file and the problem.
+/// Maps a token file and reads it once to check header, trailer, checksum and every id. If `expected` is
+/// given, the file must be this one (train/data/data_set_files.h). Throws ErrorCode::input, naming the file
+/// and the problem.
 TokenFile open_token_file(const std::string& path, const std::optional<FileSum>& expected = std::nullopt);
 
-/// The separator in the header of a token file; nothing if it is not aligned, or no intact header is there. Reads no ids.
+/// The separator in the header of a token file; nothing if the file is not aligned or has no intact header.
+/// Reads no ids.
 std::optional<int32_t> separator_of(const std::string& path);
 
 /// Writes a token file of any length in one pass. The file appears only after `commit`.

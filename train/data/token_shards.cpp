@@ -76,11 +76,11 @@ std::vector<std::string> in_order(const std::string& directory, std::vector<Foun
     const std::string path = directory + "/" + name;
     if (i == 0) {
       if (number.value_or(0) > largest_first)
-        fail(ErrorCode::input, path, ": is the first shard that is there, but those before it are missing",
+        fail(ErrorCode::input, path, ": is the first existing shard; the shards before it are missing",
              remedy);
     } else if (const auto& before = files[i - 1]; !before.number) {
       fail(ErrorCode::input, path, ": is a shard, but ", before.name,
-           " beside it is a whole sequence; move the one that does not belong to the data set elsewhere");
+           " next to it is a whole sequence; move the file that does not belong to the data set elsewhere");
     } else if (*number == *before.number) {
       fail(ErrorCode::input, path, ": has the same number as ", before.name,
            "; move the one that does not belong to the data set elsewhere");
@@ -97,7 +97,7 @@ std::vector<std::string> in_order(const std::string& directory, std::vector<Foun
 void require_same(const TokenFile& first, const std::string& first_path, const TokenFile& file,
                   const std::string& path) {
   const auto differs = [&](const auto& what, const auto& own, const auto& expected) {
-    fail(ErrorCode::input, path, ": is no shard of the same data as ", first_path, ": its ", what, " is ",
+    fail(ErrorCode::input, path, ": is not a shard of the same data as ", first_path, ": its ", what, " is ",
          own, ", not ", expected, "; move the files of the other data set elsewhere, or make the data again");
   };
   const auto id = [](const std::optional<int32_t>& separator) {
@@ -119,11 +119,10 @@ void require_place(const TokenFile& file, const std::string& path, size_t number
   if (file.format != TokenFormat::hewn) return;
   if (file.shard.number != number)
     fail(ErrorCode::input, path, ": was written as shard ", file.shard.number,
-         ", but its name makes it shard ", number, "; give it its own name again, or prepare the data again");
+         ", but its name makes it shard ", number, "; restore its name, or prepare the data again");
   const bool last = number + 1 == count;
   if (file.shard.followed && last)
-    fail(ErrorCode::input, path, ": was written as a shard that another one follows, but that is missing",
-         remedy);
+    fail(ErrorCode::input, path, ": was written as a shard before another one, which is missing", remedy);
   if (!file.shard.followed && !last)
     fail(ErrorCode::input, path,
          ": was written as the last shard, but others follow; move the files of the other data set "

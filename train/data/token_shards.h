@@ -1,6 +1,5 @@
 #pragma once
-// Token files of one sequence: a single one, or shards (docs/formats.md, "Shards"). Which are there is found by their
-// names.
+// Token files of one sequence: a single file, or shards (docs/formats.md, "Shards"), found by name.
 
 #include <cstdint>
 #include <memory>
@@ -25,34 +24,35 @@ std::string shard_name(SplitSide side, int64_t number);
 
 /// Whether `data prepare` gives this name to a token file.
 bool is_token_file_name(std::string_view name);
-/// Whether this is such a name, or that of a token file of llm.c.
+/// Whether this is such a name, or the name of a token file of llm.c.
 bool is_any_token_file_name(std::string_view name);
 
 /// The token files of a directory, by name, in the order of their ids.
 struct TokenFileNames {
-  std::vector<std::string> train, val;  ///< the name that is missing if there is none
+  std::vector<std::string> train, val;  ///< the expected name if there is none
 
-  /// Those of one side.
+  /// The files of one side.
   const std::vector<std::string>& of(SplitSide side) const { return side == SplitSide::train ? train : val; }
 };
 
 /// Finds the token files among the files of a directory: those of `data prepare`, or, if there are none, llm.c's
 /// (NAME_train.bin, or NAME_train_000001.bin and so on, and the same with val). Throws ErrorCode::input, naming the
-/// file, if a shard is missing before the last, if there are both shards and a single file, or files of two data sets.
+/// file, if a shard before the last one is missing, if there are both shards and a single file, or files of
+/// two data sets.
 TokenFileNames find_token_files(const std::string& directory, const std::vector<std::string>& names);
 
-/// A token file, and what it must be.
+/// A token file and its entry in MANIFEST.
 struct ListedFile {
   std::string path;
   std::optional<FileSum> expected;
 };
 
-/// What to call these files, at least one, in messages: the path, or "DIR/train-*.bin".
+/// The name of these files (at least one) in messages: the path, or "DIR/train-*.bin".
 std::string shown_name(const std::vector<ListedFile>& files);
 
-/// Opens files, at least one, as one sequence, which equals that of a single file with all ids. Throws like
-/// `open_token_file`, and ErrorCode::input if they differ in format, tokenizer, vocabulary or separator, or if there are
-/// more or fewer than were written.
+/// Opens one or more files as one sequence, the same as a single file with all ids. Throws like
+/// `open_token_file`, and ErrorCode::input if they differ in format, tokenizer, vocabulary or separator, or
+/// if files are missing or added.
 TokenFile open_token_files(const std::vector<ListedFile>& files);
 
 /// Writes a sequence of ids to one token file, or to shards if it has more than `shard_tokens` ids.
@@ -61,11 +61,12 @@ class TokenFilesWriter {
   /// Writes into `directory`. Each shard but the last has `shard_tokens` ids; 0: a single file.
   TokenFilesWriter(std::string directory, SplitSide side, const TokenFileInfo& info, int64_t shard_tokens);
 
-  /// Appends ids; each must be in [0, vocab_size). Throws ErrorCode::usage if that takes more than 10000 shards.
+  /// Appends ids; each must be in [0, vocab_size). Throws ErrorCode::usage if that requires more than 10000
+  /// shards.
   void append(std::span<const int32_t> ids);
   /// Describes the text of the whole sequence, which is known only after all of it has been read.
   void describe_text(uint64_t bytes, std::optional<double> neg_log_prob);
-  /// Completes the last file and returns all with their names. Nothing can be appended afterwards.
+  /// Completes the last file and returns the names and sums of all files. Nothing can be appended afterwards.
   std::vector<std::pair<std::string, FileSum>> commit();
 
   int64_t count() const { return count_; }

@@ -1,5 +1,5 @@
 #pragma once
-// Finds where numbers are no longer finite.
+// Finds where values stop being finite.
 
 #include <span>
 #include <string>

@@ -1,5 +1,5 @@
 #pragma once
-// The size of gradients by depth, which shows whether they vanish or explode between layers.
+// The size of gradients by depth, to show whether they vanish or explode between layers.
 
 #include <span>
 #include <string>
@@ -15,16 +15,16 @@ struct PartNorm {
   double norm = 0;
 };
 
-/// The part that a parameter belongs to: of "transformer.h.3.mlp.c_fc.weight", "h.3".
+/// The part of a parameter: "h.3" for "transformer.h.3.mlp.c_fc.weight".
 std::string part_of(const std::string& parameter);
 
-/// The norms of all parts with parameters that train, in the model's order, for one step on these micro-batches.
+/// The norms of all parts with trained parameters, in the model's order, for one step on these micro-batches.
 /// Changes neither parameters nor moments. Takes as long as a step without an update.
 std::vector<PartNorm> grad_norms(Trainer& trainer, std::span<const Batch> micro_batches);
 
-/// For all parts, the norm of one update divided by that of the weights before it; 0 where the weights are zero. Does the
-/// step and undoes it: afterwards parameters, moments and the number of steps are what they were, bit for bit. Nothing
-/// may be queued. Takes as long as a step, and memory for another copy of parameters and moments.
+/// For all parts, the norm of one update divided by that of the weights before it; 0 where the weights are
+/// zero. Takes the step and undoes it: parameters, moments and the number of steps are restored bit for bit.
+/// No step may be queued. Takes as long as a step, and memory for another copy of parameters and moments.
 std::vector<PartNorm> update_ratios(Trainer& trainer, std::span<const Batch> micro_batches);
 
 }  // namespace hewn

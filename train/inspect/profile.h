@@ -1,5 +1,5 @@
 #pragma once
-// Where the time of training steps goes, by kernel and by part of the model, compared with the roofline.
+// Profiles the time of training steps by kernel and by part of the model, compared with the roofline.
 
 #include <array>
 #include <functional>
@@ -21,7 +21,7 @@ namespace hewn {
 /// GPU the bound is zero.
 class MachineRoof {
  public:
-  /// Unknown: the bound is zero.
+  /// For an unknown machine: the bound is zero.
   MachineRoof();
   /// Measures on a CPU, which takes about half a second. `dtype` is f32, f64 or bf16.
   MachineRoof(DType dtype, Executor& device);
@@ -72,7 +72,7 @@ class StepProfile final : public Profiler {
   const Executor& device() const { return device_; }
   int64_t steps() const { return steps_; }
   double step_seconds() const { return step_seconds_; }  ///< of all steps together
-  /// Those of the last step watched, or of the current one so far, in the order in which they began.
+  /// The launches of the last step watched, or of the current one so far, in order of their beginning.
   const std::vector<Launch>& launches() const { return launches_; }
   /// The sum of all lines.
   Line total() const;

@@ -32,7 +32,7 @@ ChatEndpoint chat_endpoint(const std::string& given, const std::string& api) {
   const bool http = url.starts_with("http://"), https = url.starts_with("https://");
   require(http || https, "url = '", shown_url(url), "': expected http://HOST:PORT or https://HOST");
   require(url.find_first_of("?# \t\r\n") == url.npos, "url = '", shown_url(url),
-          "' goes on with a query (after ?), a fragment (after #) or white space; leave it out");
+          "' contains a query (after ?), a fragment (after #) or white space; leave it out");
   const size_t host = http ? 7 : 8;
   while (url.size() > host && url.back() == '/') url.pop_back();
   const size_t slash = std::min(url.find('/', host), url.size());
@@ -87,8 +87,9 @@ std::string chat_request(ChatApi api, const std::string& model, const std::strin
 
 std::string chat_reply(ChatApi api, const std::string& body) {
   if (looks_like_html(body))
-    fail(ErrorCode::input,
-         "the endpoint answers with HTML, not JSON, so it is probably no chat endpoint: ", beginning(body));
+    fail(
+        ErrorCode::input,
+        "the endpoint answers with HTML, not JSON, so it is probably not a chat endpoint: ", beginning(body));
   const nlohmann::json answer = nlohmann::json::parse(body, nullptr, false);
   if (answer.is_discarded())
     fail(ErrorCode::input, "the endpoint's answer is not complete JSON: ", beginning(body));

@@ -23,8 +23,8 @@ struct ChatEndpoint {
 /// the address begins with http:// or https:// and names a host, and if it has a query, a fragment or white space.
 ChatEndpoint chat_endpoint(const std::string& url, const std::string& api);
 
-/// The key in an environment variable, without the line end that a file adds to it. Throws usage if it contains a control
-/// character, which would end the header of the request.
+/// The key in an environment variable, without a trailing newline, which comes from files. Throws usage if it
+/// contains a control character, which would end the header of the request.
 std::string api_key_of(std::string_view value, const std::string& variable);
 
 /// The address without a password or query, for messages and files.
@@ -33,8 +33,8 @@ std::string shown_url(const std::string& url);
 /// The body of a request with one message, without streaming, at temperature 0.
 std::string chat_request(ChatApi api, const std::string& model, const std::string& message);
 
-/// The text of the answer. Throws ErrorCode::input with the reason: HTML, half of JSON, an error of the endpoint,
-/// no message in the answer.
+/// The text of the answer. Throws ErrorCode::input with the reason: HTML, truncated JSON, an error of the
+/// endpoint, or no message.
 std::string chat_reply(ChatApi api, const std::string& body);
 
 }  // namespace hewn

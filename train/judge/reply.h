@@ -1,5 +1,5 @@
 #pragma once
-// Finds the score in a judge's reply, which often says more than was asked for.
+// Finds the score in a judge's reply, which often contains more than the score.
 
 #include <optional>
 #include <string>
@@ -13,8 +13,8 @@ struct JudgedScore {
   std::string why_not;  ///< "the reply holds several numbers"
 };
 
-/// Finds the score by the rules of docs/formats.md ("scores.jsonl"), whose table lists every form that is read and every
-/// reason why there is none. Replies of more than 16 KiB without their thoughts are refused.
+/// Finds the score by the rules of docs/formats.md ("scores.jsonl"), whose table lists every accepted form
+/// and every reason for rejection. Replies longer than 16 KiB, apart from their reasoning, are rejected.
 JudgedScore score_in(std::string_view reply);
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// responses.json: the answers of a model beside the references (docs/formats.md).
+// responses.json: a model's answers and the references (docs/formats.md).
 
 #include <string>
 #include <vector>

@@ -33,7 +33,8 @@ void require_agreement(Ranks& ranks, const std::vector<RankFact>& facts) {
   for (size_t i = 0; i < facts.size(); ++i) {
     const size_t value = 1 + 3 * i;
     for (size_t rank = 1; rank < all.size(); ++rank) {
-      require(all[rank].size() == all[0].size(), name(rank), " has another version of Hewn than ", name(0));
+      require(all[rank].size() == all[0].size(), name(rank), " has a different version of Hewn from ",
+              name(0));
       if (all[rank][value] == all[0][value]) continue;
       const size_t lower = std::stoi(all[rank][value + 2]) < std::stoi(all[0][value + 2]) ? rank : 0;
       const std::string& advice = all[lower][value + 1];
@@ -50,7 +51,7 @@ void require_own_gpus(Ranks& ranks, const std::string& address) {
     for (size_t before = 0; before < rank; ++before)
       require(addresses[rank].empty() || addresses[rank] != addresses[before] || hosts[rank] != hosts[before],
               name(rank), " has the same GPU as ", name(before), ", that at ", addresses[rank],
-              "; start no more ranks on a host than CUDA finds GPUs there (CUDA_VISIBLE_DEVICES)");
+              "; start at most as many ranks on a host as CUDA finds GPUs there (CUDA_VISIBLE_DEVICES)");
 }
 
 void require_gpu_each(const std::string& where, int64_t ranks, int64_t gpus) {

@@ -28,7 +28,7 @@ Communication::Communication(const std::function<std::unique_ptr<Messages>()>& o
   if (options_.stuck && !for_rank_.wait_for(lock, options_.opening, opened)) {
     lock.unlock();
     const Error error(ErrorCode::failed,
-                      join("the other ranks have not been reached within ", options_.opening.count(),
+                      join("could not reach the other ranks within ", options_.opening.count(),
                            " seconds; start all of them, or give them more time with rank_timeout"));
     if (options_.report) options_.report(error);
     options_.stuck(error);
@@ -110,7 +110,7 @@ void Communication::leave() {
   if (options_.stuck && !for_rank_.wait_for(lock, options_.timeout, closed)) {
     lock.unlock();
     const Error error(ErrorCode::failed,
-                      join("all ranks have done their work, but one of them has not left within ",
+                      join("all ranks have finished, but one of them has not disconnected within ",
                            options_.timeout.count(), " seconds"));
     if (options_.report && rank_ == 0) options_.report(error);
     options_.stuck(error);

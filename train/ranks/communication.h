@@ -1,5 +1,5 @@
 #pragma once
-// A thread that sends and receives for a rank while it computes, and that notices when another rank has ended.
+// A thread that sends and receives while the rank computes, and that detects when another rank has ended.
 
 #include <chrono>
 #include <condition_variable>
@@ -17,28 +17,29 @@
 
 namespace hewn {
 
-/// The messages of a rank over a transport that moves bytes only while it is asked for them, as MPI does: the thread of
-/// this object makes all calls to the transport. When a rank fails, or ends without a word (`Peers`), all others throw an
-/// error that names it from their next call.
+/// The messages of a rank over a transport that makes progress only during calls, such as MPI: this object's
+/// thread makes all calls to the transport. When a rank fails or vanishes (`Peers`), the next call on every
+/// other rank throws an error that names it.
 class Communication final : public Messages {
  public:
   struct Options {
-    /// Within this time of its end, a rank is missed by all others, and they have ended.
+    /// Within this time after a rank's end, all others have noticed and ended.
     std::chrono::duration<double> timeout{30};
-    /// Within this time all ranks must be connected. The transport may wait for one that has stopped, and cannot be
-    /// interrupted; then `report` and `stuck` are called.
+    /// All ranks must be connected within this time. If the transport then still waits, uninterruptibly, for
+    /// a stopped rank, `report` and `stuck` are called.
     std::chrono::duration<double> opening{30};
-    /// Reports to the user why all ranks end. Called by the thread, at once, after another rank has failed; on the first
-    /// rank that has not ended itself.
+    /// Reports to the user why all ranks end. Called by the thread right after another rank has failed, on
+    /// the first rank that still runs.
     std::function<void(const Error&)> report = {};
-    /// Ends the process, which computes or hangs: called by the thread if the rank has made no call for too long after
-    /// another has failed; and by the rank if the transport cannot be closed, since another rank was stopped meanwhile.
+    /// Ends a process that computes or hangs: called by the thread if the rank has made no call for too long
+    /// after another rank failed, and by the rank if the transport cannot be closed because another rank was
+    /// stopped.
     std::function<void(const Error&)> stuck = {};
   };
 
-  /// `open` connects the ranks, and is called by the thread. Throws what it throws.
+  /// The thread calls `open`, which connects the ranks. Rethrows its exceptions.
   Communication(const std::function<std::unique_ptr<Messages>()>& open, Options options);
-  /// Closes it, if that was not done before.
+  /// Closes the transport unless `close` was called.
   ~Communication() override;
 
   int rank() const override { return rank_; }
@@ -51,14 +52,14 @@ class Communication final : public Messages {
     std::unique_lock lock(mutex_);
     check(lock);
   }
-  /// In order: waits until all ranks have called it, and disconnects them. Otherwise the others take this rank for one that
-  /// has ended without a word.
+  /// In order: waits until all ranks have called it, and disconnects them. Otherwise, the others treat this
+  /// rank as vanished.
   void close(bool in_order) override;
-  /// Has all others throw this error of this rank. Waits until each of them ends as well, at most for the timeout: a
-  /// launcher kills all that remain when the first has ended, and they have something to say. If another rank has failed
-  /// before, the call that threw its error has done this.
+  /// Makes all other ranks throw this error. Waits until they end, at most for the timeout, because a
+  /// launcher kills the remaining ranks when the first one ends, before they can report. Not needed after an
+  /// error thrown because of another rank's failure.
   void give_up(const Error& error);
-  /// Whether a rank has failed, which has been reported: an error of this one is only a consequence then.
+  /// Whether a rank's failure has been reported; an error of this rank is then only a consequence.
   bool has_failed();
 
  private:
@@ -70,20 +71,20 @@ class Communication final : public Messages {
     Topic topic;
     std::span<std::byte> bytes;
   };
-  /// What the rank wants, as the thread reads it once a turn.
+  /// The rank's request, read by the thread once per iteration.
   struct Wish {
     Goal goal;
     std::optional<RankFailure> failure;
     std::vector<Request> requests;
   };
 
-  // The rank's part.
+  // Called by the rank.
   void leave();
   Transfer request(bool sends, int peer, Topic topic, std::span<std::byte> bytes);
   void check(std::unique_lock<std::mutex>& lock);
   void end(std::unique_lock<std::mutex>& lock, Goal goal);
 
-  // The thread's part.
+  // Called by the thread.
   void run(const std::function<std::unique_ptr<Messages>()>& open);
   void work();
   Wish wish();
@@ -97,23 +98,23 @@ class Communication final : public Messages {
   Options options_;
   int rank_ = 0, size_ = 1;
 
-  // Of the thread.
+  // Used by the thread only.
   std::unique_ptr<Messages> transport_;
   std::unique_ptr<Peers> peers_;
   std::vector<std::pair<Transfer, Transfer>> under_way_;  // their numbers here and in the transport
   int idle_turns_ = 0;                                    // in a row
 
-  // Of both.
+  // Shared by both.
   std::mutex mutex_;
   std::condition_variable for_rank_, for_thread_;
   std::vector<Request> requests_;
-  std::set<Transfer> finished_;  // and not asked for since
+  std::set<Transfer> finished_;  // and not queried since
   Transfer next_ = 0;
-  int64_t changes_ = 0;    // number of times that transfers have finished
-  int64_t asked_at_ = -1;  // their number when `done` was first called after `rest`; -1: it was not
+  int64_t changes_ = 0;    // number of finished transfers
+  int64_t asked_at_ = -1;  // that number at the first call of `done` after `rest`; -1: no call yet
   bool rests_ = false;
   Goal goal_ = Goal::work;
-  Clock::time_point wished_ = {};  // since when the goal is another
+  Clock::time_point wished_ = {};  // time of the last change of the goal
   std::optional<RankFailure> failure_;
   Clock::time_point failed_ = {};
   std::exception_ptr unopened_;

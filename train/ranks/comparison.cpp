@@ -42,8 +42,8 @@ void require_same_parameters(const Parameters& parameters, Ranks& ranks, int64_t
     if (!majority || sums[rank] != *most)
       named += join(named.empty() ? "rank " : ", rank ", rank, " (", hosts[rank], ")");
   fail(ErrorCode::failed, "step ", step, ": the parameters of ", named,
-       majority ? " are not those of the other ranks" : " are not the same",
-       ", so memory or a processor is faulty there; go on from the last checkpoint, on other hosts");
+       majority ? " differ from those of the other ranks" : " differ",
+       ", so memory or a processor is faulty there; continue from the last checkpoint on other hosts");
 }
 
 }  // namespace hewn

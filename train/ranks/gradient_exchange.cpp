@@ -77,9 +77,8 @@ void GradientExchange::remove_hooks() {
 void GradientExchange::complete(size_t member) {
   if (complete_[member])
     fail(ErrorCode::failed, "the gradient of ", parameters_.slab().members[member]->name,
-         " was complete twice in one backward pass: several recomputed blocks use the parameter, which "
-         "several "
-         "ranks cannot train");
+         " was complete twice in one backward pass: several recomputed blocks use the parameter; this is not "
+         "supported with several ranks");
   complete_[member] = true;
   for (int64_t bucket = buckets_of_[member].begin; bucket < buckets_of_[member].end; ++bucket)
     --incomplete_[static_cast<size_t>(bucket)];

@@ -11,8 +11,8 @@
 
 namespace hewn {
 
-/// Adds the gradient of a step over the ranks, bucket by bucket. A bucket leaves as soon as all parameters with
-/// elements in it have complete gradients, while the backward pass computes those of earlier layers:
+/// Adds the gradient of a step over the ranks, bucket by bucket. A bucket is sent as soon as all parameters
+/// with elements in it have complete gradients, while the backward pass computes those of earlier layers:
 ///
 ///   backward   head   h.2   h.1   h.0   embeddings
 ///   bucket 2                ------->
@@ -24,24 +24,25 @@ namespace hewn {
 /// complete earlier waits for its predecessors. The order of arrival does not matter: every element has its own sum.
 class GradientExchange : NotCopied {
  public:
-  /// The largest number of buckets under way. Another one that is due waits until one of them is finished, but the
-  /// backward pass goes on.
+  /// The maximum number of buckets in flight. Further buckets wait until one of them is finished, while the
+  /// backward pass continues.
   static constexpr int64_t most_under_way = 4;
 
-  /// Exchanges the gradients that `groups` adds, as `slices` divide them. Allocates room for what other ranks send:
-  /// (R - 1) / R of `most_under_way` buckets. The arguments but `slices` must outlive the object.
+  /// Exchanges the gradients summed by `groups`, divided by `slices`. Allocates buffers for the data of other
+  /// ranks: (R - 1) / R of `most_under_way` buckets. The arguments but `slices` must outlive the object.
   GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks, const Slices& slices);
   ~GradientExchange();
 
-  /// Has buckets leave during the next backward pass, which must be the last one of the last group and run on this
-  /// thread. Optional: without it, all leave in `finish`. The pass fails if it uses a parameter in several recomputed
-  /// blocks (`recomputed`): its gradient seems to be complete after each of them.
+  /// Sends buckets during the next backward pass, which must be the last one of the last group and run on
+  /// this thread. Optional: otherwise `finish` sends all of them. The pass fails if it uses a parameter in
+  /// several recomputed blocks (`recomputed`): its gradient seems to be complete after each of them.
   void begin();
   /// Takes the place of `GradientGroups::end` for the last group: zeroes the gradients that no backward pass has
   /// reached, starts the remaining buckets and waits for all. This rank's slices of the gradients then hold the sums of
   /// all groups of all ranks.
   void finish();
-  /// To be called after each replay of a graph that holds what these two launch. `again`: they were not called for it.
+  /// Call this after each replay of a graph that contains the launches of `begin` and `finish`. `again`: they
+  /// were not called for this replay.
   void replayed(bool again);
 
  private:
@@ -59,13 +60,13 @@ class GradientExchange : NotCopied {
   std::vector<Range> buckets_of_;  // of each member of the slab
   std::vector<int64_t> order_;     // in which buckets start
   bool hooked_ = false;            // whether the parameters have hooks
-  int64_t sent_before_ = 0;        // bytes: by this rank, up to `begin`
-  int64_t sent_ = 0;               // from `begin` to the end of `finish`
-  // Of the current step.
-  std::vector<bool> complete_;                  // by member: whether its gradient is
-  std::vector<int64_t> incomplete_;             // by bucket: its parameters whose gradients are not
+  int64_t sent_before_ = 0;        // bytes sent by this rank, up to `begin`
+  int64_t sent_ = 0;               // bytes sent from `begin` to the end of `finish`
+  // State of the current step.
+  std::vector<bool> complete_;                  // by member: whether its gradient is complete
+  std::vector<int64_t> incomplete_;             // by bucket: number of parameters with incomplete gradients
   size_t next_ = 0;                             // in `order_`
-  std::list<BucketExchange> under_way_, free_;  // those under way in the order in which they started
+  std::list<BucketExchange> under_way_, free_;  // buckets in flight, in the order of their start
 };
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// What a rank knows of the others: whether they are there, and why they end.
+// Tracks whether the other ranks are alive, and why they end.
 
 #include <chrono>
 #include <memory>
@@ -17,32 +17,33 @@ namespace hewn {
 struct RankFailure {
   ErrorCode code = ErrorCode::failed;
   std::string text;     ///< names the rank
-  int rank = 0;         ///< the first one that ended
-  bool silent = false;  ///< it did so without a word
+  int rank = 0;         ///< the first rank that ended
+  bool silent = false;  ///< it vanished without a message
 };
 
-/// Exchanges notices with all other ranks, at intervals. A rank that none arrive from, whose process has vanished from the
-/// same machine, or whose connection is lost, has ended without a word. All functions are called by the thread that the transport belongs to.
+/// Exchanges heartbeats with all other ranks. A rank counts as vanished if its heartbeats stop, its process
+/// on the same machine is gone, or its connection is lost. All functions are called by the transport's
+/// thread.
 class Peers {
  public:
-  /// What a rank says about itself.
+  /// The state of a rank, as it reports it.
   enum class State : uint8_t { works, leaves, fails };
 
   /// `transport` must outlive the object.
   Peers(Messages& transport, std::chrono::duration<double> timeout);
   ~Peers();
 
-  /// Reads notices, looks for ranks that have ended, and tells the others, when it is time, that this rank is in `state`,
-  /// which changes once at most; `failure` says why if it fails. Returns a failure if another rank has told one, or has
-  /// ended.
+  /// Reads heartbeats, looks for vanished ranks, and periodically sends this rank's `state`, which changes at
+  /// most once; `failure` gives the reason if it fails. Returns a failure if another rank has reported one or
+  /// has vanished.
   std::optional<RankFailure> look(State state, const RankFailure& failure);
-  /// Whether every other rank has been told this state, or has ended.
+  /// Whether every other rank has received this state, or has ended.
   bool know(State state) const;
-  /// Whether every other rank has said that it leaves or fails, or has ended.
+  /// Whether every other rank has reported that it leaves or fails, or has ended.
   bool all_end() const;
-  /// Whether this rank has ended for the others without a word: it may have been stopped.
+  /// Whether this rank has vanished; it may have been stopped.
   bool has_ended(int rank) const;
-  /// "rank 1 (node2)", once that has said where it is.
+  /// "rank 1 (node2)", once the rank has sent its host.
   std::string name_of(int rank) const;
 
  private:

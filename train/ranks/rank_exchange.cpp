@@ -10,7 +10,7 @@ namespace hewn {
 int64_t Ranks::groups_of_each(int64_t groups) const {
   require(groups % size() == 0, "the gradients of ", groups,
           " groups of micro-steps cannot be divided among ", size(),
-          " ranks; expected a multiple of that for grad_shards");
+          " ranks; give a multiple of that number as grad_shards");
   return groups / size();
 }
 

@@ -10,8 +10,8 @@
 
 namespace hewn {
 
-/// Adds gradients and losses over the ranks. Each rank updates its slices of the parameters and sends them to the others,
-/// or, if the configuration does not shard the optimizer, all parameters.
+/// Adds gradients and losses over the ranks. Each rank updates its slices of the parameters and sends them to
+/// the others, or, if the configuration does not shard the optimizer, all parameters.
 class RankExchange final : public StepExchange {
  public:
   RankExchange(Ranks& ranks, const ExchangeParts& parts);
@@ -29,7 +29,7 @@ class RankExchange final : public StepExchange {
   }
   bool in_graphs() const override { return ranks_.in_graphs(); }
   void replayed(bool again) override { gradients_.replayed(again); }
-  /// Compares the parameters of the ranks, too, every `check_interval` steps.
+  /// Also compares the parameters of the ranks every `check_interval` steps.
   std::optional<double> finish(int64_t step) override;
   std::vector<Shard> shards(int64_t n) const override;
   void gather_squares(Tensor& squares) override;
@@ -46,10 +46,10 @@ class RankExchange final : public StepExchange {
   Slices slices_;
   GradientExchange gradients_;
   std::optional<ValueExchange> values_;  // if the update is divided
-  Tensor losses_;                        // f64: of this rank's micro-steps
+  Tensor losses_;                        // f64: losses of this rank's micro-steps
 };
 
-/// The ranks that train with this trainer; null: this process alone.
+/// The ranks that train with this trainer; null: a single process.
 Ranks* ranks_of(const Trainer& trainer);
 
 }  // namespace hewn

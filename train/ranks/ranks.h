@@ -1,6 +1,6 @@
 #pragma once
-// What the processes of a run compute together. Every sum has an order of its own, which depends neither on the order
-// in which messages arrive nor on how many there are.
+// Collective operations of the processes of a run. Every sum has a fixed order, which depends neither on the
+// order of arrival of messages nor on the number of processes.
 
 #include <memory>
 #include <span>
@@ -21,23 +21,24 @@ namespace nccl {
 struct Library;
 }
 
-/// Elements of a slab, and a tensor that has each of them at its place: the slab, or copies in another type.
+/// Elements of a slab, and a tensor with these elements at the same indices: the slab itself, or a copy in
+/// another type.
 struct SlabPart {
-  Tensor numbers;  ///< 1-D; may end where the elements do
+  Tensor numbers;  ///< 1-D; at least as long as the end of the elements
   Range elements;
 };
 
 /// The exchange of one bucket of gradients.
 struct BucketExchange {
   Tensor received;            ///< 1-D: room for R - 1 slices
-  std::vector<Tensor> parts;  ///< of this rank's slice, by rank; its own is in the slab
+  std::vector<Tensor> parts;  ///< contributions to this rank's slice, by rank; its own is in the slab
   std::unique_ptr<TensorExchange> exchange;
 };
 
-/// What all exchanges so far have cost a rank. A step costs the difference between two of these.
+/// The cost of all exchanges of a rank so far. A step costs the difference between two of these.
 struct Traffic {
   int64_t bytes_sent = 0;
-  /// Without anything else to do. Gradients that arrive during the backward pass add nothing.
+  /// Idle time. Gradients that arrive during the backward pass add nothing.
   double seconds_waited = 0;
 
   Traffic& operator+=(const Traffic& more) {
@@ -50,28 +51,28 @@ struct Traffic {
   }
 };
 
-/// R processes. Each of its functions that sends something must be called by all of them, in the same order.
+/// R processes. All of them must call each communicating function, in the same order.
 class Ranks final : public StepPartners {
  public:
-  /// Gradients are exchanged in buckets of at most `bucket_bytes`; a message of bytes or elements has no more, but at
-  /// least a block of the norm. Throws usage if R is not a power of two: sums are binary trees over the ranks.
+  /// Gradients are exchanged in buckets of at most `bucket_bytes`; messages are no larger, but at least a
+  /// block of the norm. Throws usage if R is not a power of two: sums are binary trees over the ranks.
   /// `messages` must outlive the object.
   explicit Ranks(Messages& messages, int64_t bucket_bytes = int64_t{25} << 20);
 
   /// Changes the size of the buckets, on all ranks.
   void set_bucket_bytes(int64_t bytes) { bucket_bytes_ = bytes; }
 
-  /// Has routes between GPUs that are made from now on use NCCL (`TensorRoute`), on all ranks; null: not.
+  /// Makes later routes between GPUs (`TensorRoute`) use NCCL, on all ranks; null: not.
   void use_nccl(const nccl::Library* library) { nccl_ = library; }
   const nccl::Library* nccl() const { return nccl_; }
-  /// Has tensors travel by this transport from now on, on all ranks (`TensorRoute`); at first as messages from memory of the
-  /// host. Returns the one before.
+  /// Sets the transport for tensors on all ranks (`TensorRoute`); initially, messages from host memory.
+  /// Returns the previous one.
   TensorTransport* carry_by(TensorTransport* transport) { return std::exchange(tensors_, transport); }
   Messages& messages() { return messages_; }
 
   int rank() const { return messages_.rank(); }
   int size() const { return messages_.size(); }
-  /// Whether there is only one.
+  /// Whether there is only one rank.
   bool alone() const { return size() == 1; }
   /// The division of a slab of elements of this type.
   Slices slices(const SlabBlocks& blocks, DType dtype) const {
@@ -82,45 +83,47 @@ class Ranks final : public StepPartners {
   /// The exchange of these ranks (`RankExchange`).
   std::unique_ptr<StepExchange> exchange(const ExchangeParts& parts) override;
 
-  /// What each rank contributes, by rank.
+  /// The contributions of all ranks, by rank.
   std::vector<std::string> gather(const std::string& mine);
   std::vector<std::vector<double>> gather(std::span<const double> mine);
 
-  /// A place for the exchange of any bucket of a slab with this division.
+  /// Buffers for the exchange of any bucket of a slab with this division.
   BucketExchange room(Device& device, DType dtype, const Slices& slices) const;
   /// Starts to add a bucket of `slab`, [n], over the ranks. Rank r's gradient is that of the r-th part of the
-  /// micro-steps; the sum is a binary tree over r, which continues that of `GradientGroups`. Nothing may change the
-  /// bucket before `finish`. Each rank sends (R - 1) / R of it.
+  /// micro-steps; the sum is a binary tree over r, which continues the tree of `GradientGroups`. Nothing may
+  /// change the bucket before `finish`. Each rank sends (R - 1) / R of it.
   void start(const Tensor& slab, const Slices& slices, int64_t bucket, BucketExchange& exchange);
-  /// Whether everything that was started has been sent and received. Does not wait.
+  /// Whether all started transfers are complete. Does not wait.
   bool arrived(BucketExchange& exchange);
-  /// Waits for that, and adds: after `join`, the rank's own slice of the bucket holds the sum, the rest keeps its values.
+  /// Waits for them, and adds: after `join`, the rank's own slice of the bucket holds the sum, the rest keeps
+  /// its values.
   void finish(BucketExchange& exchange);
-  /// Has what is launched from now on follow all exchanges that were finished.
+  /// Makes later launches wait for all finished exchanges.
   void join() { tensors_->join(); }
-  /// Whether an exchange that was started goes on while this process does something else.
+  /// Whether a started exchange progresses while this process does other work.
   bool goes_on() const { return tensors_->goes_on(); }
-  /// Starts to copy every rank's slices of the part's elements in a bucket to all others. Nothing may read or change these
-  /// elements of the other ranks, or change those of this rank, before it is over.
+  /// Starts to copy every rank's slices of the part's elements in a bucket to all others. Until it is over,
+  /// do not read or change these elements of other ranks, nor change those of this rank.
   std::unique_ptr<TensorExchange> start_gather(const SlabPart& part, const Slices& slices, int64_t bucket);
   /// Waits until an exchange is over.
   void wait(TensorExchange& exchange);
   /// Copies every rank's slices to all others.
   void all_gather(Tensor slab, const Slices& slices);
-  /// The same for parts of a slab that do not overlap: all elements that are in one of them.
+  /// The same for all elements of several disjoint parts of a slab.
   void all_gather(const std::vector<SlabPart>& parts, const Slices& slices);
   /// The same for one number per block of the norm.
   void all_gather_blocks(Tensor numbers, const Slices& slices);
 
-  /// Gives up all transfers, whose memory is about to be freed; the other ranks then miss this one.
+  /// Abandons all transfers, because their memory is about to be freed; to the other ranks, this rank has
+  /// then vanished.
   void abandon() { messages_.close(false); }
 
   /// Whether exchanges, from `start` to `join`, can be part of a graph.
   bool in_graphs() const { return tensors_->in_graphs(); }
-  /// To be called after each replay of such a graph, which sends this many bytes that no call has counted.
+  /// Call this after each replay of such a graph, with the number of bytes that it sends.
   void replayed(int64_t bytes_sent);
 
-  /// Throws if another rank has failed: to be called again and again while waiting for the device.
+  /// Throws if another rank has failed. Call this repeatedly while waiting for the device.
   void check() { tensors_->check(); }
   /// Waits until the device has done everything up to the last `join`. Throws if another rank has failed.
   void settle() { tensors_->settle(); }
@@ -129,9 +132,10 @@ class Ranks final : public StepPartners {
   Traffic traffic() const {
     return {traffic_.bytes_sent, traffic_.seconds_waited + tensors_->seconds_waited()};
   }
-  /// Copies bytes of rank `from` to as many of rank `to`. What the other ranks give is neither read nor written.
+  /// Copies bytes of rank `from` to the same number on rank `to`. The arguments of the other ranks are
+  /// unused.
   void copy(int from, int to, std::span<std::byte> bytes);
-  /// Copies bytes of rank 0 to all others, which give as many. Each rank sends them to at most log2 R others.
+  /// Copies bytes of rank 0 to the same number on all others. Each rank sends them to at most log2 R others.
   void broadcast(std::span<std::byte> bytes);
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Which rank owns which elements of a slab.
+// The assignment of a slab's elements to ranks.
 
 #include <algorithm>
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace hewn {
 
-/// The division of a slab among R ranks: it consists of buckets, and each rank owns a slice of every bucket, so that all
-/// of them send and receive whenever a bucket is exchanged. Slices are whole blocks, none of which begins or ends within a
-/// range that must not be divided.
+/// The division of a slab among R ranks: it consists of buckets, and each rank owns a slice of every bucket,
+/// so that all ranks send and receive in the exchange of every bucket. Slices are whole blocks and do not
+/// split ranges that must not be divided.
 class Slices {
  public:
-  /// Buckets have at most `bucket` elements, but at least a block for each rank; more, where a range must not be divided.
+  /// Buckets have at most `bucket` elements, unless one block per rank or an indivisible range needs more.
   Slices(const SlabBlocks& blocks, int64_t bucket, int ranks) : ranks_(ranks) {
     const int64_t n = blocks.count(), per_bucket = std::max<int64_t>(bucket / norm_block, ranks);
     for (int64_t first = 0, end = per_bucket; first < n; end += per_bucket) {
@@ -30,20 +30,20 @@ class Slices {
   int64_t buckets() const { return (std::ssize(blocks_) - 1) / ranks_; }
   /// The blocks that a rank owns in a bucket.
   Range blocks(int64_t bucket, int rank) const { return slice(blocks_, bucket, rank); }
-  /// Their elements.
+  /// The elements of these blocks.
   Range elements(int64_t bucket, int rank) const { return slice(elements_, bucket, rank); }
   /// All elements of a bucket.
   Range elements(int64_t bucket) const {
     return {elements(bucket, 0).begin, elements(bucket, ranks_ - 1).end};
   }
-  /// The buckets that contain any of these elements, of which there is at least one.
+  /// The buckets that contain any of these elements; the range must not be empty.
   Range buckets_of(Range elements) const {
     const auto bucket_of = [&](int64_t element) {
       return (std::ranges::upper_bound(elements_, element) - elements_.begin() - 1) / ranks_;
     };
     return {bucket_of(elements.begin), bucket_of(elements.end - 1) + 1};
   }
-  /// The most elements of any bucket that a rank owns.
+  /// The maximum number of elements that a rank owns in a bucket.
   int64_t widest(int rank) const {
     int64_t most = 0;
     for (int64_t bucket = 0; bucket < buckets(); ++bucket)

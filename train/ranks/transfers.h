@@ -1,5 +1,5 @@
 #pragma once
-// Several messages under way.
+// Several pending messages.
 
 #include <vector>
 

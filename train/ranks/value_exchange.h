@@ -1,5 +1,5 @@
 #pragma once
-// The values that other ranks have updated.
+// The exchange of updated parameter values.
 
 #include <vector>
 
@@ -9,12 +9,12 @@
 
 namespace hewn {
 
-/// Gives every rank the parameters of which each rank updates its own slices. In mixed precision, matrices that are only
-/// multiplied are sent as their bf16 copies, half the bytes. Their float32 values in the slices of other ranks then stay
-/// behind until `complete`: a step does not read them.
+/// Each rank updates its own slices of the parameters; this class distributes them to all ranks. In mixed
+/// precision, matrices that are only multiplied are sent as bf16 copies, which halves the bytes. Their
+/// float32 values in the slices of other ranks are then stale until `complete`; a step does not read them.
 ///
-/// Values in memory of the host arrive while the next step has begun: a parameter is waited for when it is first used, so
-/// they are sent in the order of the forward pass.
+/// Values in host memory arrive while the next step runs: the first use of a parameter waits for it, so
+/// parameters are sent in the order of the forward pass.
 class ValueExchange final : public Arrival, NotCopied {
  public:
   /// Each rank updates its slices. The ranks must outlive the object.
@@ -28,18 +28,18 @@ class ValueExchange final : public Arrival, NotCopied {
   /// The elements of the parameters' slab whose values are sent.
   const std::vector<Range>& by_value() const { return by_value_; }
 
-  /// Copies every rank's slices, as they are sent, to all others, or starts to. All ranks must call it after each update.
+  /// Copies every rank's slices to all others, or starts to. All ranks must call it after each update.
   void gather();
-  /// Waits for what was started, before an update changes it.
+  /// Waits for started exchanges, before an update changes the values.
   void finish();
-  /// Waits for a tensor, which somebody wants to use (`Storage::arrived`).
+  /// Waits for a tensor before its use (`Storage::arrived`).
   void await(Storage& storage) override;
-  /// Copies the values that are behind, too, and waits for them. All ranks must call it, before anything but a step reads
-  /// the values: a checkpoint, or a search for bad numbers. Does nothing if none are behind.
+  /// Copies the stale values and waits for them. All ranks must call it before anything other than a step
+  /// reads the values, such as a checkpoint or a search for bad numbers. Does nothing if no values are stale.
   void complete();
 
  private:
-  /// What is exchanged together: elements of a bucket.
+  /// The elements of a bucket, exchanged together.
   struct Piece {
     SlabPart part;
     int64_t bucket;
@@ -59,7 +59,7 @@ class ValueExchange final : public Arrival, NotCopied {
   Ranks& ranks_;
   Slices slices_;
   std::vector<Range> by_value_;
-  std::vector<SlabPart> sent_, behind_;  // after an update, and until `complete`
+  std::vector<SlabPart> sent_, behind_;  // whether values are stale: after an update, until `complete`
   bool complete_ = true;
   std::vector<Piece> pieces_;  // of `sent_`, in the order in which a forward pass reads them
   std::vector<Target> targets_;

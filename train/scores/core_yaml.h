@@ -22,7 +22,7 @@ struct ListedTask {
 
 /// Reads the part of YAML in which such lists are written, and nothing else: a key `icl_tasks` with a list of tasks,
 /// each a block of lines `key: value`. A value is a plain word, a text in quotation marks, or one number in brackets;
-/// # begins a comment. Other keys of a task are ignored, but those above need to be there, except the delimiter.
+/// # begins a comment. The keys above are required, except the delimiter; other keys of a task are ignored.
 /// `source` names the text in messages. Throws ErrorCode::input naming line and key.
 std::vector<ListedTask> tasks_of_yaml(std::string_view text, const std::string& source);
 

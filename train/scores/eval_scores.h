@@ -38,7 +38,7 @@ struct EvalAnswer {
 std::vector<EvalAnswer> answer_task(Model& model, const TextEncoder& texts, const EvalTask& task,
                                     uint64_t seed, const std::function<void(size_t answered)>& progress = {});
 
-/// For each row a single figure: 1 if the answer chosen by this metric is right, else 0.
+/// One figure per row: 1 if the answer chosen by this metric is right, else 0.
 RowFigures hits_of(const EvalTask& task, const std::vector<EvalAnswer>& answers, EvalMetric metric);
 
 }  // namespace hewn

@@ -42,7 +42,7 @@ std::string expected_of(const Layout& layout) {
 const Layout& recognized(const Table& table) {
   for (const Layout& layout : layouts)
     if (table.find_column(layout.contexts)) return layout;
-  fail(ErrorCode::input, table.where(0), ": this row is of no known kind of task; expected ",
+  fail(ErrorCode::input, table.where(0), ": this row does not belong to a known kind of task; expected ",
        list_text(layouts, ", or ", expected_of));
 }
 

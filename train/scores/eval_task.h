@@ -33,15 +33,16 @@ struct EvalTask {
   std::vector<EvalRow> rows = {};
   int64_t shots = 0;            ///< solved rows before each question
   std::string delimiter = " ";  ///< between context and continuation
-  bool trims_contexts = false;  ///< of continuations, as CORE does
-  /// The accuracy of guessing: the mean of 1 / choices, 0 for continuations, or what CORE's eval_meta_data.csv says.
+  bool trims_contexts = false;  ///< strip continuations, as CORE does
+  /// The accuracy of guessing: the mean of 1 / choices, 0 for continuations, or the value in CORE's
+  /// eval_meta_data.csv.
   double chance = 0;
 };
 
 /// Reads a table of rows (train/tables/table.h), usually one JSON object a line, whose keys decide the kind. Keys that
 /// the layout does not have are ignored. `source` names the text in messages. Throws ErrorCode::input naming line and
-/// column for a row that is malformed or of another layout, a gold that is no choice, fewer than two choices or an
-/// empty continuation.
+/// column for a row that is malformed or of another layout, a gold that is not a choice, fewer than two
+/// choices or an empty continuation.
 EvalTask eval_task_of(std::string_view text, const std::string& source);
 
 /// The tasks of a file of rows (*.jsonl), named after it; of a list of tasks (*.yaml, core_yaml.h); or of a directory:

@@ -15,7 +15,7 @@ class Figures {
   explicit Figures(const RowFigures& rows) : rows_(rows.size()), columns_(rows[0].size()) {
     for (const auto& row : rows) {
       require(row.size() == columns_, "rows with ", columns_, " and ", row.size(),
-              " figures; expected as many in all");
+              " figures; expected the same number in all rows");
       values_.insert(values_.end(), row.begin(), row.end());
     }
   }
@@ -90,7 +90,7 @@ Interval bootstrapped(const RowFigures& rows, const MetricOf& metric, const Boot
 Interval bootstrapped_difference(const RowFigures& a, const RowFigures& b, const MetricOf& metric,
                                  const Bootstrap& options) {
   require(!a.empty() && a.size() == b.size(), "paired bootstrap of ", a.size(), " and ", b.size(),
-          " rows; expected as many of both");
+          " rows; expected the same number of both");
   const Figures first(a), second(b);
   return percentiles(second.whole(metric) - first.whole(metric), options, [&](Rng& random) {
     std::vector<double> of_first = first.no_sums(), of_second = second.no_sums();

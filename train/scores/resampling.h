@@ -29,11 +29,12 @@ struct Bootstrap {
   int64_t samples = 1000;
 };
 
-/// A metric over rows (at least one), with the 2.5th and 97.5th percentile of its values over samples of as many rows,
-/// drawn with replacement. Sample i depends on seed, i and the number of rows only.
+/// A metric over rows (at least one), with the 2.5th and 97.5th percentile of its values over samples of the
+/// same number of rows, drawn with replacement. Sample i depends on seed, i and the number of rows only.
 Interval bootstrapped(const RowFigures& rows, const MetricOf& metric, const Bootstrap& options = {});
 
-/// The metric of `b` minus that of `a`, two systems that scored the same rows: every sample draws the same rows of both.
+/// The metric of `b` minus that of `a`, two systems that scored the same rows: every sample draws the same
+/// rows of both.
 Interval bootstrapped_difference(const RowFigures& a, const RowFigures& b, const MetricOf& metric,
                                  const Bootstrap& options = {});
 

@@ -17,7 +17,8 @@ struct ScoredToken {
 };
 
 /// The prediction of each target by its row of logits [..., V] (f32 or f64), in order, without those that are
-/// `ignored_target`. Throws usage if their number is not that of the rows, input if one is not in the vocabulary.
+/// `ignored_target`. Throws usage unless their number equals the number of rows, input if one is not in the
+/// vocabulary.
 std::vector<ScoredToken> score_targets(const Tensor& logits, std::span<const int32_t> targets);
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// The batch of a micro-step on the device, and the losses of it that training minimises.
+// The batch of a micro-step on the device, and the losses that training minimises.
 
 #include <functional>
 
@@ -11,9 +11,9 @@ namespace hewn {
 /// A batch at fixed addresses, so that graphs can be replayed: its tensors move only for a larger one.
 struct BatchOnDevice {
   Tensor tokens, targets;  ///< i32 [rows, block_size]
-  Tensor reference;        ///< of pairs of answers, f64 as the model, or f32, [rows]; else undefined
+  Tensor reference;        ///< for pairs of answers: f64 for a f64 model, else f32, [rows]; else undefined
 
-  /// Copies a batch. Throws usage if its sizes do not fit, and as `check_batch`.
+  /// Copies a batch. Throws usage if its sizes do not fit, and like `check_batch`.
   void take(const Model& model, const Batch& batch);
 };
 

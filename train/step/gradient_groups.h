@@ -1,5 +1,5 @@
 #pragma once
-// The gradient of a step, added in an order that does not depend on which process computes which part of it.
+// Sums the gradient of a step in an order independent of the processes that compute its parts.
 
 #include <cstdint>
 #include <memory>
@@ -29,14 +29,16 @@ class GradientGroups {
   GradientGroups(Parameters& parameters, int64_t groups);
 
   int64_t count() const { return int64_t{1} << (slabs_.size() - 1); }
-  /// The slab that a group is accumulated in; groups with the same one do the same work at the same addresses.
+  /// The slab that a group is accumulated in; groups with the same slab do the same work at the same
+  /// addresses.
   static int slab_of(int64_t group);
-  /// Has the backward passes of this group write to its slab.
+  /// Makes the backward passes of this group write to its slab.
   void begin(int64_t group);
   /// Completes the gradient of this group, and adds the subtrees to its left. Groups must come in order, each once.
   void end(int64_t group);
-  /// Adds the subtrees to the left of the last group to its gradient, in this range of the parameters' own slab: what
-  /// `end` does last, for a gradient that becomes complete piece by piece. To be called once for each element.
+  /// Adds the subtrees to the left of the last group to its gradient, in this range of the parameters' own
+  /// slab. This is the last part of `end`, for a gradient that is completed piece by piece. Every element
+  /// must be covered exactly once.
   void add_subtrees(Range elements);
 
  private:
@@ -44,7 +46,7 @@ class GradientGroups {
 
   Parameters& parameters_;
   std::vector<std::unique_ptr<Slab>> further_;
-  std::vector<const Slab*> slabs_;  // the further ones, then that of the parameters
+  std::vector<const Slab*> slabs_;  // the additional slabs, then that of the parameters
 };
 
 }  // namespace hewn

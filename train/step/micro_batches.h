@@ -1,5 +1,5 @@
 #pragma once
-// The batches of a step, divided into what one forward and backward pass computes.
+// The batches of a step, divided into micro-batches, one per forward and backward pass.
 
 #include <deque>
 #include <span>
@@ -10,26 +10,27 @@
 
 namespace hewn {
 
-/// Rows whose targets, or pairs, all count by the same factor in the loss of a step.
+/// Rows whose targets, or pairs, all have the same weight in the loss of a step.
 struct MicroBatch {
   const Batch* batch;
-  int64_t number;  ///< among those of all processes, also those without targets
+  int64_t number;  ///< number among the micro-batches of all processes, including those without targets
   double share;    ///< its targets or pairs, times their weight, as a fraction of the step's
 };
 
-/// What this process computes of a step.
+/// The part of a step that this process computes.
 struct MicroBatches {
-  std::vector<std::vector<MicroBatch>> groups;  ///< with gradients of their own
-  int64_t count = 0;                            ///< of all groups
-  int64_t targets = 0;                          ///< the number of those that count, of all processes
-  std::deque<Batch> divided = {};               ///< rows of equal weight
+  std::vector<std::vector<MicroBatch>> groups;  ///< groups that accumulate gradients separately
+  int64_t count = 0;                            ///< micro-batches of all groups
+  int64_t targets = 0;                          ///< the number of targets or pairs that count, over all
+                                                ///< processes
+  std::deque<Batch> divided = {};               ///< copies of rows with equal weight
 };
 
 /// Divides batches into groups of consecutive ones, and rows of different weights into micro-batches. The gradient of a
-/// step is that of the mean loss over all targets, or pairs, weighted by row, so the loss of each micro-batch counts by its
-/// share of them; one without targets has no gradient and is left out. All processes call it; those before this one have
-/// the first numbers. The batches must outlive the result. Throws usage if their number is no multiple of that of the
-/// groups.
+/// step is that of the mean loss over all targets, or pairs, weighted by row, so the loss of each micro-batch
+/// is weighted by its share of them; micro-batches without targets are dropped. All processes call it;
+/// micro-batches are numbered in the order of the processes. The batches must outlive the result. Throws
+/// usage if their number is not a multiple of the number of groups.
 MicroBatches micro_batches_of(std::span<const Batch> batches, int64_t groups, StepExchange& exchange);
 
 }  // namespace hewn

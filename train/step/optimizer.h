@@ -1,5 +1,5 @@
 #pragma once
-// The optimizer: groups of parameters, each of which its rule updates in one kernel call.
+// The optimizer: groups of parameters, each updated by its rule in one kernel call.
 
 #include <string>
 #include <vector>
@@ -20,8 +20,8 @@ class Optimizer {
 
   /// Clips the gradients by their global norm and updates every parameter. `state` is a StepState on the
   /// device: reads learning rate and step; writes norm, clip factor and non-finite flag. Updates nothing if
-  /// the gradients, or `loss` (on the device, if given), are not finite. Does not change the gradients. Each process reads
-  /// only those of its shards, which must hold the sums over all processes.
+  /// the gradients, or `loss` (on the device, if given), are not finite. Does not change the gradients. Each
+  /// process reads only those of its shards, which must hold the sums over all processes.
   void step(const Tensor& state, const double* loss = nullptr);
 
   /// Restores the bf16 copies after parameters were loaded from a checkpoint of step `state.step`: the same
@@ -32,24 +32,24 @@ class Optimizer {
   struct Piece {
     static constexpr int every_rank = Shard::every_process;
     Range elements;          ///< of the moment, row-major
-    int owner = every_rank;  ///< the rank that has them
+    int owner = every_rank;  ///< the rank that stores them
     Tensor here = {};        ///< [elements.size()]; undefined if this rank does not have them
   };
   /// A moment of a parameter, as it is saved and restored.
   struct Moment {
     std::string name;  ///< "m.PARAMETER"
     Shape shape;
-    std::vector<Piece> pieces;  ///< in order; if every rank has all of it, a single one
-    /// All of it. Throws usage if it is divided among ranks.
+    std::vector<Piece> pieces;  ///< in order; a single piece if every rank has the whole moment
+    /// The whole moment. Throws usage if it is divided among ranks.
     Tensor value() const;
   };
-  /// In the order of a checkpoint: the moments of one parameter after the other.
+  /// In the order of a checkpoint: by parameter.
   std::vector<Moment> moments() const;
-  /// What this process has of all moments, as vectors.
+  /// This process's part of all moments, as vectors.
   std::vector<Tensor> moments_here() const;
 
  private:
-  /// What this process updates in one call: a group, or what it owns of it.
+  /// The elements that this process updates in one call: a group, or its part of one.
   struct Part {
     ParameterGroup group;
     Range elements;               // of the slab
@@ -68,7 +68,7 @@ class Optimizer {
   std::vector<Shard> shards_;
   SlabBlocks blocks_;
   std::vector<Part> parts_;
-  Tensor squares_;  // f64: the sum of squares of each block, of which the norm is made
+  Tensor squares_;  // f64: the sum of squares of each block, for the norm
 };
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// The rules by which an optimizer updates parameters, and which parameters each of them updates.
+// The update rules of optimizers, and the parameters to which each applies.
 
 #include <vector>
 
@@ -9,7 +9,7 @@
 
 namespace hewn {
 
-/// What one call of a rule updates: consecutive elements of a slab, [n], or one parameter, in its shape.
+/// The target of one call of a rule: consecutive elements of a slab, [n], or one parameter, in its shape.
 struct Updated {
   Tensor w;                     ///< the parameters
   Tensor g;                     ///< their gradients, before clipping
@@ -19,22 +19,22 @@ struct Updated {
   const StepState* state;  ///< learning rate, step, clip factor; nothing may change if it is not finite
 };
 
-/// How parameters are updated: a row of the table in rules.cpp.
+/// An update rule: a row of the table in rules.cpp.
 struct Rule {
-  OptimizerKind of;  ///< that has this rule, and perhaps others before and after it
+  OptimizerKind of;  ///< the optimizer with this rule; it may have others before and after
   const char*
-      moments;  ///< a letter for each number that it keeps of an element: "m" is saved as "m.PARAMETER"
+      moments;  ///< a letter for each moment of an element: "m" is saved as "m.PARAMETER"
   void (*update)(const OptimizerConfig& config, const Updated& updated);
-  /// Which parameters it updates, of those that the rules before it have left; null: all.
+  /// Whether it updates a parameter not taken by earlier rules; null: all.
   bool (*takes)(const Parameter& parameter) = nullptr;
-  bool whole = false;  ///< whether each call updates one parameter, all of it, on one process
+  bool whole = false;  ///< whether each call updates one whole parameter on one process
 };
 
-/// Consecutive parameters that are updated by the same rule, or one that its rule needs whole.
+/// Consecutive parameters that are updated by the same rule, or a single one that its rule needs whole.
 struct ParameterGroup {
   const Rule* rule;
   Range members;   ///< of the slab
-  Range elements;  ///< of the slab, with the gap behind them
+  Range elements;  ///< of the slab, including the gap after them
 };
 
 /// The groups of all parameters, in the order of the slab.

@@ -17,7 +17,7 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
-/// Those in both; if there are none, an empty range that ends where one of them does.
+/// The intersection of two ranges; if empty, an empty range at the end of one of them.
 inline Range common(Range a, Range b) {
   const int64_t end = std::min(a.end, b.end);
   return {std::min(std::max(a.begin, b.begin), end), end};
@@ -33,18 +33,18 @@ inline Range elements_of_member(const Parameters& parameters, size_t i) {
   return {begin, begin + slab.members[i]->shape.numel()};
 }
 
-/// The same with the gap behind them.
+/// The same including the gap after them.
 inline Range elements_to_next_member(const Parameters& parameters, size_t i) {
   const bool last = i + 1 == parameters.slab().members.size();
   return {elements_of_member(parameters, i).begin,
           last ? parameters.slab().n : elements_of_member(parameters, i + 1).begin};
 }
 
-/// The division of a slab into blocks, of which the global norm adds the sums of squares. Processes that divide an update
-/// among them own whole blocks, so that the norm has the same bits for any number of them.
+/// The division of a slab into blocks, whose sums of squares the global norm adds. Processes that divide an
+/// update among them own whole blocks, so that the norm has the same bits for any number of them.
 ///
-/// Blocks have `norm_block` elements. A range that must not be divided begins with a block and ends with one, so that the
-/// last block before its beginning, and before its end, may have fewer.
+/// Blocks have `norm_block` elements. A range that must not be divided begins and ends at block boundaries,
+/// so the last block before it and its own last block may have fewer.
 class SlabBlocks {
  public:
   /// The blocks of n elements. `whole`: the ranges that must not be divided, in order, without overlap.
@@ -60,7 +60,7 @@ class SlabBlocks {
   }
 
   int64_t count() const { return count_; }
-  /// The first element of a block; behind the last block, the number of elements.
+  /// The first element of a block; past the last block, the number of elements.
   int64_t begin(int64_t block) const {
     const Stretch& stretch = *stretch_of(block);
     return stretch.begin + (block - stretch.first) * norm_block;
@@ -72,7 +72,7 @@ class SlabBlocks {
     const int64_t first = stretch->first, next = std::next(stretch)->first;
     return block - first < next - block ? first : next;
   }
-  /// Calls `use` with the elements of whole blocks, and the first of these, for each stretch in which all blocks but the
+  /// Calls `use` with the elements and the first block of each maximal stretch of blocks in which all but the
   /// last have `norm_block` elements.
   template <class Use>
   void each_stretch(Range elements, const Use& use) const {

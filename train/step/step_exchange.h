@@ -1,5 +1,5 @@
 #pragma once
-// What the processes that compute a step together exchange. train/ranks implements it.
+// The exchanges between the processes of a step. train/ranks implements them.
 
 #include <cstdint>
 #include <memory>
@@ -21,12 +21,12 @@ struct Shard {
   int owner = every_process;
 };
 
-/// The exchanges of a step, in the order in which a step makes them. This class is that of a process alone, which has
-/// nothing to exchange. Each function that sends something is called by all processes, in the same order.
+/// The exchanges of a step, in the order in which a step makes them. This class serves a single process,
+/// which has nothing to exchange. All processes must call each communicating function, in the same order.
 class StepExchange : NotCopied {
  public:
   virtual ~StepExchange() = default;
-  /// That of a process alone. It has no state.
+  /// The exchange of a single process. It has no state.
   static StepExchange& none() {
     static StepExchange exchange;
     return exchange;
@@ -34,51 +34,52 @@ class StepExchange : NotCopied {
 
   /// The number of this process, from 0.
   virtual int number() const { return 0; }
-  /// What each process contributes, by its number.
+  /// The contributions of all processes, by number.
   virtual std::vector<std::vector<double>> gather(const std::vector<double>& mine) { return {mine}; }
 
   // The gradients.
 
-  /// Begins a step, of which this process computes `micro_steps`.
+  /// Begins a step; this process computes `micro_steps` of its micro-steps.
   virtual void begin(int64_t /*micro_steps*/) {}
-  /// Where the loss of each micro-step goes, [micro_steps] on the device, for `finish` to add; null: they are added there.
+  /// The destination of each micro-step's loss, [micro_steps] on the device, for `finish` to add; null:
+  /// losses are added on the device.
   virtual double* losses() { return nullptr; }
-  /// Called before the last forward and backward pass: gradients may leave while it runs.
+  /// Called before the last forward and backward pass: gradients may be sent while it runs.
   virtual void begin_last_pass() {}
-  /// Ends a group of micro-steps (`GradientGroups::end`). After the last one, the gradients of this process's shards are the
-  /// sums over all processes.
+  /// Ends a group of micro-steps (`GradientGroups::end`). After the last one, the gradients of this process's
+  /// shards are the sums over all processes.
   virtual void end_group(GradientGroups& groups, int64_t group) { groups.end(group); }
   /// Whether the last pass, and the end of its group, can be part of a graph.
   virtual bool in_graphs() const { return true; }
   /// Called after each replay of such a graph. `again`: its functions were not called for it.
   virtual void replayed(bool /*again*/) {}
-  /// Ends the exchange of gradients and losses in step number `step`, waiting for the other processes. Returns the sum of
-  /// all losses, if they were not added on the device.
+  /// Ends the exchange of gradients and losses in step number `step`, waiting for the other processes.
+  /// Returns the sum of all losses, if they were not added on the device.
   virtual std::optional<double> finish(int64_t /*step*/) { return {}; }
 
   // The update.
 
-  /// Who updates which elements of a slab of n, in order.
+  /// The shards of a slab of n elements, in order.
   virtual std::vector<Shard> shards(int64_t n) const { return {{.elements = {0, n}}}; }
-  /// Completes the sums of squares of all blocks, of which this process has those of its shards; the parameters may be
-  /// updated after it.
+  /// Completes the sums of squares of all blocks; this process has computed those of its shards. The
+  /// parameters may be updated afterwards.
   virtual void gather_squares(Tensor& /*squares*/) {}
-  /// Gives every process what the others have updated, or starts to. Returns the elements whose values are sent; of the
-  /// others, only the bf16 copies are.
+  /// Sends all processes the updated parameters of the others, or starts to. Returns the elements whose
+  /// values are sent; for the rest, only the bf16 copies are.
   virtual std::vector<Range> gather_updated() { return {}; }
 
   // Between steps.
 
-  /// Gives every process the gradients of the others' shards.
+  /// Sends all processes the gradients of the others' shards.
   virtual void gather_gradients() {}
-  /// Completes the values of which only the bf16 copies were sent. To be called before the parameters are used for
-  /// anything but training.
+  /// Completes the values of which only the bf16 copies were sent. Call this before using the parameters for
+  /// anything other than training.
   virtual void gather_values() {}
-  /// Throws if another process has failed. To be called again and again while waiting for the device.
+  /// Throws if another process has failed. Call this repeatedly while waiting for the device.
   virtual void check() {}
 };
 
-/// What an exchange works on, and how. The references must outlive it.
+/// The arguments of an exchange. The references must outlive it.
 struct ExchangeParts {
   Parameters& parameters;
   GradientGroups& groups;
@@ -89,7 +90,7 @@ struct ExchangeParts {
 class StepPartners {
  public:
   virtual ~StepPartners() = default;
-  /// How many of these groups of micro-steps each process computes. Throws usage if they cannot be divided.
+  /// The number of these groups of micro-steps per process. Throws usage if they cannot be divided.
   virtual int64_t groups_of_each(int64_t groups) const = 0;
   virtual std::unique_ptr<StepExchange> exchange(const ExchangeParts& parts) = 0;
 };

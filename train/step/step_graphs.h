@@ -14,9 +14,9 @@ namespace hewn {
 struct MicroStep {
   bool sets = true, ends = true;  ///< whether it is the first, the last of its group
   bool updates = true;            ///< whether the parameters are updated after it
-  int slab = 0;                   ///< that its group is accumulated in
-  double* loss = nullptr;         ///< on the device, where its loss goes
-  Write to_loss = Write::set;     ///< whether it replaces what is there
+  int slab = 0;                   ///< slab in which its group is accumulated
+  double* loss = nullptr;         ///< destination of its loss on the device
+  Write to_loss = Write::set;     ///< whether it overwrites that
   Shape shape;                    ///< of the batch
   /// Addresses on the device.
   const void *tokens = nullptr, *targets = nullptr, *reference = nullptr;
@@ -52,7 +52,7 @@ class StepGraphs {
   CapturedWork& work_of(const MicroStep& step);
 
   Executor& device_;
-  std::list<Kind> kinds_;  // the one used last first
+  std::list<Kind> kinds_;  // most recently used first
   CapturedWork update_;
   int64_t replays_ = 0;
   bool on_ = true;

@@ -1,5 +1,5 @@
 #pragma once
-// The results of training steps on their way to the host, which does not wait for them on a GPU.
+// A queue of training step results; on a GPU, the host does not wait for them.
 
 #include <cstddef>
 #include <functional>
@@ -12,7 +12,7 @@ namespace hewn {
 
 class Executor;
 
-/// The numbers of a step besides its tensors, as stored on the device.
+/// The scalars of a step on the device.
 struct StepOnDevice {
   double share = 0;  ///< the micro-batch's targets as a fraction of the step's
   StepState state;
@@ -44,8 +44,8 @@ class StepResults : NotCopied {
   /// Adds a queued step: the part of its result that is already known, and the StepOnDevice that will hold
   /// the rest. Throws usage if there are `most` steps already.
   void push(const StepResult& begun, const StepOnDevice* step);
-  /// Waits for the oldest step and returns its result. Calls `check`, which may throw, again and again meanwhile. Throws
-  /// usage if there is none.
+  /// Waits for the oldest step and returns its result. Calls `check`, which may throw, repeatedly meanwhile.
+  /// Throws usage if there is none.
   StepResult take(const std::function<void()>& check = {});
 
  private:

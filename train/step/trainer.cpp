@@ -46,7 +46,7 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   const StepResult begun{.step = steps_done(),
                          .learning_rate = learning_rate_at(schedule_, steps_done()),
                          .tokens = batches.targets};
-  require(begun.tokens > 0, "step ", begun.step, ": the batch has no target that counts");
+  require(begun.tokens > 0, "step ", begun.step, ": the batch has no target that is not ignored");
   step_.state.learning_rate = begun.learning_rate;
   if (executor(model_.device()).gpu())
     for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
@@ -148,7 +148,7 @@ StepResult Trainer::read() {
 }
 
 StepResult Trainer::step(std::span<const Batch> micro_batches) {
-  require(queued() == 0, "cannot do a step while ", queued(), " are queued; read their results first");
+  require(queued() == 0, "cannot run a step while ", queued(), " are queued; read their results first");
   queue(micro_batches);
   return read();
 }

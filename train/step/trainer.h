@@ -20,20 +20,21 @@ namespace hewn {
 
 class Trainer {
  public:
-  /// Allocates the optimizer's state, and slabs for the sums of the configured groups of micro-steps (`GradientGroups`).
-  /// With several processes, each calls the functions of its own trainer at the same time. The arguments but `config` must
-  /// outlive the object. Throws usage if the groups cannot be divided among the processes.
+  /// Allocates the optimizer's state, and slabs for the sums of the configured groups of micro-steps
+  /// (`GradientGroups`). With several processes, each has its own trainer, and all call the same functions.
+  /// The arguments but `config` must outlive the object. Throws usage if the groups cannot be divided among
+  /// the processes.
   Trainer(Model& model, const TrainConfig& config, StepPartners* partners = nullptr);
-  /// The same, with the defaults of everything else that a configuration says of a step. `seed` determines the dropout
-  /// masks. Processes do not compare their parameters.
+  /// The same, with defaults for all other settings of a step. `seed` determines the dropout masks. Processes
+  /// do not compare their parameters.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed,
           int64_t groups = 1, StepPartners* partners = nullptr);
 
   /// Runs the forward and backward pass of each micro-batch, weighted by its number of targets (or of pairs, if its
   /// rows are pairs), then one update. Rows with different weights are separate micro-batches. On a GPU it returns
   /// before the work is done; the batches may be changed immediately. With several processes, each gives its own part of
-  /// the micro-batches, in the order of their numbers. Throws usage if all targets are ignored, or if the number of
-  /// micro-batches is no multiple of that of their groups.
+  /// the micro-batches, in the order of their numbers. Throws usage if all targets are ignored, or if the
+  /// number of micro-batches is not a multiple of the number of groups.
   void queue(std::span<const Batch> micro_batches);
   /// Waits for the oldest queued step and returns its result. If it was not finite, neither it nor the steps
   /// queued after it changed anything, and those are dropped.
@@ -51,14 +52,14 @@ class Trainer {
 
   /// Whether the backward pass recomputes blocks instead of keeping their values: less memory, same bits.
   void recompute(bool on) { recompute_ = on; }
-  /// Has all further steps observed, which must not run as CUDA graphs; null: no longer.
+  /// Observes all later steps, which must not run as CUDA graphs; null: no longer.
   void observe(TapeObserver* observer) { observer_ = observer; }
-  /// Sets the loss; at first it is that of targets.
+  /// Sets the loss; the default is `loss_of_targets`.
   void minimise(LossOf loss) { loss_ = std::move(loss); }
 
   /// Steps queued and not dropped; also the number of the next step.
   int64_t steps_done() const { return step_.state.step; }
-  /// Must be called after parameters and moments were loaded.
+  /// Call this after loading parameters and moments.
   void set_steps_done(int64_t steps);
   Model& model() { return model_; }
   const Model& model() const { return model_; }
@@ -66,8 +67,8 @@ class Trainer {
   const Optimizer& optimizer() const { return optimizer_; }
   StepExchange& exchange() const { return *exchange_; }
 
-  /// Runs the forward and backward pass of each micro-batch without an update, observed by `observer`, and gives every
-  /// process all gradients. Calls `after` with the number of each micro-batch when it is done.
+  /// Runs the forward and backward pass of each micro-batch without an update, observed by `observer`, and
+  /// sends all gradients to every process. Calls `after` with the number of each micro-batch when it is done.
   void watch(std::span<const Batch> micro_batches, TapeObserver& observer,
              const std::function<void(int64_t)>& after = {});
 
@@ -93,9 +94,9 @@ class Trainer {
   BatchOnDevice batch_;
   StepResults results_;
   std::unique_ptr<StepExchange>
-      exchange_;  // ends before the results: the device may wait for another process until then
+      exchange_;  // destroyed before the results: until then, the device may wait for another process
   Optimizer optimizer_;
-  StepGraphs graphs_;  // ends before the exchange that they hold
+  StepGraphs graphs_;  // destroyed before the exchange that they use
 };
 
 }  // namespace hewn

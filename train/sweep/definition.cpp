@@ -39,7 +39,7 @@ SweepDefinition SweepDefinition::from_json(const std::string& text, const std::s
       fail(ErrorCode::input, source, ": is not the definition of a sweep; expected the format ",
            definition_format);
     if (in.at("version") != definition_version)
-      fail(ErrorCode::input, source, ": was written by another version of this program, which reads version ",
+      fail(ErrorCode::input, source, ": was written by another version of Hewn; this one reads version ",
            definition_version);
     for (const auto& [key, value] : in.at("base").items()) d.base.emplace_back(key, value.get<std::string>());
     for (const auto& [key, values] : in.at("grid").items())
@@ -72,7 +72,7 @@ std::vector<GridKey> extended_grid(const std::vector<GridKey>& stored, const std
     for (const std::string& value : g.values)
       require(std::find(more.values.begin(), more.values.end(), value) != more.values.end(), "grid: ", g.key,
               " lacks the value ", value, " of the sweep in ", directory,
-              "; give all its values, or no grid to go on with it as it is");
+              "; give all its values, or leave out grid to continue it unchanged");
     for (const std::string& value : more.values)
       if (std::find(g.values.begin(), g.values.end(), value) == g.values.end()) g.values.push_back(value);
   }

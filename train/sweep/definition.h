@@ -1,5 +1,5 @@
 #pragma once
-// sweep.json: what a sweep consists of, so that it can go on later and refuses other runs.
+// sweep.json: the definition of a sweep, so that it can be continued and rejects other runs.
 
 #include <string>
 #include <utility>
@@ -20,8 +20,8 @@ struct SweepDefinition {
   static SweepDefinition from_json(const std::string& text, const std::string& source);
 };
 
-/// Checks that `wanted` has everything of `stored` and at most additional values and seeds, which extend the
-/// sweep. Values keep the order of `stored`, followed by the new ones. Returns the extended grid. Throws usage,
+/// Checks that `wanted` has everything of `stored` and adds only values and seeds, which extend the sweep.
+/// Values keep the order of `stored`, followed by the new ones. Returns the extended grid. Throws usage,
 /// naming what differs; `directory` is that of the sweep.
 std::vector<GridKey> extended_grid(const std::vector<GridKey>& stored, const std::vector<GridKey>& wanted,
                                    const std::string& directory);

@@ -23,7 +23,7 @@ struct SweepResult {
   int64_t best_step = -1;
   /// Of the best checkpoint on the whole validation split, as `hewn eval` reports them.
   std::optional<double> loss = {}, bits_per_byte = {}, floor = {};
-  /// With `log_grad_norms`, those before the first step: "wte", "h.0" and so on, in the model's order.
+  /// With `log_grad_norms`, the norms before the first step: "wte", "h.0" and so on, in the model's order.
   std::vector<std::pair<std::string, double>> grad_norms = {};
   int64_t weights_bytes = 0;          ///< size of model.safetensors
   std::string weights_checksum = {};  ///< of the last checkpoint's model.safetensors

@@ -14,7 +14,7 @@ struct Dialect {
   bool quotes = true;  ///< whether "..." encloses fields with delimiters, line ends and doubled quotes
 };
 
-/// A field as it stands in the text, with its quotes.
+/// A raw field of the text, including its quotes.
 struct Field {
   size_t begin = 0, end = 0;  ///< offsets in the text
   bool quoted = false;
@@ -30,7 +30,7 @@ class Records {
   /// Reads a record into `fields`. Returns false at the end of the text or at a mistake.
   bool next(std::vector<Field>& fields);
 
-  /// What is wrong with the text at `mistake_at()`; nullptr if nothing is.
+  /// The error in the text at `mistake_at()`; nullptr if none.
   const char* mistake() const { return mistake_; }
   size_t mistake_at() const { return mistake_at_; }
   /// Offset of the next record.

@@ -162,7 +162,7 @@ void note_overlap(std::string_view what, std::string_view side, std::span<const 
   });
   if (known > 0)
     notes.push_back(join(known, " of ", texts.size(), " ", side, known == 1 ? " rows has" : " rows have",
-                         " the same ", what, " as a training row, so that scores on them are too good"));
+                         " the same ", what, " as a training row, so scores on them are too optimistic"));
 }
 
 }  // namespace hewn

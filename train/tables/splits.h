@@ -26,16 +26,16 @@ struct RowSplit {
   std::vector<int64_t> train, val, test;
 };
 
-/// How rows of the same text are divided; a run keeps the rule that it was trained by.
+/// How rows with the same text are divided; a run keeps its rule.
 inline constexpr int64_t rows_apart = 1;     ///< independently of each other
 inline constexpr int64_t rows_together = 2;  ///< all on the same side
 
 /// Divides rows 0 to n - 1, stratified: each side has its share of the rows of every label, give or take one
 /// row, and its share of all rows, give or take one row per label with a single row, which is used for training.
 /// `labels[i]`, from 0, is the label of row i; rows without labels all have the same one. Unless `first` is empty, rows
-/// with the same `first[i]`, which is the first of them, stay together and count as rows of that one's label; where
-/// their number does not fit, sides differ from their shares by at most half of it. Every label keeps a training row.
-/// Depends only on the labels, the shares, the seed and `first`.
+/// with the same `first[i]`, which is the first of them, stay together and count as rows of that one's label;
+/// if a group does not fit exactly, sides differ from their shares by at most half of it. Every label keeps a
+/// training row. Depends only on the labels, the shares, the seed and `first`.
 RowSplit split_rows(std::span<const int64_t> labels, const SplitShares& shares, uint64_t seed,
                     std::span<const int64_t> first = {});
 

@@ -24,8 +24,7 @@ struct Structure {
 /// accepted there.
 Structure structure_of(std::string_view text);
 
-/// Whether a text that should hold rows is meant as JSON, complete or not: it begins with { or [ and with what
-/// may follow there.
+/// Whether a text of rows is meant as JSON, complete or not: it begins with { or [ and a valid continuation.
 bool begins_as_json(std::string_view text);
 
 /// Whether fields look like the names of columns: all different, of at most 64 bytes, without line ends, none a

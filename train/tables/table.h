@@ -1,6 +1,7 @@
 #pragma once
 // Files of rows with named columns: CSV, TSV, JSON (a list of objects) and JSON Lines. A table keeps the
-// file as it is, so that every error can name file, line and column, and the table can be written back unchanged.
+// original text, so that every error can name file, line and column, and the table can be written back
+// unchanged.
 
 #include <cstdint>
 #include <deque>
@@ -28,12 +29,12 @@ std::string_view described(ValueType type);
 
 struct TableOptions {
   std::optional<bool> header = {};  ///< of CSV and TSV; without a value it is judged by content
-  /// Columns to be used, by name or number: if the first record contains one of them, other than the number of a column,
-  /// it is a header.
+  /// Columns to be used, by name or number: if the first record contains one of them, other than the number
+  /// of a column, it is a header.
   std::vector<std::string> columns = {};
 };
 
-/// What a reader of one format finds in a file.
+/// The content of a file as parsed by the reader of one format.
 struct TableContent {
   struct Value {
     int64_t column = 0;
@@ -52,7 +53,7 @@ struct TableContent {
   bool has_header = false;           ///< of Format::delimited
   size_t header_end = 0;             ///< offset after the header, without its line end
   std::vector<std::string> columns;  ///< names; "1", "2", ... without a header
-  // Not vectors, which need three times their memory while they grow.
+  // Deques, because growing vectors temporarily need three times their memory.
   std::deque<Row> rows;
   std::deque<Value> values;           ///< row by row, in the order of columns
   std::deque<std::string> unescaped;  ///< texts that differ from the file's bytes
@@ -115,16 +116,16 @@ inline Table open_table(const std::string& path, const TableOptions& options = {
   return Table(MappedFile(path), options);
 }
 
-/// Writes a table back as it was, with columns added at the end of every row.
+/// Writes a table back unchanged, with columns added at the end of every row.
 class TableWriter {
  public:
   /// `columns` names the added columns. The table must outlive the writer.
   TableWriter(const Table& table, std::vector<std::string> columns);
 
   /// The text from the end of the previous row to the end of the next one, with its added values, one per
-  /// column. The first call also returns what precedes the first row, with the names of the added columns in the
-  /// header. In JSON, a value that is a number is written as a number, any other as text. Throws input for a
-  /// value with a tab or line end if the table is TSV without quotes.
+  /// column. The first call also returns the text before the first row, with the names of the added columns
+  /// in the header. In JSON, a value that is a number is written as a number, any other as text. Throws input
+  /// for a value with a tab or line end if the table is TSV without quotes.
   std::string row(const std::vector<std::string>& values);
   /// The text after the last row.
   std::string rest();

@@ -17,7 +17,7 @@ std::string field(const std::string& value, const Dialect& dialect, const std::s
   if (!dialect.quotes) {
     if (value.find_first_of("\r\n\t") == value.npos) return value;
     fail(ErrorCode::input, table,
-         ": a tab or a line end cannot be written into this table, as it has no quotes; ", "give it as CSV");
+         ": a tab or a line end cannot be written to this table, which has no quotes; ", "convert it to CSV");
   }
   std::string quoted = "\"";
   for (const char c : value) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);

@@ -1,5 +1,6 @@
 #pragma once
-// How the messages of a talk become one text: for training rows, for prompts and, as Jinja, for other programs.
+// Templates that turn the messages of a talk into one text: for training rows, for prompts and, as Jinja, for
+// other programs.
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -40,7 +41,7 @@ struct ChatTemplate {
   /// An instruction and its input as the content of one message.
   std::string user_content(std::string_view instruction, std::string_view input) const;
 
-  /// Its texts.
+  /// The texts of the template.
   std::vector<std::string_view> texts() const;
 
   /// The template as Jinja with the variables `messages`, `add_generation_prompt` and `eos_token`, as in
@@ -60,16 +61,16 @@ ChatTemplate find_template(const std::string& name_or_file);
 ChatTemplate template_from_json(const nlohmann::json& json, const std::string& where);
 Json template_to_json(const ChatTemplate& chat);
 
-/// The tokens of a talk, and which of them are the assistant's: its answers and what ends them.
+/// The tokens of a talk, and which of them belong to the assistant: its answers and their ends.
 struct TalkTokens {
   std::vector<int32_t> tokens;
   std::vector<bool> learned;  ///< one per token
 };
 
-/// Writes talks as tokens.
+/// Encodes talks.
 class TalkEncoder {
  public:
-  /// Throws input if neither the template nor the tokenizer has an end for answers.
+  /// Throws input if neither the template nor the tokenizer defines an end of answers.
   TalkEncoder(const ChatTemplate& chat, const TextEncoder& texts);
 
   /// A complete talk, up to the end of its last answer.
@@ -78,7 +79,7 @@ class TalkEncoder {
   std::vector<int32_t> prompt(std::span<const Message> messages) const;
 
   const TextEncoder& texts() const { return texts_; }
-  /// What ends an answer: tokens, and texts if the end is no single token.
+  /// The ends of an answer: tokens, and texts if an end is not a single token.
   const std::vector<int32_t>& end_tokens() const { return end_tokens_; }
   const std::vector<std::string>& end_texts() const { return end_texts_; }
 
@@ -89,12 +90,13 @@ class TalkEncoder {
 
   ChatTemplate chat_;
   TextEncoder texts_;
-  std::optional<int32_t> end_token_;  // of the texts, if it ends answers
+  std::optional<int32_t> end_token_;  // end token of the texts, if it ends answers
   std::vector<int32_t> end_tokens_;
   std::vector<std::string> end_texts_;
 };
 
-/// The first token that ends a text and does not begin one: <|endoftext|>, </s> or a similar one; nothing if there is none.
+/// The first token that ends a text and does not begin one: <|endoftext|>, </s> or a similar one; nothing if
+/// there is none.
 std::optional<int32_t> end_token(const TextForm& form);
 
 }  // namespace hewn

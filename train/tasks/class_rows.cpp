@@ -69,7 +69,7 @@ std::vector<std::string> labels_in(const LabelledTable& source) {
     found.emplace(source.label(row));
     if (found.size() > most_labels)
       fail(ErrorCode::input, source.table().name(), ": has more than ", most_labels,
-           " different labels; is the column of labels another one? Give it as label=COLUMN");
+           " different labels; is this the column of labels? Name it as label=COLUMN");
   }
   if (found.size() == 1)
     fail(ErrorCode::input, source.table().name(), ": every row has the label \"", *found.begin(),
@@ -79,7 +79,7 @@ std::vector<std::string> labels_in(const LabelledTable& source) {
 
 void check_given_labels(const std::vector<std::string>& labels) {
   const std::set<std::string> distinct(labels.begin(), labels.end());
-  require(distinct.size() == labels.size(), "labels names one label twice; expected different ones");
+  require(distinct.size() == labels.size(), "labels names a label twice; expected distinct labels");
   require(!distinct.contains(""), "labels contains an empty label; expected names separated by commas");
   require(labels.size() >= 2 && labels.size() <= most_labels, "labels names ", labels.size(),
           " labels; expected 2 to ", most_labels);

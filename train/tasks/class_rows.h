@@ -15,7 +15,8 @@
 
 namespace hewn {
 
-/// The most labels of a classifier: a column with more different values hardly holds labels.
+/// The maximum number of labels of a classifier: a column with more distinct values is unlikely to hold
+/// labels.
 inline constexpr size_t most_labels = 1000;
 
 /// A text of a table with its label.
@@ -38,10 +39,10 @@ struct ClassDataOptions {
 
 /// The rows of a classification task.
 struct ClassData {
-  std::vector<std::unique_ptr<Table>> tables;  ///< what the texts refer to
+  std::vector<std::unique_ptr<Table>> tables;  ///< owners of the texts
   std::vector<std::string> labels;             ///< by number
   std::vector<ClassRow> train, val, test;      ///< the last two may be empty
-  std::vector<std::string> notes;              ///< peculiarities that users should know, one sentence each
+  std::vector<std::string> notes;              ///< notes for the user, one sentence each
   uint64_t hash = 0;                           ///< of all texts, labels and the split
 
   int64_t text_column = 0;  ///< of the first table
@@ -49,7 +50,7 @@ struct ClassData {
 
 /// Reads the tables. Throws like `Table`; ErrorCode::input, with file, line and column, for an empty label and for
 /// one that is not in `labels` or, in another file, not among the training rows; and if all rows have one label, more
-/// than `most_labels` differ, a given label has no training row, or there are no rows to learn from.
+/// than `most_labels` differ, a given label has no training row, or there are no training rows.
 ClassData open_class_data(const ClassDataOptions& options);
 
 /// The texts of some rows.
@@ -57,7 +58,7 @@ std::vector<std::string_view> texts_of(const std::vector<ClassRow>& rows);
 /// The texts of all rows.
 std::vector<std::string_view> texts_of(const ClassData& data);
 
-/// Texts as tokens, with counts of those that did not fit.
+/// Texts as tokens, with counts of those cut or empty.
 struct EncodedRows {
   std::vector<LabelledText> texts;
   int64_t cut = 0;      ///< texts of more than max_length tokens, which lost their beginning
@@ -67,7 +68,7 @@ struct EncodedRows {
 /// Throws ErrorCode::input, naming file, line and column, for a text that the tokenizer cannot express.
 EncodedRows encode_rows(const std::vector<ClassRow>& rows, const TextReader& reader);
 
-/// What is done about labels of unequal frequency.
+/// The treatment of labels of unequal frequency.
 enum class Balance : uint8_t {
   none,
   weight,  ///< a row's loss counts by n / (K n_k): n rows of K labels, n_k of this row's label
@@ -76,7 +77,8 @@ enum class Balance : uint8_t {
 constexpr std::string_view names_of(Balance) { return "none|weight|sample"; }
 
 /// The rows to train on: the label is the target of the last token, and no other token has a target. With
-/// Balance::sample, rows of rarer labels are repeated, each equally often but for a last part drawn by `seed`.
+/// Balance::sample, rows of rarer labels are repeated, each equally often except for a remainder drawn by
+/// `seed`.
 std::vector<TrainingRow> training_rows(const std::vector<LabelledText>& texts, int32_t n_labels,
                                        Balance balance, uint64_t seed);
 

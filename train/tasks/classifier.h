@@ -1,5 +1,5 @@
 #pragma once
-// Texts as a classifier reads them, and what it says about them.
+// The inputs and predictions of a classifier.
 
 #include <cstdint>
 #include <functional>
@@ -14,19 +14,19 @@
 
 namespace hewn {
 
-/// Converts texts to the tokens that a classifier reads, in training and afterwards alike.
+/// Encodes texts for a classifier, in the same way for training and inference.
 class TextReader {
  public:
-  /// `max_length`: the most tokens of a text.
+  /// `max_length`: the maximum number of tokens of a text.
   TextReader(const TextEncoder& texts, int64_t max_length);
 
   struct Text {
     std::vector<int32_t> tokens;  ///< 1 to max_length
-    bool cut = false;             ///< the text has more; these are its last ones
-    bool empty = false;           ///< the text has none; the one token given stands for it
+    bool cut = false;             ///< the text has more; only the last are kept
+    bool empty = false;           ///< the text has none; a single token stands for it
   };
-  /// The tokens of a text, after the token that begins all texts if there is one. Throws ErrorCode::input for text that the
-  /// tokenizer cannot express.
+  /// The tokens of a text, after the token that begins all texts if there is one. Throws ErrorCode::input for
+  /// text that the tokenizer cannot express.
   Text read(std::string_view text) const;
 
  private:
@@ -36,7 +36,8 @@ class TextReader {
 };
 
 /// Natural logarithms of the probabilities of all labels [n_labels] for each text of at least one token, in the order
-/// of the texts. Texts of like length are computed together. Empty if `stop` returned true between two computations.
+/// of the texts. Texts of similar length are computed together. Empty if `stop` returned true between two
+/// computations.
 std::vector<std::vector<double>> label_log_probabilities(Model& model,
                                                          std::span<const std::vector<int32_t>> texts,
                                                          const std::function<bool()>& stop = {});
@@ -50,7 +51,7 @@ struct LabelledText {
   int32_t label = 0;
 };
 
-/// How well a classifier labels texts.
+/// The score of a classifier.
 struct ClassifierScore {
   double loss = 0;  ///< mean of -log P(true label)
   Confusion counts;

@@ -18,7 +18,7 @@ struct DataFiles {
   std::string data;                ///< the table
   std::string val, test;           ///< tables for these sides instead of parts of `data`; "": none
   std::string split = "70/10/20";  ///< of `data` (`parse_split`)
-  TalkColumns columns = {};        ///< as given
+  TalkColumns columns = {};        ///< name of the split, as given
   uint64_t seed = 1;               ///< of the split
   int64_t split_version =
       rows_together;  ///< `rows_apart` or `rows_together`; the text of a row is its prompt
@@ -29,12 +29,12 @@ struct DividedRows {
   TalkColumns columns;  ///< of `data`
   std::vector<Row> train, val, test;
   uint64_t hash = 0;               ///< of all files and of the split
-  std::vector<std::string> notes;  ///< peculiarities that users should know, one sentence each
+  std::vector<std::string> notes;  ///< notes for the user, one sentence each
 };
 
 /// Opens the tables and reads all rows. `find_columns(table, given)` returns the columns to read,
-/// `read(table, row, columns, line)` a row, whose line in the file is counted from 1, and `prompt_text(row)` what the
-/// model is asked. Throws like these, `Table` and `parse_split`.
+/// `read(table, row, columns, line)` a row, whose line in the file is counted from 1, and `prompt_text(row)`
+/// its prompt. Throws like these, `Table` and `parse_split`.
 template <class Row, class FindColumns, class Read>
 DividedRows<Row> divide_rows(const DataFiles& files, const FindColumns& find_columns, const Read& read) {
   const SplitShares shares =

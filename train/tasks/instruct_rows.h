@@ -1,5 +1,5 @@
 #pragma once
-// Rows of a table as talks, and talks as training rows.
+// Converts rows of a table to talks, and talks to training rows.
 
 #include <cstdint>
 #include <map>
@@ -34,7 +34,7 @@ struct Talk {
 /// Adds the texts of all messages to a list.
 void add_texts(const Talk& talk, std::vector<std::string_view>& texts);
 
-/// What the model is asked, up to the last answer: the roles and texts of all messages before it, as one text.
+/// The prompt of the last answer: the roles and texts of all messages before it, as one text.
 std::string prompt_text(const Talk& talk);
 
 /// Reads one row. Throws input, naming line and column, for missing values, messages that are not objects with
@@ -42,19 +42,19 @@ std::string prompt_text(const Talk& talk);
 /// the assistant, and an empty prompt or answer.
 Talk read_talk(const Table& table, int64_t row, const TalkColumns& columns, const ChatTemplate& chat);
 
-/// What a training row learns: the assistant's answers only, or every token.
+/// The targets of a training row: the assistant's answers only, or every token.
 enum class Mask : uint8_t { prompt, none };
 
-/// Training rows and what did not fit.
+/// Training rows, with counts of cut and dropped talks.
 struct TalkRows {
   std::vector<TrainingRow> rows;
   std::vector<int64_t> numbers;  ///< of the talks that became rows
   int64_t shortened = 0;         ///< rows cut at max_length
-  int64_t dropped = 0;           ///< talks of whose answers nothing fits
+  int64_t dropped = 0;           ///< talks dropped because no part of an answer fits
 };
 
-/// One training row of a talk. Of the padding that follows in a batch nothing counts; of the end tokens only
-/// the one that ends an answer. Tokens beyond max_length are cut off at the end. Without a target if nothing is left.
+/// One training row of a talk. Padding in a batch is never a target; of the end tokens, only the one that
+/// ends an answer is. Tokens beyond max_length are cut off. The row may end up without targets.
 TrainingRow training_row(const TalkTokens& talk, Mask mask, int64_t max_length);
 
 TalkRows training_rows(const std::vector<Talk>& talks, const TalkEncoder& encoder, Mask mask,

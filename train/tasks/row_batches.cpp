@@ -42,14 +42,14 @@ void fill_batch(const std::vector<TrainingRow>& rows, const std::vector<int64_t>
 
 int64_t length_of(const TrainingRow& row) {
   require(row.tokens.size() == row.targets.size() && !row.tokens.empty(), "a row has ", row.tokens.size(),
-          " tokens and ", row.targets.size(), " targets; expected as many of both, at least one");
+          " tokens and ", row.targets.size(), " targets; expected the same number of both, at least one");
   return std::ssize(row.tokens);
 }
 
 RowOrder::RowOrder(std::vector<int64_t> lengths, int64_t batch_size, uint64_t seed, Kind kind)
     : lengths_(std::move(lengths)), batch_size_(batch_size), seed_(seed), kind_(kind) {
   require(batch_size >= 1, "batch_size is ", batch_size, "; expected at least 1");
-  require(!lengths_.empty(), "there are no rows to make batches from");
+  require(!lengths_.empty(), "there are no rows for batches");
   if (kind == Kind::shuffled) return;
   by_length_.resize(lengths_.size());
   std::iota(by_length_.begin(), by_length_.end(), int64_t{0});

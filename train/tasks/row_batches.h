@@ -8,17 +8,18 @@
 
 namespace hewn {
 
-/// One row: `tokens` and, of the same length, `targets`, already shifted; `ignored_target` where nothing is learned.
+/// One row: `tokens` and, of the same length, `targets`, already shifted; `ignored_target` for positions
+/// without a target.
 struct TrainingRow {
   std::vector<int32_t> tokens, targets;
-  double weight = 1;  ///< of its targets in the loss of a training step (`Batch::row_weights`)
+  double weight = 1;  ///< weight of its targets in the loss of a training step (`Batch::row_weights`)
 };
 
-/// Which rows form which batch.
+/// Assigns rows to batches.
 ///
-/// Shuffled, each epoch is a permutation of all rows, in which pieces of 32 batches are sorted by length, so that
-/// a batch has rows of like length; the batches of an epoch then come in random order. The last batch of an
-/// epoch may have fewer rows. Batch i depends only on lengths, sizes, seed and i.
+/// Shuffled, each epoch is a permutation of all rows, in which pieces of 32 batches are sorted by length, so
+/// that a batch has rows of similar length; the batches of an epoch then come in random order. The last batch
+/// of an epoch may have fewer rows. Batch i depends only on lengths, sizes, seed and i.
 class RowOrder {
  public:
   enum class Kind : uint8_t { shuffled, by_length };
@@ -62,7 +63,7 @@ class RowBatches final : public BatchSource {
   RowOrder order_;
 };
 
-/// The number of a row's tokens. Throws usage unless it has as many targets, and at least one.
+/// The number of a row's tokens. Throws usage unless it has the same number of targets, at least one.
 int64_t length_of(const TrainingRow& row);
 
 /// Puts these rows into a batch, cut to the longest one.

@@ -1,5 +1,5 @@
 #pragma once
-// task.json of a fine-tuned run: what the run was trained for (docs/formats.md).
+// task.json of a fine-tuned run: the task it was trained for (docs/formats.md).
 
 #include <algorithm>
 #include <cstdint>
@@ -18,7 +18,7 @@ inline constexpr const char* task_file = "task.json";  ///< in the run's directo
 
 struct Task {
   enum class Kind : uint8_t { classify, instruct, prefer };
-  /// The run whose weights were the start.
+  /// The run whose weights were the starting point.
   struct Base {
     std::string path;  ///< as given
     std::string hash;  ///< checksum of its weights, 16 hexadecimal digits
@@ -30,15 +30,15 @@ struct Task {
   std::map<std::string, std::string> columns =
       {};                                 ///< the columns of the data by their use: "text", "label", "prompt"
   std::optional<ChatTemplate> chat = {};  ///< instruct and prefer ("template")
-  std::string position = {};              ///< classify: what the head reads, "last" or "mean"
-  std::string mask = {};                  ///< instruct: what is not learned, "prompt" or "none"
+  std::string position = {};              ///< classify: input of the head, "last" or "mean"
+  std::string mask = {};                  ///< instruct: the masked part, "prompt" or "none"
   int64_t max_length = 0;                 ///< longest row in tokens; 0: the model's context
-  std::string train = {};                 ///< what trains: "all", "last:2", "head", "lora"
+  std::string train = {};                 ///< trained parameters: "all", "last:2", "head", "lora"
   std::optional<Base> base = {};
   int64_t split_version = rows_together;  ///< how its rows were divided: `rows_apart` if the file has none
 
   bool operator==(const Task&) const = default;
-  /// The most tokens of a row that a model with this context reads.
+  /// The maximum number of tokens of a row for a model with this context.
   int64_t longest_row(int64_t block_size) const {
     return max_length > 0 ? std::min(max_length, block_size) : block_size;
   }

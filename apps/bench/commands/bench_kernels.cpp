@@ -84,7 +84,7 @@ Format format_of(const Settings& settings) {
        {std::pair{"json", Format::json}, {"csv", Format::csv}, {"md", Format::md}}) {
     if (!settings.flag(name)) continue;
     require(chosen.empty(), "--", name, " and --", chosen,
-            " exclude each other; --plot can be combined with either");
+            " exclude each other; each can be combined with --plot");
     chosen = name;
     format = meaning;
   }

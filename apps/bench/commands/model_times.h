@@ -1,5 +1,5 @@
 #pragma once
-// What `hewn bench train` and `hewn bench sample` share: times of a whole model.
+// Times of a whole model, for `hewn bench train` and `hewn bench sample`.
 
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -13,7 +13,7 @@
 
 namespace hewn::cli {
 
-/// Of several calls, in seconds.
+/// Times of several calls, in seconds.
 struct Timing {
   double best = 0, median = 0;
 };
@@ -23,7 +23,8 @@ Timing timing_of(std::vector<double> seconds);
 /// The time of each of these calls, in seconds, until the device has finished.
 std::vector<double> seconds_of(Executor& device, int64_t calls, const std::function<void()>& call);
 
-/// Measured before the model exists, so that it does not add to the peak memory of the process.
+/// Measures the roofline. Call it before creating the model, so that it does not add to the process's peak
+/// memory.
 MachineRoof roof_of(Executor& device, const Settings& settings);
 
 /// The fields common to all entries of `bench … --json`.

@@ -41,19 +41,19 @@ std::vector<Share> shares_of(const RungTime& t, const VectorSpeeds& speeds) {
           {"memory-bound", "its stores, all to the first-level cache,", at(loop.stores, speeds.stores)},
           {"latency-bound", "its additions, each of which waits for the previous one,",
            loop.chain * rounds * speeds.latency / t.threads},
-          {"memory-bound", "what it waits for data from farther away than the first-level cache", far}};
+          {"memory-bound", "its wait for data from beyond the first-level cache", far}};
 }
 
 std::string wait_text(const RungTime& t, const std::vector<Share>& shares) {
   if (disturbed(t))
     return join("unknown: other programs took ", fixed(t.disturbed_percent, 0),
-                "% of the machine's time meanwhile; try again when it is idle");
+                "% of the machine's time during the measurement; try again when the machine is idle");
   std::vector<Share> longest = shares;
   std::stable_sort(longest.begin(), longest.end(),
                    [](const Share& a, const Share& b) { return a.seconds > b.seconds; });
   if (longest[0].seconds < 0.3 * t.seconds)
     return join("below its limits: ", share_text(longest[0], t),
-                ", and all else less; --asm prints its loop");
+                ", and all other parts less; --asm prints its loop");
   std::string text = join(longest[0].kind, ": ", share_text(longest[0], t));
   if (longest[1].seconds >= 0.3 * t.seconds) text += "; " + share_text(longest[1], t);
   return text;
@@ -68,7 +68,7 @@ std::string why_slower(const RungTime& now, const std::vector<Share>& shares, co
     if (growth(i) > growth(most)) most = i;
   if (!(growth(most) > 0)) return "";
   const auto milliseconds = [](double seconds) { return fixed(seconds * 1e3, 3) + " ms"; };
-  return join("slower than ", previous, ", most of all because of ", shares[most].what,
+  return join("slower than ", previous, ", mainly because of ", shares[most].what,
               shares[most].what.ends_with(',') ? " " : ", ", milliseconds(shares[most].seconds), " here and ",
               milliseconds(shares_before[most].seconds), " there");
 }

@@ -14,15 +14,16 @@ namespace hewn::cli {
 /// The threads of this process, in order of creation.
 std::vector<pid_t> threads_of_process();
 
-/// Processors in an order that fills cores late: the first hardware thread of every core, then the second ones, and so on.
-/// `core_of` names the core of a processor; "": unknown, and taken for a core of its own.
+/// Processors in an order that fills cores late: the first hardware thread of every core, then the second
+/// ones, and so on. `core_of` names the core of a processor; "": unknown, and treated as a separate core.
 std::vector<int> separate_cores_first(const std::vector<int>& processors,
                                       const std::function<std::string(int)>& core_of);
-/// How many cores these processors belong to.
+/// The number of cores of these processors.
 int cores_among(const std::vector<int>& processors, const std::function<std::string(int)>& core_of);
 
-/// Pins threads to separate processors during its lifetime, and to separate cores as long as there are some: the project's
-/// threads, and those of libraries measured beside it, which the system might otherwise leave on the caller's processor.
+/// Pins threads to separate processors during its lifetime, and to separate cores while there are enough.
+/// Applies to the project's threads and to those of libraries measured with it, which the system might
+/// otherwise leave on the caller's processor.
 class PinnedThreads : NotCopied {
  public:
   /// Starts `threads` threads. Does nothing if there are fewer processors.
@@ -30,7 +31,7 @@ class PinnedThreads : NotCopied {
   ~PinnedThreads();
 
   bool pinned() const { return !ours_.empty(); }
-  /// How many cores the pinned threads share, as reported by the system.
+  /// The number of cores that the pinned threads share, as reported by the system.
   int cores() const;
   /// Removes the calling thread's pinning: threads that a library creates inherit the processors of their creator.
   void release_caller() const;

@@ -1,5 +1,5 @@
 #pragma once
-// What the machine code of a hot loop does.
+// Analyses the machine code of a hot loop.
 
 #include <optional>
 #include <string>
@@ -7,14 +7,14 @@
 
 namespace hewn::cli {
 
-/// One round of a loop.
+/// The figures of one iteration of a loop.
 struct LoopFigures {
   double elements = 0;        ///< multiply-adds of numbers: a vector of eight counts eight times
   int multiply_adds = 0;      ///< instructions: fused ones, or pairs of a multiplication and an addition
   int arithmetic = 0;         ///< floating-point instructions
   int loads = 0, stores = 0;  ///< instructions that read or write memory; prefetching does not count
-  /// The longest chain of floating-point instructions of which each waits for the previous one, through a register that
-  /// the next round continues with.
+  /// The longest chain of dependent floating-point instructions through a register carried to the next
+  /// iteration.
   int chain = 0;
 };
 

@@ -66,7 +66,7 @@ class OneDnn {
   template <class F>
   F function(const char* name) const {
     const auto f = library_.symbol<F>(name);
-    if (!f) fail(ErrorCode::failed, "--compare: the oneDNN that was loaded has no function ", name);
+    if (!f) fail(ErrorCode::failed, "--compare: the loaded oneDNN has no function ", name);
     return f;
   }
   /// Calls a function that returns a status.

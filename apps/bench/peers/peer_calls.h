@@ -47,7 +47,7 @@ F function_in(const PeerCalls& peer, const char* name) {
 /// may share one OpenMP runtime and its thread count. BLIS takes 64 bits, the others an int, which is the
 /// lower half of the same register.
 void set_threads(const PeerCalls& peer, int threads);
-/// 0 if the product overwrites C, 1 if it is added to C.
+/// 0 if the product overwrites C, 1 if it is added.
 inline float beta_of(const Matmul& m) { return m.to_c == Write::add ? 1.0f : 0.0f; }
 inline const float* floats(const void* p) { return static_cast<const float*>(p); }
 

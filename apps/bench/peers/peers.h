@@ -1,5 +1,6 @@
 #pragma once
-// `hewn bench kernels --compare`: other libraries beside our kernels, loaded on request and never linked.
+// `hewn bench kernels --compare`: compares other libraries, loaded on request and never linked, with our
+// kernels.
 
 #include <memory>
 #include <string>

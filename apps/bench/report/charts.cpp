@@ -65,7 +65,7 @@ std::string roofline(const Rows& ceilings, const Rows& kernels, int threads, Pal
          .form = SvgSeries::Form::points,
          .titles = {join(r.op, " ", r.shape, " ", r.dtype, ", ", r.rung, " on ", r.isa, ", ",
                          threads_text(r.threads), ", ", r.cache, ": ", fixed(r.gflops, 1), " GFLOP/s, ",
-                         fixed(r.roof_percent, 0), "% of its roof (", r.bound, ")")},
+                         fixed(r.roof_percent, 0), "% of its roofline (", r.bound, ")")},
          .hollow = r.cache == "cold"});
   }
   return svg_in_page(svg_chart(

@@ -39,7 +39,7 @@ constexpr Column columns[] = {
      [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.spread_percent); }, 1},
     {"gflops", "GFLOP/s", [](const BenchRow& r) -> Json { return r.gflops; }, 2},
     {"gbps", "GB/s", [](const BenchRow& r) -> Json { return r.gbps; }, 2},
-    {"roof_percent", "roof %", [](const BenchRow& r) -> Json { return r.roof_percent; }, 1},
+    {"roof_percent", "roofline %", [](const BenchRow& r) -> Json { return r.roof_percent; }, 1},
     {"bound", "bound by", [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.bound); }},
     {"calls_per_step", "calls/step", [](const BenchRow& r) { return r.calls > 0 ? Json(r.calls) : Json(); }},
     {"cycles", "cycles", [](const BenchRow& r) { return known(r.counts.cycles); }, 0},

@@ -35,7 +35,7 @@ struct BenchRow {
   std::string file{};      ///< with --ladder: where its kernel is defined; "": unknown
   int line = 0;
   // With --guess; 0: unknown.
-  double times_previous = 0, guess = 0;  ///< speed relative to the previous rung, and the guess of it
+  double times_previous = 0, guess = 0;  ///< speed relative to the previous rung, and its guess
   double loads_per_multiply_add = -1;    ///< negative: unknown
   std::string waits_for{};
   double speedup = 0;         ///< over the fastest library of --compare; 0 if there is none
@@ -55,10 +55,10 @@ void print_rows(const std::vector<BenchRow>& rows, Format format, std::optional<
 /// The cells of a table of ceilings, as speeds, and of other rows; the first line is a heading.
 std::vector<std::vector<std::string>> ceiling_cells(const std::vector<BenchRow>& rows);
 std::vector<std::vector<std::string>> kernel_cells(const std::vector<BenchRow>& rows);
-/// The rungs of each operation with their ideas, and where they are.
+/// The rungs of each operation with their ideas and places.
 std::string ideas_text(const std::vector<BenchRow>& rows, bool md);
-/// `--plot`: a self-contained page: the roofline of this machine (from the ceilings among the rows) with the kernels under
-/// it, the rungs of every ladder as bars, and all rows as tables.
+/// `--plot`: a self-contained page: the roofline of this machine (from the ceilings among the rows) with the
+/// kernels under it, the rungs of every ladder as bars, and all rows as tables.
 std::string charts_page(const std::vector<BenchRow>& rows);
 /// The rows as JSON: a list of objects.
 std::string rows_json(const std::vector<BenchRow>& rows);

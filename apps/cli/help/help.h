@@ -8,7 +8,7 @@
 
 namespace hewn::cli {
 
-/// The text of `hewn` without arguments: the way to a first trained model.
+/// The text of `hewn` without arguments: how to train a first model.
 std::string welcome();
 /// Lists the commands of a group ("data"), or all commands for "".
 std::string overview(const std::string& group);

@@ -1,5 +1,5 @@
 #pragma once
-// Output generated from the table of options besides the help: completions, manual page, reference.
+// Other output generated from the table of options: completions, manual page, reference.
 
 #include <string>
 

@@ -27,7 +27,7 @@
 namespace hewn::cli {
 
 struct HelpPage {
-  /// What a page says of an option.
+  /// A page's text on an option.
   struct Entry {
     std::string section, name, initial, text;
   };
@@ -36,7 +36,7 @@ struct HelpPage {
   std::vector<std::string> examples;  ///< lines of "command  # what it does"
   std::vector<Entry> entries;
 
-  /// Throws std::logic_error if it says nothing of this option.
+  /// Throws std::logic_error if it has no entry for this option.
   const Entry& entry(std::string_view option) const;
 };
 

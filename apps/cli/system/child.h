@@ -1,5 +1,5 @@
 #pragma once
-// Programs that this one runs beside its work.
+// Child processes.
 
 #include <sys/types.h>
 
@@ -11,22 +11,23 @@
 
 namespace hewn::cli {
 
-/// This program, to be run again: its path, resolved once, since the link changes if the file is replaced.
+/// The path of this program, for running it again; resolved once, since the link changes if the file is
+/// replaced.
 const std::string& own_program();
 /// The environment of this process.
 std::vector<std::string> environment();
-/// The same without the variables `HEWN_*` that are keys of some command.
+/// The same without the variables `HEWN_*` that are keys of commands.
 std::vector<std::string> environment_without_keys();
 
-/// How a program is started.
+/// Options for starting a program.
 struct ChildOptions {
   std::string out = {}, err = {};  ///< files for standard output and messages; "": those of this process
-  std::string path = {};           ///< of the program; "": its first word
+  std::string path = {};           ///< path of the program; "": its first word
   std::vector<int> inherits = {};  ///< descriptors beyond 2 that stay open in it, with the same numbers
 };
 
-/// A running program. It is in a process group of its own, so that a Ctrl-C of the terminal reaches only this one, which
-/// passes it on; and it receives SIGTERM, upon which it saves and ends, when this one is killed.
+/// A running program. It has its own process group, so that Ctrl-C on the terminal reaches only the parent,
+/// which passes it on. If the parent is killed, it receives SIGTERM, upon which it saves and ends.
 class Child : NotCopied {
  public:
   /// Starts a program, called words[0], with the other words as arguments. Throws ErrorCode::failed.

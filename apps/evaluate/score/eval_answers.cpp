@@ -33,7 +33,7 @@ std::vector<DecodingMethod> methods_of(const Settings& settings, const TextEncod
     const size_t before = chosen.size();
     std::copy_if(all.begin(), all.end(), std::back_inserter(chosen),
                  [&](const DecodingMethod& method) { return method.name == name; });
-    require(chosen.size() > before, settings.where("methods"), ": \"", name, "\" is no method; expected ",
+    require(chosen.size() > before, settings.where("methods"), ": \"", name, "\" is not a method; expected ",
             names, ", or all");
   }
   return chosen;

@@ -39,7 +39,7 @@ TaskAnswers answers_of(const OpenRun& run, const std::vector<EvalTask>& tasks, u
     for (const EvalAnswer& answer : all.back()) cut += answer.cut;
     if (cut > 0)
       say("note: ", task.name, ": ", cut, " of ", task.rows.size(), " rows exceed the context of ",
-          run.model->config().block_size, " tokens; their beginnings were cut off");
+          run.model->config().block_size, " tokens; they were cut from the left");
   }
   return all;
 }

@@ -17,7 +17,7 @@ struct ScoreLine {
   size_t n = 0;        ///< rows
   std::string metric;
   Interval score;                     ///< with two runs, the second one's value minus the first one's
-  std::optional<double> chance = {};  ///< the value of guessing
+  std::optional<double> chance = {};  ///< the expected value of random guessing
   std::optional<double> first = {}, second = {};  ///< with two runs, their values
   std::optional<double> p = {};  ///< with two runs, McNemar's for metrics that are right or wrong
 };
@@ -31,20 +31,21 @@ struct ScoredRows {
   std::optional<double> chance = {};
 };
 
-/// The metric with its 95% interval: Wilson's of a proportion of hits, else by bootstrap; of two runs, their paired difference and McNemar's p.
+/// The metric with its 95% interval: Wilson's interval for a proportion of hits, else bootstrap; of two runs,
+/// their paired difference and McNemar's p.
 ScoreLine score_line(const ScoredRows& rows, const Bootstrap& options);
-/// The mean over tasks of hits, centred on each one's chance; of two runs, the paired difference of their means.
+/// The mean over tasks of the hit rate, centred on chance; of two runs, the paired difference of their means.
 Interval centred_mean(const std::vector<ScoredRows>& tasks, const Bootstrap& options);
 
 struct ScoreReport {
-  std::vector<std::string> runs;  ///< one or two
+  std::vector<std::string> runs;  ///< values of one or two runs
   std::vector<ScoreLine> lines = {};
   std::optional<Interval> mean = {};  ///< over tasks, centred on chance; with two runs, the difference
 };
 
 /// The forms of output.
 enum class ScoreFormat : uint8_t { table, markdown, csv, json };
-/// As chosen by `json`, `csv` and `md`. Throws usage if more than one is given.
+/// The format chosen by `json`, `csv` and `md`. Throws usage if more than one is given.
 ScoreFormat score_format(const Settings& settings);
 
 std::string score_text(const ScoreReport& report, ScoreFormat format);

@@ -1,5 +1,5 @@
 #pragma once
-// What the scoring commands share: the runs named, the file of single answers, progress.
+// Shared by the scoring commands: the given runs, the file of single answers, progress.
 
 #include <optional>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace hewn::cli {
 
-/// The one or two runs that were named as arguments, else the default one (`named_run`). Throws usage for more.
+/// The one or two runs given as arguments, else the default one (`named_run`). Throws usage for more.
 std::vector<std::string> scored_runs(const Settings& settings);
 
 /// Shows on a terminal how many rows of a task are done.
@@ -22,7 +22,7 @@ class AnswerFile {
  public:
   explicit AnswerFile(const Settings& settings);
   void add(std::string_view line);
-  /// Makes the file appear.
+  /// Completes the file under its name.
   void commit();
 
  private:

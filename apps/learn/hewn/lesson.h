@@ -1,7 +1,7 @@
 #pragma once
-// The vocabulary of lessons of `hewn learn`: arrays that check every index, layers to call, and LESSON, which hands a
-// function over to the judge; for kernels of GPUs KERNEL, memory that an emulator watches, and CUDA's names. The header
-// stands alone: `hewn learn check` writes it beside the lesson and compiles both.
+// The vocabulary of lessons of `hewn learn`: arrays that check every index, layers to call, and LESSON, which
+// registers a function with the judge; for GPU kernels KERNEL, memory that an emulator watches, and CUDA's
+// names. The header is self-contained: `hewn learn check` writes it next to the lesson and compiles both.
 
 #include <cmath>
 
@@ -9,10 +9,10 @@ namespace hewn::lesson {
 
 struct Workshop;
 
-/// A parameter of a lesson as the judge passes it, or a value that the judge computed for it.
+/// A parameter that the judge passes to a lesson, or a value that the judge computed for it.
 struct Operand {
   const char* name;  ///< "dy", "mlp(x)"
-  int rows, cols;    ///< of a list: one row
+  int rows, cols;    ///< a list has one row
   double* values;    ///< of Array, Out and Global: rows * cols, row by row
   const int* ids;    ///< of Ids: the same
   double number;     ///< of a double or an int
@@ -22,8 +22,8 @@ struct Operand {
   Workshop* workshop;
 };
 
-/// The services of the judge for a lesson. Their results live until the function of the lesson returns; it does not return for
-/// shapes that do not fit.
+/// The services of the judge for a lesson. Results live until the lesson's function returns. A call with
+/// mismatched shapes does not return.
 struct Workshop {
   virtual const Operand& sum(const Operand& a, const Operand& b) = 0;
   /// Replaces all elements of `out`, or adds to them.
@@ -41,14 +41,15 @@ struct Coordinate {
   operator int() const;
 };
 
-/// An index, and the line of the lesson that gives it.
+/// An index, and the line of the lesson in which it is used.
 struct Index {
   int value, line;
   Index(int i, int at = __builtin_LINE()) : value(i), line(at) {}
   Index(Coordinate i, int at = __builtin_LINE()) : value(i), line(at) {}
 };
 
-/// Where elements are. Arrays have `rows` and `cols`; a list, with a single row or column, also takes one index.
+/// Indexing. Arrays have `rows` and `cols`; a list, with a single row or column, can also be indexed by one
+/// number.
 class Indexed {
  public:
   const int rows, cols;
@@ -98,8 +99,8 @@ class Ids : public Indexed {
   int operator()(Index i) const { return operand_->ids[at(i)]; }
 };
 
-/// Numbers to write: dx.set(r, c, value) replaces an element, dx.add(r, c, value) adds to it, dx(r, c) reads it. With an
-/// array of the same shape, dx.set(array) and dx.add(array) do so for all elements.
+/// Numbers to write: dx.set(r, c, value) replaces an element, dx.add(r, c, value) adds to it, dx(r, c) reads
+/// it. With an array of the same shape, dx.set(array) and dx.add(array) do so for all elements.
 class Out : public Numbers {
  public:
   explicit Out(const Operand& given) : Numbers(given) {}
@@ -127,7 +128,7 @@ class Layer {
   const Operand* operand_;
 };
 
-/// The emulated GPU, as the judge passes it to a kernel. The functions work for the thread that calls them.
+/// The emulated GPU that the judge passes to a kernel. The functions act on the calling thread.
 struct Gpu {
   int (*coordinate)(int number);  ///< x and y of threadIdx, blockIdx, blockDim and gridDim, in this order
   void (*barrier)();
@@ -138,7 +139,7 @@ inline const Gpu* gpu = nullptr;
 
 inline Coordinate::operator int() const { return gpu->coordinate(number); }
 
-/// The place of a thread in its block, the place of its block in the grid, and the numbers of both.
+/// The position of a thread in its block, the position of its block in the grid, and the sizes of both.
 struct Coordinates {
   Coordinate x, y;
 };
@@ -164,7 +165,7 @@ struct Shared : Memory {
   using Memory::Memory;
 };
 
-/// How a parameter of type T is named to the judge, and made of an operand.
+/// The letter of a parameter type T for the judge, and its conversion from an operand.
 template <class T, char Letter>
 struct Named {
   static constexpr char letter = Letter;
@@ -205,7 +206,7 @@ struct Entry {
   const char* letters;  ///< of its parameters, in order: "AAO"
   void (*run)(const Operand* operands);
   const Gpu** gpu =
-      nullptr;  ///< of a kernel: where the judge puts the GPU that runs it, once for each thread
+      nullptr;  ///< of a kernel: where the judge stores the GPU that runs it, once per thread
 };
 
 template <class... P>
@@ -217,7 +218,7 @@ constexpr const char* letters_of(void (*)(P...)) {
   return Signature<P...>::letters;
 }
 
-/// Calls f with the operands in order, which braces guarantee.
+/// Calls f with the operands; braces guarantee their order.
 template <class... P>
 void call(void (*f)(P...), const Operand* operands) {
   struct Call {
@@ -232,7 +233,7 @@ void call(void (*f)(P...), const Operand* operands) {
 
 }  // namespace hewn::lesson
 
-// A lesson is one file without namespaces.
+// Names for lessons, which are single files without namespaces.
 using hewn::lesson::Array;
 using hewn::lesson::blockDim;
 using hewn::lesson::blockIdx;
@@ -244,7 +245,7 @@ using hewn::lesson::Out;
 using hewn::lesson::Shared;
 using hewn::lesson::threadIdx;
 
-/// CUDA's barrier: waits until all threads of the block are here.
+/// CUDA's barrier: waits until all threads of the block have arrived.
 inline void __syncthreads() { hewn::lesson::gpu->barrier(); }
 
 #ifndef HEWN_LESSON_ENTRY

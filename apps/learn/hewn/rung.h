@@ -1,7 +1,7 @@
 #pragma once
-// The vocabulary of a rung of the matmul ladder: pointers to the matrices of a product, vectors, parallel_for, and RUNG,
-// which makes a function the rung that `hewn bench kernels --rung` loads. `hewn learn check` writes this header,
-// and those that it includes, beside the lesson.
+// The vocabulary of a rung of the matmul ladder: pointers to the matrices of a product, vectors,
+// parallel_for, and RUNG, which exports a function as a rung for `hewn bench kernels --rung`. `hewn learn
+// check` writes this header, and those that it includes, next to the lesson.
 
 #include <algorithm>
 #include <vector>
@@ -14,19 +14,19 @@
 namespace hewn::lesson {
 
 /// C = A B, in float. a[i * lda + k] is the element of row i and column k of A, b[k * ldb + j] that of row k and column
-/// j of B, c[i * ldc + j] that of row i and column j of C. A row of A begins lda elements after the previous one, which
-/// may be more than the K elements that it has; so do those of B and C.
+/// j of B, c[i * ldc + j] that of row i and column j of C. Rows of A begin lda elements apart, which may be
+/// more than K; likewise for B and C.
 struct Product {
   int64_t M, N, K;  ///< A has M rows and K columns, B has K rows and N columns, C has M rows and N columns
   const float* a;
   int64_t lda;
   const float* b;
   int64_t ldb;
-  float* c;  ///< holds nothing of use; every element is to be set
+  float* c;  ///< uninitialised; set every element
   int64_t ldc;
 };
 
-/// Declines all products but plain ones.
+/// Declines all products except plain ones.
 inline const char* plain_only(const Matmul& m) {
   const Epilogue& e = m.epilogue;
   if (m.dtype != DType::f32) return "f32 only";
@@ -45,7 +45,7 @@ void run(const Launch& launch, const Matmul& m) {
 
 }  // namespace hewn::lesson
 
-// A lesson is one file without namespaces.
+// Names for lessons, which are single files without namespaces.
 using hewn::fma;
 using hewn::Launch;
 using hewn::load;

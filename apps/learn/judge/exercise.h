@@ -1,6 +1,6 @@
 #pragma once
-// An exercise as the judge sees it: its parameters, its cases with their right results, and the place of its function in
-// a model that trains. docs/course/ has one for each chapter.
+// An exercise for the judge: its parameters, its cases with their correct results, and the use of its
+// function in training a model. docs/course/ has one for each chapter.
 
 #include <functional>
 #include <string>
@@ -22,9 +22,9 @@ enum class Role : uint8_t {
   real,     ///< double
   layer,    ///< Layer, to call
   global,   ///< Global of a kernel, to read
-  shared,   ///< Shared of a kernel: a tile, of which a case states the shape
-  adds,  ///< Out that already holds something, such as gradients of earlier nodes, to which the result is added
-  sets,    ///< Out that holds nothing yet; every element is set. Of a kernel, a Global
+  shared,   ///< Shared of a kernel: a tile whose shape the case defines
+  adds,  ///< Out with initial values, such as gradients of earlier nodes, to which the result is added
+  sets,    ///< Out without initial values; every element is set. Of a kernel, a Global
   updates  ///< Out whose values the function reads and replaces
 };
 inline bool is_out(Role role) { return role >= Role::adds; }
@@ -34,19 +34,20 @@ struct Parameter {
   Role role;
 };
 
-/// A layer for a lesson to call: a matrix [rows, in] -> [rows, out].
+/// A layer that a lesson can call: a matrix [rows, in] -> [rows, out].
 struct LayerFunctions {
   int rows = 0, in = 0, out = 0;
   std::function<Matrix(const Matrix& x)> forward = {};
-  /// The gradient of x, from that of the output.
+  /// The gradient of x, given that of the output.
   std::function<Matrix(const Matrix& x, const Matrix& dy)> backward = {};
 };
 
 /// The value of a parameter in a case.
 struct Value {
-  Matrix matrix = {};  ///< of an array; of an Out, its right result: of `adds`, without what it already holds
+  Matrix matrix = {};  ///< value of an array, or correct result of an Out; for `adds`, without its initial
+                       ///< values
   Matrix start =
-      {};  ///< of an Out, what it holds before; the judge chooses that of `adds` and `sets` if empty
+      {};  ///< initial values of an Out; if empty, chosen by the judge for `adds` and `sets`
   std::vector<int> ids = {};  ///< of ids: matrix.rows * matrix.cols of them, whose values are unused
   double number = 0;          ///< of an integer or a real
   LayerFunctions layer = {};
@@ -57,11 +58,11 @@ struct Value {
 Value ids_value(int rows, int cols, std::vector<int> ids);
 Value number_value(double number);
 Value layer_value(LayerFunctions layer);
-/// An Out with `updates`: what it holds before and after.
+/// An Out with `updates`: its values before and after.
 Value update_value(Matrix before, Matrix after);
 
-/// Says which slopes an Out must hold: `loss` is a number that depends on a matrix, whose value is `at`, and the Out
-/// `parameter` must hold its slope with respect to each element of it.
+/// The slopes that an Out must hold: `loss` is a scalar function of a matrix with value `at`, and the Out
+/// `parameter` must hold its slope with respect to each element of that matrix.
 struct SlopesOf {
   size_t parameter;
   Matrix at;
@@ -73,30 +74,31 @@ struct LessonCase {
   std::string name;           ///< for messages: "1 row"
   std::vector<Value> values;  ///< in the order of the parameters
   std::vector<SlopesOf> slopes =
-      {};  ///< those of `values` are measured besides; of small matrices, as this takes long
+      {};  ///< also compare `values` with measured slopes; for small matrices only, since that takes long
 };
 
-/// How a kernel is launched, and how often it may read global memory.
+/// The launch of a kernel, and its limits on reads of global memory.
 struct KernelRules {
   Grid (*grid)(const std::vector<Value>& values);
-  int64_t (*most_loads)(const std::vector<Value>& values);   ///< elements that it reads if it is written well
-  int64_t (*plain_loads)(const std::vector<Value>& values);  ///< for comparison: without shared memory
+  int64_t (*most_loads)(const std::vector<Value>& values);   ///< elements that a good kernel reads
+  int64_t (*plain_loads)(const std::vector<Value>& values);  ///< elements read without shared memory, for
+                                                             ///< comparison
 };
 
 struct Exercise {
   const char* lesson;  ///< the name in LESSON or KERNEL
   std::vector<Parameter> parameters;
-  /// The cases, easy ones with slopes first, then those at the limits: empty, one row, one column, large values.
+  /// The cases, easy ones with slopes first, then edge cases: empty, one row, one column, large values.
   std::vector<LessonCase> (*cases)();
   /// A likely cause of an endless loop, as a sentence; "" if none is known.
   const char* when_endless = "";
-  /// Puts the function into the model in training; null if it has no place there.
+  /// Uses the function in training a model; null if it is not used there.
   void (*in_training)(Lesson& lesson, Training& training) = nullptr;
-  /// Of a kernel, which the emulator runs; null for a function.
+  /// The rules of a kernel, which the emulator runs; null for a function.
   const KernelRules* kernel = nullptr;
 };
 
-/// A number to predict, in a chapter without code. The engine computes the right one.
+/// A number to predict, in a chapter without code. The engine computes the correct value.
 struct Prediction {
   const char* question;
   const char* formula;              ///< "y = x * x"

@@ -241,8 +241,8 @@ class Judge {
     if (tried.report.remark) return *tried.report.remark;
     if (loads <= most) return {};
     return {"elements are read too often",
-            join("the threads read ", long_count(loads), " elements from global memory, where ",
-                 long_count(most), " are enough")};
+            join("the threads read ", long_count(loads), " elements from global memory; ", long_count(most),
+                 " would be enough")};
   }
 
   std::string remarked(const Remark& remark, const LessonCase& c) const {

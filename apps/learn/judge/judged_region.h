@@ -1,6 +1,6 @@
 #pragma once
-// Parallel regions of lessons, whose parts are run one by one to see which elements each of them writes. A race is then
-// found on any machine and in every run, whatever the threads happen to do.
+// Runs the parts of lessons' parallel regions one by one to record which elements each part writes. This
+// finds races deterministically, on any machine.
 
 #include <cstdint>
 #include <optional>
@@ -11,8 +11,8 @@
 
 namespace hewn {
 
-/// Called by lessons that are rungs in the place of parallel_region (kernels/contract/parallel.h), since they are
-/// compiled with -Dparallel_region=judged_region. The same function, unless a RegionWatch exists.
+/// Replaces parallel_region (kernels/contract/parallel.h) in lessons that are rungs, which are compiled with
+/// -Dparallel_region=judged_region. Behaves the same unless a RegionWatch exists.
 void judged_region(int threads, int parts, void (*body)(void* context, int part), void* context);
 
 }  // namespace hewn
@@ -25,8 +25,8 @@ struct Race {
   int first = 0, second = 0;  ///< the parts
 };
 
-/// While it exists, the parts of a region are run one after the other, each on `memory` as it was before the region.
-/// Afterwards it holds what each part wrote. There is at most one watch.
+/// While it exists, the parts of a region run one after another, each on the initial content of `memory`.
+/// Afterwards `memory` holds the writes of all parts. At most one watch can exist.
 class RegionWatch : NotCopied {
  public:
   explicit RegionWatch(std::span<uint32_t> memory);

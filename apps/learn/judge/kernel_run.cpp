@@ -88,7 +88,7 @@ class Watch {
     if (memories[memory].kind == MemoryKind::output && setters_[memory][static_cast<size_t>(word)] < 0)
       misuse(join(o.name, " is read before it is set"),
              join("line ", line, ": ", thread_text(thread()), " of block ", text_of(emulator::place().block),
-                  " reads ", element_text(o, word), ", which holds nothing yet"));
+                  " reads ", element_text(o, word), ", which has no value yet"));
     ++report.loads;
     return o.values[word];
   }

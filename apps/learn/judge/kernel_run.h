@@ -1,6 +1,6 @@
 #pragma once
-// Runs the kernel of a lesson on the block emulator and watches every access to memory. The results of a kernel may be
-// right although a barrier is missing, since the emulator runs one thread at a time; the accesses show it.
+// Runs the kernel of a lesson on the block emulator and watches every access to memory. Since the emulator
+// runs one thread at a time, results may be correct despite a missing barrier; the accesses reveal it.
 
 #include <optional>
 #include <span>
@@ -14,7 +14,7 @@ namespace hewn::cli::learn {
 
 /// A fault of a call other than wrong results.
 struct Remark {
-  std::string kind;  ///< the same for the same mistake: "a barrier is missing before a read"
+  std::string kind;  ///< kind of mistake: "a barrier is missing before a read"
   std::string text;  ///< for the student, with lines and threads
 };
 
@@ -44,8 +44,8 @@ struct KernelMemory {
   const lesson::Operand* operand;
 };
 
-/// Runs all threads of the grid; `memories` are those of `operands`. Throws Misuse for races, accesses outside, reads of
-/// elements that no thread has set, and barriers that some threads never reach.
+/// Runs all threads of the grid; `memories` belong to `operands`. Throws Misuse for races, accesses outside,
+/// reads of elements that no thread has set, and barriers that some threads never reach.
 KernelReport run_kernel(const lesson::Entry& entry, const lesson::Operand* operands,
                         std::span<const KernelMemory> memories, const Grid& grid);
 

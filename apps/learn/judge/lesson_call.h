@@ -1,5 +1,5 @@
 #pragma once
-// Calls of the function that a student wrote, which may do anything within its process.
+// Calls a student's function, which may do anything within its process.
 
 #include <span>
 #include <vector>
@@ -16,10 +16,11 @@ class Lesson {
   /// Throws ErrorCode::numerical if the lesson has another name or other parameters than the exercise.
   Lesson(const lesson::Entry& entry, const Exercise& exercise);
 
-  /// Calls the function with a value for each parameter and returns what its Outs hold afterwards, in order. An Out begins
-  /// with its `start`, or with zeros of the shape of its matrix. Throws ErrorCode::numerical, in words for the student, if
-  /// an index is outside of its array, if shapes do not fit, or if memory was changed that is not an Out's. A kernel runs
-  /// on the emulator, which throws Misuse and fills in the report.
+  /// Calls the function with a value for each parameter and returns the final values of its Outs, in order.
+  /// An Out begins with its `start`, or with zeros of the shape of its matrix. Throws ErrorCode::numerical,
+  /// worded for the student, if an index is outside of its array, if shapes do not fit, or if memory was
+  /// changed that is not an Out's. A kernel runs on the emulator, which throws Misuse and fills in the
+  /// report.
   std::vector<Matrix> run(const std::vector<Value>& values, KernelReport* report = nullptr) const;
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
-// A GPT with one block, whose forward and backward pass are a lesson that calls the engine's layers.
+// A GPT with one block, whose forward and backward pass are computed by a lesson that calls the engine's
+// layers.
 
 #include <functional>
 #include <memory>
@@ -33,22 +34,22 @@ struct GptParts {
 struct GptCall {
   Value tokens;  ///< B T ids
   int64_t B = 1, T = 1;
-  Matrix x;        ///< [B T, C], what the block reads
+  Matrix x;        ///< [B T, C], input of the block
   Matrix dlogits;  ///< [B T, V]
   bool parallel = false;
-  bool backward = true;  ///< false: dlogits is zero, and so is what the layers pass back
+  bool backward = true;  ///< false: dlogits and all gradients passed back by layers are zero
 
   std::vector<Value> values(const std::shared_ptr<GptParts>& parts) const;
 };
 std::vector<Parameter> gpt_parameters();
 inline constexpr size_t gpt_logits = 10, gpt_dx = 11, gpt_dtable = 12;  ///< the Outs among them
 
-/// The model. Each pass is a call of the lesson, whose gradients become those of the parameters; the layers' own
-/// parameters get theirs from the lesson's calls of `backward`.
+/// The model. Each pass is a call of the lesson, and its gradients become the parameters' gradients; the
+/// layers' parameters get their gradients from the lesson's calls of `backward`.
 class LessonGpt final : public Model {
  public:
-  /// Counts calls of the lesson, which must outlive the model. Throws usage unless the config is that of a plain GPT-2
-  /// with one block and a tied table.
+  /// Counts calls of the lesson. The lesson must outlive the model. Throws usage unless the config is that of
+  /// a plain GPT-2 with one block and a tied table.
   LessonGpt(const ModelConfig& config, const Lesson& lesson, int64_t& calls);
 
   Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) override;

@@ -1,6 +1,6 @@
 #pragma once
-// How the lesson of a chapter is compiled and judged. Most lessons are functions over arrays (array_judge.h); a chapter
-// with another kind of lesson names its judge in the table of chapters.
+// Interface for compiling and judging the lesson of a chapter. Most lessons are functions over arrays
+// (array_judge.h); a chapter with another kind of lesson names its judge in the table of chapters.
 
 #include <functional>
 #include <string>
@@ -12,12 +12,12 @@
 
 namespace hewn::cli::learn {
 
-/// How a lesson is compiled.
+/// Build options of a lesson.
 struct Build {
   std::vector<std::string>
-      headers;  ///< those that it includes; the program contains them (apps/CMakeLists.txt)
-  std::vector<std::string> options;  ///< of the compiler, besides those of every lesson
-  /// The remedy for a compiler error (of gcc or clang) that is common in lessons, as a line; "" for others.
+      headers;  ///< headers that it includes, embedded in the program (apps/CMakeLists.txt)
+  std::vector<std::string> options;  ///< additional compiler options
+  /// One line of advice for a compiler error (of gcc or clang) that is common in lessons; "" for others.
   std::string (*advice)(const std::string& error) = nullptr;
 };
 
@@ -28,13 +28,13 @@ class LessonJudge {
   /// A likely cause of an endless loop, as a sentence; "" if none is known.
   virtual std::string when_endless() const { return ""; }
 
-  // In a process of its own, since a lesson may crash or never return:
+  // Called in a separate process, since a lesson may crash or never return:
 
   /// Judges a compiled lesson, with `mark` as in judge.h.
   virtual Verdict judge(const SharedLibrary& lesson, const KnownAnswers& known,
                         const std::function<void(const std::string& name)>& mark) const = 0;
-  /// Rewards a right answer, for example by training a model with it: sends lines of text ('t'). A run is kept in
-  /// `out_dir`, unless that is "". Does nothing if there is no reward.
+  /// Rewards a correct answer, for example by training a model with it; sends lines of text ('t'). Keeps the
+  /// run in `out_dir`, unless that is "". Does nothing if there is no reward.
   virtual void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const = 0;
   /// Whether the reward is a model, which can be kept as a run.
   virtual bool rewards_with_model() const = 0;

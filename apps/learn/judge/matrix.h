@@ -1,5 +1,5 @@
 #pragma once
-// Matrices in double precision, with which exercises state their cases, and their way to tensors and back.
+// Matrices in double precision, for the cases of exercises, and their conversion to and from tensors.
 
 #include <cstdint>
 #include <string>
@@ -42,7 +42,7 @@ Tensor list_leaf(const Matrix& m, const std::string& name);
 Tensor tensor_of(const std::vector<int>& ids);
 /// The values of a tensor with all leading dimensions as rows; a scalar is 1 x 1.
 Matrix matrix_of(const Tensor& t);
-/// What the forward pass of a node kept under this name. Throws ErrorCode::failed if it kept nothing.
+/// The value that a node's forward pass saved under this name. Throws ErrorCode::failed if there is none.
 Matrix saved_in(const Node& node, std::string_view name);
 /// The gradient that a backward pass left in a leaf; zeros if none arrived.
 Matrix gradient_of(const Tensor& leaf);

@@ -1,6 +1,6 @@
 #pragma once
-// The judge of lessons that are rungs of a ladder: RUNG of hewn/rung.h. It checks a rung as `hewn bench kernels --rung`
-// does, finds races and mistakes that it knows, and times a right one beside rungs of the ladder.
+// The judge of lessons that are rungs of a ladder: RUNG of hewn/rung.h. Checks a rung like `hewn bench
+// kernels --rung`, finds races and known mistakes, and times a correct rung against the ladder's.
 
 #include "apps/learn/judge/lesson_judge.h"
 #include "kernels/contract/case.h"
@@ -11,21 +11,21 @@ namespace hewn::cli::learn {
 /// The result of a rung for a case: the values of its only output.
 struct RungResult {
   const void* arguments;
-  const std::vector<double>& before;  ///< what the output held
+  const std::vector<double>& before;  ///< initial values of the output
   const std::vector<double>& after;
   const std::vector<double>& right;
 };
 
 /// A kind of mistake, and a sentence for the student that describes it.
 struct RungMistake {
-  std::string kind = {};  ///< "" if it is none of the known ones
+  std::string kind = {};  ///< "" if unknown
   std::string text = {};
 };
 
 struct RungExercise {
-  const char* room;   ///< "matmul"; its name is that of the operation, too
+  const char* room;   ///< "matmul", also the name of the operation
   const char* first;  ///< the shape of the first case, on which wrong answers stay within their arrays
-  const char* timed;  ///< the shape of the last case, on which a right rung is timed
+  const char* timed;  ///< the shape of the last case, on which a correct rung is timed
   std::vector<const char*> rivals;  ///< the rungs to pass, the slowest first; they use one thread
   /// The sizes of a case, for messages.
   std::string (*sizes)(const void* arguments);
@@ -43,7 +43,7 @@ class RungJudge final : public LessonJudge {
   std::string when_endless() const override { return exercise_.when_endless; }
   Verdict judge(const SharedLibrary& lesson, const KnownAnswers& known,
                 const std::function<void(const std::string& name)>& mark) const override;
-  /// Times the rung and its rivals, and says which of them it has passed.
+  /// Times the rung and its rivals, and reports which of them it has passed.
   void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const override;
   bool rewards_with_model() const override { return false; }
   std::string while_rewarded() const override { return "while your rung is timed"; }

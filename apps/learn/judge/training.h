@@ -1,6 +1,6 @@
 #pragma once
-// A small model that trains with a student's function in the place of the engine's backward pass. The engine knows
-// nothing of it: an observer of the tape replaces what nodes have contributed.
+// Trains a small model with a student's function in place of the engine's backward pass. The engine is
+// unchanged: an observer of the tape replaces the contributions of nodes.
 
 #include <functional>
 #include <map>
@@ -23,7 +23,7 @@ class NodeAt {
       : node_(node), inputs_(inputs), output_(output), dy_(dy) {}
 
   const Node& node() const { return node_; }
-  /// Whether the node has this input, that is, whether it was not left out.
+  /// Whether the node has this input, rather than omitting it.
   bool has(size_t input) const { return input < inputs_.size() && inputs_[input].defined(); }
   /// Whether two inputs are the same tensor.
   bool is_same(size_t i, size_t j) const { return inputs_[i].data() == inputs_[j].data(); }
@@ -31,7 +31,7 @@ class NodeAt {
   Matrix input(size_t i) const { return matrix_of(inputs_[i]); }
   Matrix output() const { return matrix_of(output_); }
   Matrix dy() const { return matrix_of(dy_); }
-  /// Replaces what the node contributes to the gradient of an input; those of other inputs stay the engine's.
+  /// Replaces the node's contribution to the gradient of an input; other inputs keep the engine's.
   void contribute(size_t input, Matrix gradient) { contributions_[input] = std::move(gradient); }
   const std::map<size_t, Matrix>& contributions() const { return contributions_; }
 
@@ -42,13 +42,13 @@ class NodeAt {
   std::map<size_t, Matrix> contributions_;
 };
 
-/// What a function replaces.
+/// The nodes that a function replaces.
 struct Replaced {
   const char* op;  ///< the operation of the nodes: "linear"
   std::function<void(NodeAt& at)> backward;
 };
 
-/// The update of one parameter that is due. The matrices are lists.
+/// A pending update of one parameter. The matrices are lists.
 struct UpdateAt {
   Matrix g;        ///< its gradient, clipped
   Matrix w, m, v;  ///< its values and moments before the step, which the function replaces
@@ -58,20 +58,20 @@ struct UpdateAt {
 
 /// The training at the end of a check.
 struct Training {
-  const Sender& send;     ///< prints text ('t'), and says that the work goes on (' ')
+  const Sender& send;     ///< prints text ('t') and signals progress (' ')
   std::string keep = {};  ///< the run directory to write; "": none
 
-  /// Trains a model of one layer on the built-in tales twice in float64, with the engine's backward pass and with this
-  /// one, and reports both losses and a text of the second model. `unfold` composes fused operations of simple ones;
-  /// `keys` are keys of `hewn train`, as {"act", "swiglu"}.
+  /// Trains a one-layer model on the built-in tales twice in float64, with the engine's backward pass and
+  /// with the student's, and reports both losses and a text of the second model. `unfold` composes fused
+  /// operations of simple ones; `keys` are keys of `hewn train`, as {"act", "swiglu"}.
   void run(const Replaced& replaced, bool unfold,
            const std::vector<std::pair<std::string, std::string>>& keys = {}) const;
-  /// The same, with this model in the place of the engine's, whose parameters it declares in the same order; `calls` is
-  /// how often it called the function.
+  /// The same, with this model in place of the engine's; it declares the same parameters in the same order.
+  /// `calls` counts its calls of the function.
   void run(const std::function<std::unique_ptr<Model>(const ModelConfig& config)>& declare,
            const std::function<int64_t()>& calls,
            const std::vector<std::pair<std::string, std::string>>& keys = {}) const;
-  /// The same, with this function in the place of the engine's AdamW.
+  /// The same, with this function in place of the engine's AdamW.
   void run(const std::function<void(UpdateAt& at)>& update) const;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Wrong answers that students give, written as edits of the solution: docs/course/NN-name/wrong.txt.
+// Common wrong answers, written as edits of the solution: docs/course/NN-name/wrong.txt.
 
 #include <span>
 #include <string>
@@ -15,13 +15,13 @@ struct WrongSource {
   std::string source;  ///< the edited solution
 };
 
-/// Applies the edits to the solution. For each wrong answer they hold "# NAME", the lines of its hint, and its edits:
-/// consecutive lines of the solution, each after a "-", then the lines in their place, each after a "+". A line "-..."
-/// stands for all lines up to the first that is equal to the next one. A blank line ends an edit without a "+". Throws
-/// ErrorCode::failed, with the name, unless the lines of an edit occur exactly once.
+/// Applies the edits to the solution. Each wrong answer has "# NAME", the lines of its hint, and its edits:
+/// consecutive lines of the solution, each after a "-", then their replacement, each after a "+". A line
+/// "-..." stands for all lines up to the first one equal to the line after it. A blank line ends an edit
+/// without a "+". Throws ErrorCode::failed, with the name, unless the lines of an edit occur exactly once.
 std::vector<WrongSource> wrong_sources(std::string_view edits, std::string_view solution);
 
-/// All of them as one C++ file, in which the entry of answer i is the function "hewn_wrong_i" (see WrongAnswer).
+/// All wrong answers as one C++ file; the entry of answer i is the function "hewn_wrong_i" (see WrongAnswer).
 std::string in_one_file(std::span<const WrongSource> answers);
 
 }  // namespace hewn::cli::learn

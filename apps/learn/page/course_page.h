@@ -6,7 +6,8 @@
 
 namespace hewn::cli {
 
-/// A page over {"chapters": [{"id", "title", "html"}]}; `picture_style` is that of the pictures' style elements.
+/// A page over {"chapters": [{"id", "title", "html"}]}; `picture_style` is the content of the pictures' style
+/// elements.
 std::string course_page(std::string_view json, std::string_view picture_style);
 
 }  // namespace hewn::cli

@@ -10,7 +10,7 @@
 
 namespace hewn::cli {
 
-/// What ranks compute of a slab that each of them has, of which each owns a part.
+/// Collective operations on a slab. Every rank has a copy of it and owns a part.
 enum class Collective : uint8_t {
   reduce_scatter,  ///< every rank gets the sum of its own part
   all_gather,      ///< every rank gets the others' own parts
@@ -23,21 +23,22 @@ constexpr std::string_view names_of(Collective) { return "reduce_scatter|all_gat
 /// bandwidth of the hardware.
 double bus_factor(Collective what, int ranks);
 
-/// The sums and copies that training uses (`Ranks`), with as many buckets under way. All ranks call each function.
+/// The sums and copies that training uses (`Ranks`), with the same number of buckets in flight. All ranks
+/// call each function.
 class Collectives {
  public:
-  /// Of slabs of n elements. Allocates room for what the others send.
+  /// For slabs of n elements. Allocates buffers for the data of other ranks.
   Collectives(Ranks& ranks, Device& device, int64_t n);
   /// The elements that this rank owns.
   std::vector<Range> owned() const;
-  /// Gives `slab`, f32 [n] on a CPU, numbers that all ranks know of each other.
+  /// Fills `slab`, f32 [n] on a CPU, with numbers that all ranks can derive.
   void fill(Collective what, Tensor& slab) const;
   /// Computes a collective in place. Returns the seconds it took on this rank.
   double run(Collective what, Tensor& slab);
-  /// Compares every element of the result with what it must be, to the last bit. Throws ErrorCode::numerical, naming the
-  /// first wrong one.
+  /// Compares every element of the result with the expected one, to the last bit. Throws
+  /// ErrorCode::numerical, naming the first wrong element.
   void check(Collective what, const Tensor& slab) const;
-  /// All three. Returns the seconds of the slowest rank.
+  /// Fills, runs and checks. Returns the seconds of the slowest rank.
   double timed_and_checked(Collective what, Tensor& slab);
 
  private:
@@ -45,7 +46,7 @@ class Collectives {
 
   Ranks& ranks_;
   Slices slices_;
-  std::vector<BucketExchange> rooms_;  // of the buckets under way
+  std::vector<BucketExchange> rooms_;  // exchanges of the buckets in flight
 };
 
 }  // namespace hewn::cli

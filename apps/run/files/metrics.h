@@ -25,8 +25,8 @@ struct Metrics {
   std::map<std::string, Series> numbers;    ///< by name: "loss", "val_loss"
   std::map<std::string, PartSeries> parts;  ///< by name: "grad_norms"
   int64_t lines = 0;
-  int64_t unreadable = 0;  ///< lines that are no JSON object with a step
-  int64_t not_finite = 0;  ///< numbers that are missing because they were NaN or infinite (null in the file)
+  int64_t unreadable = 0;  ///< lines that are not a JSON object with a step
+  int64_t not_finite = 0;  ///< numbers omitted because they were NaN or infinite (null in the file)
 
   /// The series of this name; an empty one if there is none.
   const Series& of(const std::string& name) const;

@@ -98,9 +98,8 @@ std::vector<std::string> changed_since(const std::string& run, const std::string
   std::vector<std::string> changes;
   if (!is_file(copy)) return changes;
   if (seal_of(read_small_file(own, most_bytes)) == Seal::none)
-    fail(ErrorCode::input, own,
-         " has lost its last line, which holds the checksum of the others; restore it from ", copy,
-         ". Values are changed by flags, which the run keeps");
+    fail(ErrorCode::input, own, " lacks its last line, the checksum of the others; restore the file from ",
+         copy, ". To change values, give flags, which the run saves");
   const Settings now = read_run_config(run);
   Settings then(now.command());
   then.fill(read_sealed_config(copy));

@@ -1,5 +1,5 @@
 #pragma once
-// The lesson model: a GPT of some 7 thousand parameters that is part of the program.
+// The lesson model: a GPT with about 7,000 parameters, embedded in the program.
 
 #include <string>
 #include <string_view>
@@ -8,14 +8,14 @@
 
 namespace hewn::cli {
 
-/// The text that is traced if none is given: as long as the model's context and the token after it.
+/// The text that is traced if none is given: the model's context plus one token.
 inline constexpr std::string_view lesson_text = "the fox f";
 
 /// Whether a path means the lesson model: it is "lesson", and there is no file or directory of that name.
 bool is_lesson(const std::string& path);
 
-/// The lesson model with its tokenizer: 2 layers, 2 heads, n_embd 16, block_size 8, trained on the built-in tales as
-/// configs/lesson/lesson.toml says. It needs no file.
+/// The lesson model with its tokenizer: 2 layers, 2 heads, n_embd 16, block_size 8, trained on the built-in
+/// tales with configs/lesson/lesson.toml. It needs no file.
 ForeignModel lesson_model();
 
 /// The lesson model for "lesson" (see `is_lesson`), else `open_foreign`.

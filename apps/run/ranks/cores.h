@@ -5,9 +5,9 @@
 
 namespace hewn::cli {
 
-/// Gives this rank cores of its own: the cores that it may use are divided among the ranks of the same host, unless a
-/// launcher has bound them to different ones already. With more ranks than cores, some share one. Must be called by all
-/// ranks, before a device is opened.
+/// Binds this rank to its own cores: divides the available cores among the ranks of the host, unless a
+/// launcher has already bound them to separate ones. With more ranks than cores, some share one. All ranks
+/// must call it before a device is opened.
 void take_own_cores(Ranks& ranks);
 
 }  // namespace hewn::cli

@@ -40,7 +40,7 @@ void use_nccl(Ranks& ranks, Executor& device) {
     ranks.use_nccl(found.library);
     say("nccl    ", nccl::text_of_version(found.library->version), ": from GPU to GPU");
   } else {
-    say("note    gradients and values go through the memory of the hosts: ", problem,
+    say("note    gradients and values go through host memory: ", problem,
         ". With NCCL (NVIDIA's package libnccl2, or HEWN_NCCL=FILE) they go from GPU to GPU");
   }
 }

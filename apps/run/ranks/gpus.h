@@ -9,13 +9,13 @@
 
 namespace hewn::cli {
 
-/// The device selected by the settings; of several ranks on a host, each has the GPU of its number on this host. Throws
-/// usage on all of them, naming both, if two have the same. All ranks must call it.
+/// The device selected by the settings; with several ranks on a host, each takes the GPU with its number on
+/// this host. Throws usage on all ranks, naming both, if two have the same GPU. All ranks must call it.
 std::unique_ptr<Executor> open_device(const Settings& settings, Ranks* ranks);
 
-/// Has the ranks' tensors travel from GPU to GPU by NCCL, if all of them are on CUDA's GPUs and have it: the system's, or
-/// the file that HEWN_NCCL names. Else rank 0 prints what is missing, and the way through the memory of the hosts remains.
-/// All ranks must call it.
+/// Uses NCCL for tensors between the ranks' GPUs, if all ranks are on CUDA GPUs and have NCCL: the system's,
+/// or the file named by HEWN_NCCL. Otherwise rank 0 prints what is missing, and tensors go through host
+/// memory. All ranks must call it.
 void use_nccl(Ranks& ranks, Executor& device);
 
 }  // namespace hewn::cli

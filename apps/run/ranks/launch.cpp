@@ -49,10 +49,11 @@ std::vector<Host> read_hosts(const std::string& path) {
     if (!(words >> host.name)) continue;
     if (words >> slots)
       require(parse_integer(slots, host.slots) && host.slots > 0 && !(words >> more), path, ":", number,
-              ": '", line, "' is no host; give a name and the number of its slots: node1 2");
+              ": '", line, "' is not a host; give a name and the number of its slots, such as: node1 2");
     hosts.push_back(std::move(host));
   }
-  require(!hosts.empty(), path, ": names no host; give a line for each: a name, and the number of its slots");
+  require(!hosts.empty(), path,
+          ": names no host; give one line per host: a name and the number of its slots");
   return hosts;
 }
 
@@ -177,8 +178,8 @@ int run_here(const Settings& settings, const RankLaunch& launch, Seconds patienc
   return run_to_end(std::move(ranks), SIGTERM, [&](const Programs& left) {
     if (!first_end && std::ssize(left) < launch.ranks) first_end = Clock::now();
     if (forced || !first_end || Clock::now() < *first_end + patience) return;
-    say("note    ", left.size(), left.size() == 1 ? " rank is" : " ranks are",
-        " ended by force, still there ", patience.count(), " s after the first has ended");
+    say("note    ", left.size(), left.size() == 1 ? " rank is" : " ranks are", " killed: still running ",
+        patience.count(), " s after the first one ended");
     for (const auto& rank : left) rank->send(SIGKILL);
     forced = true;
   });
@@ -205,8 +206,7 @@ int run_on_hosts(const Settings& settings, const RankLaunch& launch, const std::
     const auto end = watch.first_end();
     if (!end || Clock::now() < *end + patience) return;
     if (!forced) {
-      say("note    the launcher is ended by force, as it is still there ", patience.count(),
-          " s after a rank has ended");
+      say("note    the launcher is killed: still running ", patience.count(), " s after a rank ended");
       watch.kill_ranks();
       left[0]->send(SIGTERM);  // it removes its files
     }
@@ -247,7 +247,7 @@ void prepare_restart(Settings& settings, RankLaunch& launch, std::vector<Host>& 
   const bool named = !hosts.empty();
   std::erase_if(hosts, [&](const Host& host) {
     const bool lost = !is_there(host, Seconds(timeout_of(settings)));
-    if (lost) say("note    ", host.name, " cannot be reached, and is left out");
+    if (lost) say("note    ", host.name, " cannot be reached and is not used");
     return lost;
   });
   if (named) {
@@ -268,14 +268,14 @@ int64_t ranks_to_launch(const Settings& settings) {
   for (const char* key : {"hosts", "restarts"})  // those of the environment are for all commands
     require(
         ranks > 1 || !settings.takes(key) || !settings.given(key) || !settings.where(key).starts_with('-'),
-        settings.where(key), ": is for several processes; give their number as --ranks=N");
+        settings.where(key), ": requires several processes; give their number as --ranks=N");
   return ranks;
 }
 
 void check_ranks(const Settings& settings, int64_t ranks) {
   const auto below = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(ranks)));
   require(ranks == below, settings.where("ranks"), ": ranks = ", ranks, "; expected a power of two, such as ",
-          below, ", as gradients are added in pairs");
+          below, ", since gradients are added in pairs");
   if (const std::vector<Host> hosts = hosts_of(settings); !hosts.empty()) check_hosts(hosts, ranks, settings);
 }
 

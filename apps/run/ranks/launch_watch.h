@@ -1,6 +1,6 @@
 #pragma once
-// How the process that started a launcher sees that its ranks have ended. A launcher may not: Open MPI's waits for ever when
-// a rank is killed while it introduces itself, or stopped after its last word.
+// Lets the process that started a launcher detect the end of its ranks. The launcher itself may not: Open
+// MPI's waits forever if a rank is killed while it registers, or stopped after its last message.
 
 #include <sys/types.h>
 
@@ -13,21 +13,21 @@
 
 namespace hewn::cli {
 
-/// The ranks on this host. Each connects to a socket of the watch, and the kernel closes the connection when the rank ends,
-/// in whatever way.
+/// The ranks on this host. Each connects to a socket of the watch, and the kernel closes the connection
+/// however the rank ends.
 class LaunchWatch : NotCopied {
  public:
-  /// Listens under a name that the kernel chooses. If it cannot, no rank will be seen.
+  /// Listens under a name chosen by the kernel. If that fails, no rank is detected.
   LaunchWatch();
   ~LaunchWatch();
 
-  /// What ranks need in their environment to find this watch.
+  /// The environment variable through which ranks find this watch.
   std::string environment_line() const { return variable + ("=" + name_); }
-  /// Takes note of the ranks that have begun and ended. Does not wait.
+  /// Records the ranks that have begun and ended. Does not wait.
   void look();
-  /// When the first rank has ended.
+  /// The time when the first rank ended.
   std::optional<Clock::time_point> first_end() const { return first_end_; }
-  /// Kills the ranks that are still there.
+  /// Kills the remaining ranks.
   void kill_ranks() const;
 
   static constexpr const char* variable = "HEWN_WATCH";
@@ -39,7 +39,7 @@ class LaunchWatch : NotCopied {
   std::optional<Clock::time_point> first_end_;
 };
 
-/// Lets the watch that the environment names, if any, see this process until it ends.
+/// Connects this process, until it ends, to the watch named by the environment, if any.
 void be_watched();
 
 }  // namespace hewn::cli

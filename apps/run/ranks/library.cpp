@@ -64,7 +64,7 @@ const MessageLibrary& message_library() {
          "starts ranks on this host without MPI");
   const MessageLibrary& table = *entry();
   if (table.abi != MessageLibrary::current_abi)
-    fail(ErrorCode::failed, path_of_library(), ": is of another version of Hewn than this program");
+    fail(ErrorCode::failed, path_of_library(), ": belongs to another version of Hewn");
   return table;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The library through which several processes exchange messages, loaded when a command needs it.
+// The message library for several processes, loaded when a command needs it.
 
 #include <memory>
 
@@ -8,12 +8,12 @@
 
 namespace hewn::cli {
 
-/// libhewn_mpi.so, which stands beside the program, or in ../lib/hewn from there. Throws ErrorCode::failed, saying what is
-/// missing, if it cannot be loaded.
+/// libhewn_mpi.so, located next to the program or in ../lib/hewn relative to it. Throws ErrorCode::failed,
+/// saying what is missing, if it cannot be loaded.
 const MessageLibrary& message_library();
 
-/// Connects this process through the library with those that were started with it, once. The thread that calls it must
-/// make all calls to the result.
+/// Connects this process through the library with those started with it; call it once. The calling thread
+/// must make all calls to the result.
 std::unique_ptr<Messages> connect_ranks(const MessageLibrary& library);
 
 }  // namespace hewn::cli

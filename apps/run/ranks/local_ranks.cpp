@@ -79,7 +79,8 @@ std::unique_ptr<Messages> connect_local_rank() {
   const char* const found = std::getenv(variable);
   const std::string list = found ? found : "";
   const auto check = [&](bool right) {
-    require(right, variable, "=", list, " in the environment names no sockets of this process; unset it");
+    require(right, variable, "=", list,
+            " in the environment does not name sockets of this process; unset it");
   };
   std::vector<Socket> sockets;
   int rank = -1;

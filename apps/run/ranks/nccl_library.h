@@ -9,10 +9,10 @@ namespace hewn::cli {
 /// A file with NCCL's functions.
 class NcclLibrary {
  public:
-  /// Loads a path, or a name to search for. If that is not possible, `found` says why.
+  /// Loads a path, or a name to search for. If that fails, `found` has the reason.
   explicit NcclLibrary(const std::string& file);
 
-  /// Refers to this object.
+  /// The functions; refers to this object.
   FoundNccl found() const;
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Commands that are carried out with several numbers of ranks in turn: ranks = 1,2,4.
+// Commands that run with several numbers of ranks in turn: ranks = 1,2,4.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -14,9 +14,9 @@ namespace hewn::cli {
 /// The numbers in the key `ranks`. Throws usage.
 std::vector<int64_t> numbers_of_ranks(const Settings& settings);
 
-/// Runs this command with each of these numbers of ranks, which print their results as JSON, lists of objects; appends
-/// these to `rows`. `more` are options besides those of this call. Returns the exit status of the first that fails, or
-/// that is stopped, else 0. Throws usage like `check_ranks`, before the first begins.
+/// Runs this command with each of these numbers of ranks, and appends their results, JSON lists of objects,
+/// to `rows`. `more` are additional options. Returns the exit status of the first call that fails or is
+/// stopped, else 0. Throws usage like `check_ranks`, before the first begins.
 int run_with_each(const Settings& settings, const std::vector<int64_t>& numbers,
                   const std::vector<std::string>& more, Json& rows);
 

@@ -54,7 +54,7 @@ bool started_as_rank() {
   if (number_in("OMPI_COMM_WORLD_SIZE") > 1 || number_in("PMI_SIZE") > 1) return true;
   if (number_in("SLURM_STEP_NUM_TASKS") < 2) return false;
   require(std::getenv("PMIX_RANK"), "srun has started ", std::getenv("SLURM_STEP_NUM_TASKS"),
-          " processes that do not know of each other; give it --mpi=pmix, or --mpi=pmi2 for MPICH");
+          " processes without connecting them; give it --mpi=pmix, or --mpi=pmi2 for MPICH");
   return true;
 }
 

@@ -133,7 +133,7 @@ int run_comparison(const Settings& settings, const OpenRun& run, const std::vect
                    const TalkEncoder* encoder) {
   for (const char* other : {"show_probs", "logprobs", "num_samples", "documents", "batch_size"})
     require(!settings.given(other), settings.where(other),
-            ": compare generates one text per method; leave this out, or leave out compare");
+            ": cannot be combined with compare, which generates one text per method; leave one of them out");
   require(prompts.size() == 1, settings.where("prompt"), ": compare accepts one prompt, not ",
           prompts.size());
   catch_signals();

@@ -13,8 +13,8 @@ namespace hewn::cli {
 int run_comparison(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
                    const TalkEncoder* encoder);
 
-/// The list that it prints as JSON: of each method `method`, `tokens`, `log_probability`, `log_probability_per_token`,
-/// `distinct_1`, `distinct_2` and `text`, with the prompt.
+/// The list that it prints as JSON: for each method, `method`, `tokens`, `log_probability`,
+/// `log_probability_per_token`, `distinct_1`, `distinct_2` and `text`, with the prompt.
 nlohmann::ordered_json compared_texts(const Settings& settings, const OpenRun& run, const Prompt& prompt,
                                       const TalkEncoder* encoder);
 

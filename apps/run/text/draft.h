@@ -1,5 +1,5 @@
 #pragma once
-// The key `draft`: what proposes tokens that the model then checks.
+// The key `draft`: the source of proposed tokens, which the model then checks.
 
 #include <optional>
 
@@ -8,16 +8,16 @@
 
 namespace hewn::cli {
 
-/// A draft that is open.
+/// An open draft.
 struct OpenDraft {
   std::optional<OpenRun> run;  ///< of a model
   DraftOptions options;
 };
 
-/// The draft for texts of `run`; off without the key. Throws usage if the draft's model does not have its tokens.
+/// The draft for texts of `run`; off without the key. Throws usage if the draft model's tokens differ.
 OpenDraft open_draft(const Settings& settings, const OpenRun& run);
 
-/// Accepted proposals, for a line at the end.
+/// Counts accepted proposals for a summary line.
 class DraftCount {
  public:
   void add(int64_t proposed, int64_t accepted) { proposed_ += proposed, accepted_ += accepted; }

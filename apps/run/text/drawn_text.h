@@ -8,8 +8,8 @@
 
 namespace hewn::cli {
 
-/// Text of at most `tokens` tokens that a model generates at this temperature: as many documents as there is room for,
-/// each in a window of its own, with a newline between them. The same model and seed give the same text.
+/// Text of at most `tokens` tokens that a model generates at this temperature: as many documents as fit, each
+/// in a separate window, with newlines between them. The same model and seed give the same text.
 std::string drawn_text(Model& model, const TextEncoder& texts, int64_t tokens, uint64_t seed,
                        double temperature = 0.8);
 

@@ -13,8 +13,7 @@ std::optional<ChatTemplate> template_of_run(const OpenRun& run) {
 std::optional<TalkEncoder> instruct_encoder(const Settings& settings, const OpenRun& run) {
   if (!settings.flag("instruct")) return std::nullopt;
   require(!settings.given("shots"), settings.where("shots"),
-          ": examples do not apply to instruct, whose prompts have the template of the run; leave one of "
-          "them out");
+          ": cannot be combined with instruct, whose prompts use the run's template; leave one of them out");
   if (settings.given("template")) return TalkEncoder(find_template(settings.text("template")), run.texts());
   const std::optional<ChatTemplate> chat = template_of_run(run);
   require(chat.has_value(), settings.where("instruct"), ": ", run.run,

@@ -1,5 +1,5 @@
 #pragma once
-// Runs that were trained to answer: the prompts of their template.
+// The prompt templates of instruction-tuned runs.
 
 #include <optional>
 
@@ -8,7 +8,7 @@
 
 namespace hewn::cli {
 
-/// The template that the run was trained with; nothing if it was not trained to answer.
+/// The template with which the run was trained; nothing for a run without one.
 std::optional<ChatTemplate> template_of_run(const OpenRun& run);
 
 /// For `hewn sample`: writes the prompts of `instruct` with the template named by `template`, else with the run's.

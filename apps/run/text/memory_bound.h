@@ -4,8 +4,8 @@
 
 namespace hewn::cli {
 
-/// Seconds in which memory delivers the weights of a model, which every token reads, at the measured bandwidth: the
-/// least time of a token on a CPU. Takes about 0.1 s.
+/// The time in seconds to read the weights of a model at the measured bandwidth: a lower bound for a token on
+/// a CPU. Takes about 0.1 s.
 double seconds_to_read(const Model& model);
 
 }  // namespace hewn::cli

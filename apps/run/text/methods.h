@@ -18,8 +18,8 @@ struct DecodingMethod {
   std::optional<BeamOptions> beam = {};
 };
 
-/// Greedy decoding, beam search, three temperatures and every other sampling method, each with its usual value unless the
-/// settings give another.
+/// Greedy decoding, beam search, three temperatures and every other sampling method, each with a typical
+/// value unless the settings override it.
 std::vector<DecodingMethod> decoding_methods(const Settings& settings, const TextEncoder& texts,
                                              const Ends& ends);
 

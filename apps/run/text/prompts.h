@@ -34,22 +34,23 @@ std::vector<Prompt> prompts_of(const Settings& settings, const TextEncoder& text
 /// Encodes text that a model is to continue. Errors name its source, `where`.
 Prompt encoded_prompt(const TextEncoder& texts, std::string text, const std::string& where);
 
-/// What ends a text: stop strings and stop tokens.
+/// The ends of a text: stop strings and stop tokens.
 struct Ends {
   std::vector<std::string> texts;
   std::vector<int32_t> tokens;
 };
-/// The ends named by `stop`, and the tokens that end a text of the model. The text of a special token stands for that token. With `shots` or `template` and without `stop`, a
-/// newline ends an answer; with an `encoder`, what ends its answers.
+/// The ends named by `stop`, and the tokens that end a text of the model. The text of a special token means
+/// that token. Without `stop`, a newline ends an answer with `shots` or `template`; with an `encoder`, its
+/// end of an answer does.
 Ends ends_of(const Settings& settings, const TextEncoder& texts, const TalkEncoder* encoder = nullptr);
 
-/// The format of keys and values.
+/// The format of cached keys and values.
 KvFormat kv_of(const Settings& settings);
-/// How texts are continued, with the tokens that the tokenizer has.
+/// The options for continuing texts, restricted to the tokenizer's tokens.
 ContextOptions context_of(const Settings& settings, const TextEncoder& texts);
 /// The values of the keys of all sampling methods.
 SamplingOptions sampling_of(const Settings& settings);
-/// How texts are generated, with these ends.
+/// The options for generating texts with these ends.
 GenerateOptions generation(const Settings& settings, const TextEncoder& texts, const Ends& ends);
 
 }  // namespace hewn::cli

@@ -1,5 +1,5 @@
 #pragma once
-// A text as the tokens of a row: what `hewn trace` and `hewn gradcheck` compute a loss of.
+// A text as a row of tokens, for the loss in `hewn trace` and `hewn gradcheck`.
 
 #include <cstddef>
 
@@ -8,8 +8,8 @@
 
 namespace hewn::cli {
 
-/// Throws usage unless the key `text` gave at least two tokens, as each is predicted from those before it, and no more
-/// than the model's context and the token after it.
+/// Throws usage unless the key `text` gave at least two tokens (each is predicted from the previous ones) and
+/// at most one more than the model's context.
 void check_row_of_text(const Settings& settings, size_t tokens, const ModelConfig& model);
 
 }  // namespace hewn::cli

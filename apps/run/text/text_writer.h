@@ -1,5 +1,5 @@
 #pragma once
-// Prints texts while they are generated: several grow at the same time and are printed in order.
+// Prints texts while they are generated; several may grow concurrently and are printed in order.
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace hewn::cli {
 
-/// Output form: text as it is generated, one line per token, or data at the end.
+/// Output form: text during generation, one line per token, or data at the end.
 enum class View { text, probabilities, log_probabilities, json };
 
 /// The text of one generation: only complete characters, and nothing from a stop string on.
@@ -40,8 +40,8 @@ class TextFlow {
 /// Prints texts in order. The first unfinished one is printed as it grows; later ones are held until their turn.
 class TextWriter {
  public:
-  /// `begins`: the prefix of each text; `trims`: leading blanks are dropped; `together`: as many texts, one after the
-  /// other, have no line between them.
+  /// `begins`: the prefix of each text; `trims`: leading blanks are dropped; `together`: this many
+  /// consecutive texts have no line between them.
   TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::string> begins,
              const std::vector<std::string>& stops, bool trims = false, size_t together = 1);
   /// Adds a token to one of the texts; returns false if a stop string ended it.

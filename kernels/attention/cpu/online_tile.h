@@ -1,7 +1,7 @@
 #pragma once
 // The softmax of a block of queries over the keys seen so far: a running maximum and sum per lane. Every query has its
-// own lane, and its sums run over all keys of a block of `key_block` in order, so its result has the same bits in any
-// block and beside any other queries.
+// own lane, and its sums run over all keys of a block of `key_block` in order, so its result has the same
+// bits in any block and among any other queries.
 
 #include "kernels/attention/cpu/tile.h"
 
@@ -14,7 +14,7 @@ struct Running {
   vf sum[2] = {};
 };
 
-/// Sets the scores of keys that a query does not attend to to minus infinity.
+/// Sets scores to minus infinity where the query does not attend to the key.
 [[maybe_unused]] void mask_scores(float* scores, const Keys& keys, const Queries& block) {
   for (int64_t lane = 0; lane < query_block; lane += W) {
     const auto mask = [&](int64_t from, int64_t to) {

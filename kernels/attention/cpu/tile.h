@@ -40,8 +40,8 @@ HEWN_INLINE In head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
 HEWN_INLINE Out head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
   return {static_cast<float*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
 }
-/// The index of the head, of the B * Hkv heads of keys and values, that query head `bh` reads,
-/// and one such head.
+/// The index, among the B * Hkv heads of keys and values, of the head that query head `bh` reads; and one
+/// such head.
 HEWN_INLINE int64_t kv_of(const AttentionSizes& a, int64_t bh) { return bh / (a.H / a.Hkv); }
 HEWN_INLINE In kv_head(const AttentionSizes& a, const Heads& x, int64_t kv) {
   return {static_cast<const float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
@@ -57,9 +57,9 @@ struct Operand {
   HEWN_INLINE Operand(const Heads& in, int64_t n) : x(in), heads(n) {}
   HEWN_INLINE Operand(const HeadsOut& out, int64_t n) : x{out.data, out.batch, out.head, out.row}, heads(n) {}
 };
-/// Reads operands of query heads [bh, end) of bh's batch element into the caches, if there are few positions and heads
-/// are side by side in memory: the hardware prefetcher follows in long pieces of rows, operand after operand, unlike
-/// in one head's. These are loads because a Genoa drops prefetches while many others are under way.
+/// Reads operands of query heads [bh, end) of bh's batch element into the caches, if there are few positions
+/// and heads are adjacent in memory: the hardware prefetcher follows these long pieces of rows, but not the
+/// short ones of a single head. Plain loads, because Genoa drops prefetches while many others are in flight.
 template <int n_operands>
 HEWN_INLINE void read_ahead(const AttentionSizes& a, int64_t bh, int64_t end,
                             const Operand (&operands)[n_operands]) {
@@ -167,7 +167,7 @@ HEWN_INLINE void tile(int64_t n, const float* a, int64_t a_stride, const float* 
 template <int V, Order order>
 void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float* b, int64_t b_row, float* c,
              int64_t c_row, Write write) {
-  // Sums and operands must fit in the registers. With SSE2 a product takes one more.
+  // Sums and operands must fit in the registers. SSE2 needs one more register for a product.
   constexpr int most = n_registers == 32 ? 8 : W == 8 ? 6 : 4;
   const int64_t a_step = order == Order::rows ? a_stride : 1;
   int64_t r = 0;
@@ -201,7 +201,7 @@ struct Group {
   int64_t count;
   HEWN_INLINE int64_t first() const { return blocks[0].first; }
   HEWN_INLINE int64_t end() const { return blocks[count - 1].first + blocks[count - 1].n; }
-  /// The keys that it attends to are in blocks of keys from the first of these to before the second.
+  /// The keys that the group attends to lie in [first_key(), end_key()); first_key() begins a block of keys.
   HEWN_INLINE int64_t first_key() const { return blocks[0].first_key() / key_block * key_block; }
   HEWN_INLINE int64_t end_key() const { return blocks[count - 1].end_key(); }
 };
@@ -212,12 +212,13 @@ HEWN_INLINE Group group_of(const AttentionSizes& a, int64_t bh, int64_t first, i
   return group;
 }
 
-/// n keys from `first` on; the queries in the first W lanes attend to none past the first `both` of these.
-/// Whole vectors above the diagonal are skipped.
+/// n keys from `first` on; the queries in the first W lanes attend to at most the first `both` of them. Whole
+/// vectors above the diagonal are skipped.
 struct Keys {
   int64_t first, n, both;
 };
-/// Those of the block of keys that starts at `from` that a block of queries attends to; n <= 0 if there are none.
+/// The keys, in the block of keys that starts at `from`, that a block of queries attends to; n <= 0 if there
+/// are none.
 HEWN_INLINE Keys keys(const Queries& block, int64_t from) {
   const int64_t first = from < block.first_key() ? block.first_key() : from;
   const int64_t n = smaller(from + key_block, block.end_key()) - first;

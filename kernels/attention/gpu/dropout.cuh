@@ -1,7 +1,7 @@
 #pragma once
-// Dropout of probabilities in GPU code. One Philox block decides on four of them that are 16 keys apart, as
-// long as all four are in the same 64 elements of the mask, and the next block decides on the rest. Kernels
-// therefore ask for four at a time, and count elements in 32 bits.
+// Dropout of probabilities in GPU code. One Philox block decides on four probabilities that are 16 keys
+// apart, if all four are in the same 64 elements of the mask; the next block decides on the others. Kernels
+// therefore request four at a time, and count elements in 32 bits.
 
 #include "kernels/attention/abi.h"
 #include "kernels/dropout/mask.cuh"
@@ -18,7 +18,7 @@ inline DropoutMask mask_of(const AttentionSizes& a) {
   return {a.dropout > 0 ? dropout_threshold(a.dropout) : 0, static_cast<float>(1 / (1 - a.dropout))};
 }
 
-/// What decides which elements are kept in this step; only with dropout is there a state to read.
+/// The parameters that decide which elements this step keeps; the state is read only with dropout.
 struct Dropping {
   StepState state;
   uint32_t site, threshold;

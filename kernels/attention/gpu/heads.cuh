@@ -21,8 +21,8 @@ __device__ __forceinline__ auto* head_at(const X& x, int H, int head) {
   return static_cast<Element*>(x.data) + head / H * x.batch + head % H * x.head;
 }
 
-/// Of head `bh` of the B * H query heads, and of head `kv` of the B * Hkv heads of keys and values; query head bh reads
-/// head bh / (H / Hkv).
+/// The same for head `bh` of the B * H query heads, and for head `kv` of the B * Hkv heads of keys and
+/// values; query head bh reads head bh / (H / Hkv).
 template <class T, class X>
 __device__ __forceinline__ auto* query_head(const AttentionSizes& a, const X& x, int bh) {
   return head_at<T>(x, static_cast<int>(a.H), bh);
@@ -32,7 +32,7 @@ __device__ __forceinline__ auto* key_head(const AttentionSizes& a, const X& x, i
   return head_at<T>(x, static_cast<int>(a.Hkv), kv);
 }
 
-/// The arguments with the number of keys that holds now, if device memory has it.
+/// The arguments, with the current number of keys if it is in device memory.
 template <class A>
 __device__ __forceinline__ A as_of_now(A a) {
   if (a.position) a.Tk = *a.position + a.Tq;

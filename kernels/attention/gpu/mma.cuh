@@ -15,8 +15,8 @@ namespace {
 constexpr int mma_warps = 4, mma_threads = 32 * mma_warps;
 constexpr float log2_e = 1.44269504f;
 
-/// x. The compiler derives nothing from the result before this point: values that are the same in every step of
-/// a loop are computed again in each, rather than kept in registers that sums need.
+/// Returns x, hidden from the optimizer: loop-invariant values derived from it are recomputed in every step
+/// instead of occupying registers that the sums need.
 __device__ __forceinline__ int derived_here(int x) {
 #ifdef __CUDACC__
   asm volatile("" : "+r"(x));
@@ -34,7 +34,7 @@ struct Bf16Rows {
 };
 
 /// Whether a kernel can start on every GPU, and this many of its blocks fit on a multiprocessor of sm_80: it
-/// has 164 KiB of shared memory, of which each block occupies 1 KiB more than it requests.
+/// has 164 KiB of shared memory, and each block occupies 1 KiB more than it requests.
 constexpr bool fits_mma(int blocks, int values, size_t shared) {
   return fits_everywhere({mma_threads, blocks, values, shared}) &&
          static_cast<size_t>(blocks) * (shared + 1024) <= size_t{164} << 10;
@@ -156,13 +156,13 @@ __device__ __forceinline__ void add_products(float (&sum)[m][D / 8][4], const fl
   }
 }
 
-/// Which of 64 keys each of n queries keeps: key j of a query is bit j % 32 of its word j / 32 % 2.
+/// The dropout mask of n queries by 64 keys: key j of a query is bit j % 32 of its word j / 32 % 2.
 template <int n>
 struct KeptBits {
   uint32_t of[n][2];
 };
 
-/// Memory with the dropout mask of two stages, one in use; without dropout there is none.
+/// Adds the dropout masks of two stages, one of them in use; without dropout, adds nothing.
 template <class Memory, int queries>
 struct WithDropout : Memory {
   KeptBits<queries> kept[2];
@@ -180,7 +180,7 @@ __device__ __forceinline__ void fill_kept(KeptBits<n>& to, const AttentionSizes&
   const int thread = derived_here(static_cast<int>(threadIdx.x));
   const int l = thread % 16, half = thread / 16 % 2, own = 2 * (thread / 32) + half;
   const MaskRow first = mask_row(a, bh, i0);
-  const Dropping d = dropping(a, mask);  // read again each time: in between, registers hold sums
+  const Dropping d = dropping(a, mask);  // reloaded each time; in between, registers hold sums
 #pragma unroll 1
   for (int r = 0; r < n; r += 2 * step) {
     const MaskRow rows[2] = {after(first, r + own, a), after(first, r + own + step, a)};

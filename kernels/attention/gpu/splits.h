@@ -11,20 +11,21 @@ namespace hewn {
 /// The widest heads of the rungs that keep tiles on chip.
 inline constexpr int64_t most_tiled_width = 128;
 
-/// Up to this many queries, the time is that of reading keys and values.
+/// With at most this many queries, attention is memory-bound: it reads all keys and values.
 inline constexpr int64_t few_queries = 8;
 
 /// A row is a query of one head. A block computes up to this many rows that read the same head of keys, so
 /// that it reads each key once for all of them.
 inline constexpr int64_t most_shared_rows = 8;
 
-/// Rows that read the same head of keys, and groups of rows, one per block, over all of these heads.
+/// The number of rows that read the same head of keys, and the number of groups of rows, one per block, over
+/// all heads.
 constexpr int64_t rows_per_key_head(const AttentionSizes& a) { return a.H / a.Hkv * a.Tq; }
 constexpr int64_t row_groups(const AttentionSizes& a) {
   return a.B * a.Hkv * ((rows_per_key_head(a) + most_shared_rows - 1) / most_shared_rows);
 }
 
-/// The most pieces of keys: twice as many as a warp has lanes, since a warp joins them.
+/// The maximum number of pieces of keys: twice the lanes of a warp, since one warp joins them.
 inline constexpr int64_t most_key_splits = 64;
 
 /// The number of pieces into which a head's keys are divided, one per block and group of rows. Enough blocks

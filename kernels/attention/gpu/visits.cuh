@@ -37,8 +37,8 @@ __host__ __device__ constexpr bool some_see(const AttentionSizes& a, int i0, int
   return i0 < a.Tq && j0 < end_key(a, i1) && j1 >= first_key(a, i0);
 }
 
-/// The rows that a block owns: from `first` on, of this query head or head of keys and values.
-/// Not for structured bindings, which lambdas of clang 14 do not capture.
+/// The rows that a block owns: from `first` on, of this query head or head of keys and values. Do not unpack
+/// it with structured bindings: clang 14 cannot capture them in lambdas.
 struct OwnRows {
   int head, first;
 };
@@ -61,7 +61,7 @@ __host__ __device__ constexpr OwnRows keys_of_block(const AttentionSizes& a, int
 struct Visits {
   int first, end, whole_first, whole_end;
 };
-/// Visits from `first` on; every own row is paired with rows seen_first to seen_end - 1.
+/// Visits from `first` on; each of the block's rows is paired with rows seen_first to seen_end - 1.
 __host__ __device__ constexpr Visits visits_of(int first, int end, int seen_first, int seen_end, int step) {
   const int whole_first = ceil_div(seen_first, step) * step, whole_end = seen_end / step * step;
   return whole_first < whole_end ? Visits{first / step * step, end, whole_first, whole_end}

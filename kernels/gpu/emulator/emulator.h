@@ -33,8 +33,9 @@ Options& options();
 /// Runs all blocks, calling `body` once per thread. Throws ErrorCode::failed. Runs one kernel at a time.
 void run_kernel(const char* name, const Grid& grid, const std::function<void()>& body);
 
-/// Queues work of another library on a stream (`GpuRuntime::stream`), for stand-ins of such libraries: `done` is called again and again when its turn has come, with access to
-/// device memory, and what is queued behind it waits until it returns true.
+/// Queues work of another library on a stream (`GpuRuntime::stream`), for stand-ins of such libraries. When
+/// its turn comes, `done` is called repeatedly, with access to device memory, until it returns true; later
+/// work waits.
 void queue_until(void* stream, std::function<bool()> done);
 
 // The following functions are called from inside a kernel.
@@ -57,7 +58,7 @@ void* block_shared(const void* key, size_t bytes);
 void* dynamic_shared();
 size_t dynamic_shared_bytes();
 
-/// What an emulated instruction keeps for the running block.
+/// State that an emulated instruction keeps for the running block.
 class BlockState : NotCopied {
  public:
   virtual ~BlockState() = default;

@@ -8,7 +8,8 @@
 namespace hewn::emulator {
 
 /// A function call with its own stack that can be suspended and resumed. `resume` and `yield` save and restore only the
-/// callee-saved registers, some twenty instructions. Switches are announced to the address and thread sanitizers.
+/// callee-saved registers, about twenty instructions. Switches are announced to the address and thread
+/// sanitizers.
 class Fiber : NotCopied {
  public:
   Fiber();

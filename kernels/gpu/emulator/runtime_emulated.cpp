@@ -119,9 +119,10 @@ class Capture {
     offence_.clear();
   }
   std::unique_ptr<std::deque<Work>> end() {
-    require(on(), "the emulated device captures no graph that could end");
+    require(on(), "the emulated device is not capturing a graph");
     auto recorded = std::move(recorded_);
-    require(offence_.empty(), "the emulated device captured no graph, because of an attempt to ", offence_);
+    require(offence_.empty(), "the emulated device could not capture the graph, because of an attempt to ",
+            offence_);
     return recorded;
   }
   /// Calls that a capture forbids fail and invalidate it (CUDA C++ Programming Guide, "Prohibited and Unhandled
@@ -300,9 +301,7 @@ class EmulatedRuntime final : public GpuRuntime {
 
   EmulatedEvent& not_captured(Event event) {
     EmulatedEvent& e = not_of_this_capture(event);
-    require(!e.captured,
-            "an event that was last recorded while a graph was captured serves to measure times alone; "
-            "record it again");
+    require(!e.captured, "an event recorded during a capture can only measure times; record it again");
     return e;
   }
 
@@ -313,7 +312,7 @@ class EmulatedRuntime final : public GpuRuntime {
   }
   double seconds_at(Event event) {
     const EmulatedEvent& e = not_of_this_capture(event);
-    require(e.reached, "the emulated device has not reached an event, whose time is asked for");
+    require(e.reached, "the emulated device has not reached the event whose time is requested");
     return e.seconds;
   }
 

@@ -19,7 +19,7 @@ struct KnownGpu {
   double bf16_flops;  ///< FLOP/s of tensor cores with float32 accumulation
   double f32_flops;   ///< FLOP/s of CUDA cores, like f64_flops
   double f64_flops;
-  /// Bandwidth of NVLink in each direction, to all other GPUs of the host together; 0: no NVLink joins them.
+  /// Bandwidth of NVLink in each direction, summed over all other GPUs of the host; 0: no NVLink.
   double nvlink_bytes_per_s;
 
   /// Peak FLOP/s of matrix products with operands of this type.
@@ -31,7 +31,7 @@ struct KnownGpu {
 /// The GPU with this key; null if unknown.
 const KnownGpu* known_gpu(std::string_view key);
 /// The GPU with exactly this CUDA name; null if unknown. A prefix does not match: "NVIDIA H100 PCIe" and
-/// "NVIDIA GeForce RTX 3090 Ti" are GPUs with other figures, not other names of the same GPU.
+/// "NVIDIA GeForce RTX 3090 Ti" are different GPUs with different figures.
 const KnownGpu* known_gpu_called(std::string_view name);
 
 }  // namespace hewn

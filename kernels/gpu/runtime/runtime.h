@@ -1,6 +1,6 @@
 #pragma once
-// The interface between a GPU device and its driver: CUDA's runtime or the emulator. There are two streams. Calls marked
-// "in order" are queued on the chosen one, at first `main`; all others take effect immediately.
+// The interface between a GPU device and its driver: CUDA's runtime or the emulator. There are two streams.
+// Calls marked "in order" are queued on the chosen one, initially `main`; all others take effect immediately.
 
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +37,7 @@ class GpuRuntime {
   enum class Stream : uint8_t { main, beside };
   virtual void choose(Stream stream) = 0;
   virtual Stream chosen() const = 0;
-  /// In order: what follows begins when all that has been queued on the other stream so far has finished.
+  /// In order: later work begins once all work queued so far on the other stream has finished.
   virtual void await_other() = 0;
 
   /// Device memory, aligned to 256 bytes; null if there is not enough.
@@ -57,15 +57,15 @@ class GpuRuntime {
   using Event = void*;
   virtual Event make_event() = 0;
   virtual void drop_event(Event event) = 0;
-  /// In order: marks the event at this point. One that was recorded in a capture is marked by every replay; it serves
-  /// `seconds_between` alone, once the replay has finished.
+  /// In order: marks the event at this point. Every replay marks an event recorded in its capture; such an
+  /// event is valid only for `seconds_between`, once the replay has finished.
   virtual void record(Event event) = 0;
   virtual bool reached(Event event) = 0;
   virtual void wait(Event event) = 0;
-  /// Time between two events that have been reached, or were marked by the same replay.
+  /// Seconds between two events that were both reached, or marked by the same replay.
   virtual double seconds_between(Event first, Event second) = 0;
 
-  /// For a caller that asks `reached` again and again: waits a moment.
+  /// Waits a moment, for callers that poll `reached`.
   virtual void rest() = 0;
 
   /// Waits until all queued work has finished, on both streams; throws if any of it failed.
@@ -78,7 +78,7 @@ class GpuRuntime {
   virtual bool capturing() const = 0;
   /// In order: executes everything that was recorded.
   virtual void replay(Graph graph) = 0;
-  /// A replay under way is completed.
+  /// Lets a running replay finish first.
   virtual void drop_graph(Graph graph) = 0;
 };
 
@@ -86,16 +86,17 @@ class GpuRuntime {
 /// real GPU.
 std::unique_ptr<GpuRuntime> make_emulated_runtime();
 
-/// Runs kernels on the GPU of this number among those that CUDA reports (CUDA_VISIBLE_DEVICES chooses); if there are not
-/// as many, they are counted round. Only in builds with CUDA.
+/// Runs kernels on the GPU with this number, modulo the number of GPUs that CUDA reports (selected by
+/// CUDA_VISIBLE_DEVICES). Only in builds with CUDA.
 std::unique_ptr<GpuRuntime> make_cuda_runtime(int number = 0);
-/// Why that would fail, in a few words (no driver, no GPU); "" if it would not. Only in builds with CUDA.
+/// Why make_cuda_runtime would fail, in a few words (no driver, no GPU); "" if it would succeed. Only in
+/// builds with CUDA.
 std::string cuda_obstacle(int number = 0);
 /// The number of GPUs that CUDA reports, at least 1. Requires that `cuda_obstacle` has found none. Only in builds with
 /// CUDA.
 int cuda_gpus();
-/// Ten times the compute capability of the GPU that this process has opened, else of the first (90 for 9.0), 0 without a
-/// GPU; queried once. Only in builds with CUDA.
+/// Ten times the compute capability of the GPU that this process has opened, else of the first one (90 for
+/// 9.0); 0 without a GPU; queried once. Only in builds with CUDA.
 int cuda_capability();
 
 /// to[i] += from[i] for n elements of f32, f64 or bf16: the only arithmetic that the tape itself needs on a device.

@@ -11,7 +11,8 @@
 
 namespace hewn {
 
-/// "bf16 M=256 N=768 K=3072, 5000, 1.750000, pointer, Tiles"; a struct without sizes is named by its type. `pointers` holds the addresses of values of the types P.
+/// "bf16 M=256 N=768 K=3072, 5000, 1.750000, pointer, Tiles"; a struct without sizes is named by its type.
+/// `pointers` holds the addresses of values of the types P.
 template <class... P>
 std::string arguments_text(void** pointers) {
   std::string text;

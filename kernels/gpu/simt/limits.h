@@ -33,8 +33,8 @@ constexpr int registers_of(const Footprint& f) {
   return n < 255 ? n : 255;
 }
 
-/// Resident blocks per multiprocessor of a kernel with this many threads per block and registers per thread, at most
-/// what every GPU can hold: the second argument of its __launch_bounds__.
+/// Resident blocks per multiprocessor of a kernel with this many threads per block and registers per thread,
+/// limited to what every GPU can hold: the second argument of its __launch_bounds__.
 constexpr int blocks_with(int threads, int registers) {
   const int by_registers = all_registers / (threads * ((registers + 7) / 8 * 8));
   const int by_threads = most_threads / threads;

@@ -1,5 +1,5 @@
 #pragma once
-// Types and sizes of what kernels are given, for both builds.
+// Types and sizes of kernel parameters, for both builds.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace hewn {
 
-/// V, const if T is.
+/// V, or const V if T is const.
 template <class T, class V>
 using SameConst = std::conditional_t<std::is_const_v<T>, const V, V>;
 

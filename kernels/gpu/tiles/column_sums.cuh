@@ -9,7 +9,7 @@ namespace hewn {
 namespace {
 
 /// Resident blocks per multiprocessor for a kernel whose threads keep up to four row parts in registers, two
-/// of them sums, and a fifth as it is in memory: as many as registers allow.
+/// of them sums, and a fifth in its memory format: limited by registers.
 template <class S>
 constexpr int column_sums_resident = S::threads > 32 ? 512 / S::threads : S::V* S::packs > 16 ? 2 : 3;
 template <class S>

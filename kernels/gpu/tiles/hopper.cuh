@@ -61,7 +61,7 @@ __device__ __forceinline__ void await_phase(Barrier& b, uint32_t parity) {
 }
 
 /// Makes the calling thread's writes to shared memory, and those it has waited for, visible to the copy engine and to
-/// products, which access memory through a proxy of their own; other threads need a barrier as well.
+/// products, which access memory through the async proxy; other threads need a barrier as well.
 __device__ __forceinline__ void publish_writes() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }

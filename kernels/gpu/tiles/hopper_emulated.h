@@ -1,9 +1,9 @@
 #pragma once
 // The part of hopper.cuh that is specific to the block emulator.
 //
-// The copy engine and wgmma access shared memory through another proxy than the threads do: the async proxy sees what
-// threads have written only after a fence. So the emulator keeps a second view of the dynamic shared memory. Where it
-// differs from what threads see, the async proxy gets poison.
+// The copy engine and wgmma access shared memory through the async proxy, which sees the writes of threads
+// only after a fence. The emulator therefore keeps a second view of the dynamic shared memory. Where it
+// differs from the threads' view, the async proxy reads NaN.
 
 #include <algorithm>
 #include <bit>
@@ -36,12 +36,12 @@ inline uint32_t shared_address(const void* shared) {
 /// The dynamic shared memory as the async proxy sees it, in elements of bf16.
 class AsyncView final : public emulator::BlockState {
  public:
-  /// Everything that threads have written becomes visible. On a GPU that holds only for writes that the calling thread
-  /// has made or waited for; another order of threads shows the difference.
+  /// Makes all writes of threads visible. A GPU publishes only writes that the calling thread has made or
+  /// waited for; running the threads in another order exposes kernels that rely on more.
   void publish() { std::memcpy(seen_.data(), dynamic_shared<uint8_t>(), bytes_); }
-  /// NaN where threads have written since.
+  /// NaN if threads have written the element since the last fence.
   bf16 read(uint32_t byte) const { return written(byte) ? poison : at(seen_.data(), byte); }
-  /// Where threads have written since, either value may remain: NaN.
+  /// Stores NaN if threads have written the element since the last fence, since either value may survive.
   void write(uint32_t byte, bf16 x) {
     if (written(byte)) x = poison;
     std::memcpy(seen_.data() + byte, &x, sizeof x);
@@ -62,7 +62,7 @@ class AsyncView final : public emulator::BlockState {
   }
 
   size_t bytes_ = emulator::dynamic_shared_bytes();
-  std::vector<uint8_t> seen_ = std::vector<uint8_t>(bytes_, 0xff);  // as the block found it
+  std::vector<uint8_t> seen_ = std::vector<uint8_t>(bytes_, 0xff);  // initial content of the memory
 };
 
 inline void publish_writes() { emulator::state_of_block<AsyncView>().publish(); }
@@ -93,7 +93,7 @@ inline void change(Barrier& b, int arrivals, int bytes) {
   b.state = std::bit_cast<uint64_t>(state);
 }
 
-/// The boxes of a block that were requested and have not been copied, and the barriers that the engine cannot see yet.
+/// A block's requested boxes that are not copied yet, and the barriers not yet visible to the copy engine.
 struct BoxesOfBlock final : emulator::BlockState {
   struct Box {
     void* to;
@@ -184,7 +184,7 @@ struct GroupInstruction {
   bool operator==(const GroupInstruction&) const = default;
 };
 
-/// Warpgroups: what their warps have issued and what has not been computed.
+/// Per warpgroup, the instructions that its warps have issued and those not computed yet.
 class GroupsOfBlock final : public emulator::BlockState {
  public:
   struct Warp {
@@ -197,8 +197,8 @@ class GroupsOfBlock final : public emulator::BlockState {
   static size_t warp_index() { return emulator::place().thread.x / 32; }
   Warp& this_warp() { return warps_[warp_index()]; }
 
-  /// The running warp issues an instruction: the next one of its warpgroup, or the same that another warp of the group
-  /// issued as its next.
+  /// Issues an instruction of the running warp. It is either new to the warpgroup, or must equal the one that
+  /// the group's other warps issued at this point.
   void issue(const GroupInstruction& instruction) {
     const size_t group = warp_index() / 4;
     if ((group + 1) * 128 > emulator::place().threads.x)

@@ -1,7 +1,7 @@
 #pragma once
-// Where Hopper's instructions find each element, in shared memory and in registers. The kernels and the emulated
-// instructions are built on these functions, and tests hold both against the tables of the PTX ISA 8.0: "Asynchronous
-// Warpgroup Level Matrix Instructions" and "Tensors: swizzling modes".
+// The location of each element of Hopper's instructions, in shared memory and in registers. The kernels and
+// the emulated instructions are built on these functions, and tests hold both against the tables of the PTX
+// ISA 8.0: "Asynchronous Warpgroup Level Matrix Instructions" and "Tensors: swizzling modes".
 
 #include "kernels/gpu/runtime/tensor_map.h"
 #include "kernels/gpu/tiles/tile.cuh"
@@ -16,8 +16,9 @@ __host__ __device__ constexpr uint32_t swizzled_byte(uint32_t at) { return at ^ 
 /// A wgmma operand of 16 terms in shared memory; offsets in bytes from its start, before swizzling.
 struct SharedOperand {
   uint32_t start;
-  uint32_t leading;  ///< memory along the span: from 64 of the span to the next 64; else not used
-  uint32_t stride;   ///< along the span: from eight terms to the next eight; else from eight of the span
+  uint32_t leading;  ///< memory along the span: bytes between groups of 64 of the span; else unused
+  uint32_t stride;   ///< memory along the span: bytes between groups of eight terms; else between groups of
+                     ///< eight of the span
 };
 
 /// A stage of `span` rows of A, or columns of B, by `depth` terms, in the boxes of 64 elements per row
@@ -52,7 +53,7 @@ __host__ __device__ constexpr SharedOperand operand_of(uint64_t descriptor) {
   return {bytes(0), bytes(16), bytes(32)};
 }
 
-/// Position of a thread's i-th float within the 64 rows of a warpgroup's product; every four floats move on
+/// Position of a thread's i-th float within the 64 rows of a warpgroup's product; every four floats advance
 /// by eight columns.
 __host__ __device__ constexpr Element place_in_group(int thread, int i) {
   return {thread / 32 % 4 * 16 + thread % 32 / 4 + i / 2 % 2 * 8, i / 4 * 8 + thread % 4 * 2 + i % 2};

@@ -72,8 +72,8 @@ struct RowShape : Team<threads_> {
 };
 
 /// Resident blocks per multiprocessor for threads that hold `rows` rows: registers must suffice for these,
-/// for values derived from them, and for addresses, of which there are more if elements are loaded one by
-/// one. The numbers are the largest without spills.
+/// for values derived from them, and for addresses, which are more if elements are loaded one by one. The
+/// numbers are the largest without spills.
 template <class S, int rows, int held = rows* S::V* S::packs>
 constexpr int resident_rows = blocks_with(S::block, S::V == 1         ? 48 + 5 * held
                                                     : S::threads > 32 ? 32 + 2 * held
@@ -110,8 +110,8 @@ bool loads_wide(int64_t cols, const P*... p) {
 template <int V, class E>
 constexpr int piece_of = V* sizeof(E) <= 16 ? V : 16 / static_cast<int>(sizeof(E));
 
-/// V adjacent elements as they are in memory. To compute with them, a thread waits until they have arrived;
-/// loads of other packs are better issued before.
+/// V adjacent elements in memory format. Their first use waits for the load, so issue the loads of other
+/// packs first.
 template <class E, int V>
 struct RawPack {
   Pack<E, V> element{};
@@ -133,7 +133,7 @@ struct RawPack {
   __device__ __forceinline__ Pack<E, V> numbers() const { return element; }
 };
 
-/// bf16 in pairs: to take single elements from a register, the thread would have to wait for them.
+/// bf16 stays in pairs: extracting single elements would wait for the load.
 template <int V>
 struct RawPack<bf16, V> {
   static_assert(V <= 8);
@@ -225,7 +225,7 @@ struct Held {
   }
 };
 
-/// A thread's part of a row of E as it is in memory. The row's length is a multiple of V.
+/// A thread's part of a row of E in memory format. The row's length is a multiple of V.
 template <class S, class E>
 struct RawRow {
   RawPack<E, S::V> pack[S::packs];

@@ -1,6 +1,6 @@
 #pragma once
-// How the work is split. constexpr functions that are not inlined would be weak symbols of one instruction
-// set, hence the anonymous namespace.
+// How the work is split. The namespace is anonymous because a constexpr function that is not inlined would
+// become a weak symbol compiled for one instruction set.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +11,9 @@ namespace hewn {
 namespace {
 
 /// A block of B fills less than half of a second-level cache of 1 MiB, the minimum on processors with 512-bit
-/// vectors, or of one of 2 MiB; with shorter vectors, a quarter of one of 512 KiB.
+/// vectors, or of 2 MiB; with shorter vectors, a quarter of a cache of 512 KiB.
 constexpr int64_t block_bytes = 384 << 10, large_block_bytes = 768 << 10, small_block_bytes = 128 << 10;
-/// A tile's rows of A, 8 x k_bytes, fit in a first-level cache of 32 KiB beside streamed data.
+/// A tile's rows of A, 8 x k_bytes, fit in a first-level cache of 32 KiB along with streamed data.
 constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_of_b = large_block_bytes + (64 << 10);
@@ -24,7 +24,7 @@ constexpr int64_t most_of_a = 4 << 20;
 /// wherever B is in a cache.
 constexpr int64_t skinny_rows = 4;
 [[maybe_unused]] constexpr bool is_skinny(int64_t M) { return M <= skinny_rows; }
-/// The sums fit in a second-level cache beside streamed data. The longer the pieces of B's rows, the less
+/// The sums fit in a second-level cache along with streamed data. The longer the pieces of B's rows, the less
 /// often a stream restarts: on a Genoa, 1 to 4 rows times the head of GPT-2 took up to a third longer with
 /// sums of 32 KiB.
 constexpr int64_t skinny_sums = 256 << 10;
@@ -89,8 +89,8 @@ struct Split {
   int64_t rows, cols;
 };
 
-/// The division among threads that minimises the largest rectangle; of equal ones the one closest to squares,
-/// which reads least. Results do not depend on it.
+/// The division among threads that minimises the largest rectangle; among equals, the one closest to squares,
+/// which reads the least. Results do not depend on it.
 [[maybe_unused]] Split split_for(int64_t products, int64_t row_tiles, int64_t tile_rows, int64_t col_tiles,
                                  int64_t tile_cols, int threads) {
   if (threads <= 1 || products >= 4 * threads) return {1, 1};

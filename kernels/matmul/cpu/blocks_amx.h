@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t square_side = 32, square_terms = 32;
 /// A block of B fills half of a second-level cache of 1 MiB.
 constexpr int64_t square_block_bytes = 512 << 10;
-/// A strip of A, 32 rows of at most this many terms, stays in a first-level cache beside streamed data.
+/// A strip of A, 32 rows of at most this many terms, stays in a first-level cache along with streamed data.
 constexpr int64_t square_most_terms = 512;
 
 /// Terms of a block along K, in whole registers. Sums continue in C from block to block, which

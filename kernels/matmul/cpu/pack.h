@@ -73,7 +73,7 @@ HEWN_INLINE void load_transposed(const T* from, int64_t ld, int64_t rows, int64_
 /// How many rows ahead of the copy memory is prefetched: pieces of rows are too short for the hardware
 /// prefetcher to predict the next one.
 constexpr int64_t rows_ahead = 32;
-/// The same where whole rows are read: the hardware prefetcher predicts those, but only to the end of a page.
+/// The same for reading whole rows: the hardware prefetcher predicts those, but only up to the end of a page.
 constexpr int64_t strips_ahead = 4;
 
 /// [k, cols] with rows ldb apart -> [k, width]; width is cols rounded up to whole vectors.

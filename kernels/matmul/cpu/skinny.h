@@ -28,32 +28,33 @@ HEWN_INLINE void in_groups(int64_t rows, const Work& work) {
 template <class T>
 constexpr int64_t most_odd = lanes<T> * 3 / 8;
 
-/// The same for short vectors, whose tiles would read a B in place a line at a time, from rows far apart, or copy whole
-/// blocks of a transposed one: 6 or 8 rows times GPT-2's matrices took 40% less time in rows, and times its head,
-/// transposed, a quarter less in panels, on a Milan. Long vectors keep to the tiles, which prefetch the next block, and so
-/// does a B in bf16, which would be widened once for every few rows.
+/// The same for short vectors. Their tiles would read B one line at a time from distant rows, or copy whole
+/// blocks of a transposed B. On a Milan, 6 or 8 rows times GPT-2's matrices took 40% less time without tiles,
+/// and times its transposed head a quarter less. Tiles remain for long vectors, where they prefetch the next
+/// block, and for a bf16 B, which would be widened again for every few rows.
 constexpr int64_t skinny_rows_short = HEWN_VBYTES == 64 ? skinny_rows : 16;
-/// Whether the products of M rows with B are these; `widened`: not of the type of sums.
+/// Whether M rows times B take this path; `widened`: B does not have the type of the sums.
 [[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b, bool widened) {
   return M <= (trans_b || !widened ? skinny_rows_short : skinny_rows);
 }
 
-/// Steps of k in a panel of a transposed B, which stays in the first-level cache with the rows of A beside it.
+/// Steps of k in a panel of a transposed B, which stays in the first-level cache along with the rows of A.
 constexpr int64_t panel_steps = 128;
-/// Rows of A that share it: as many sums as hide the latency of adding.
+/// Rows of A that share a panel: enough sums to hide the latency of additions.
 constexpr int panel_rows = 4;
 
-/// How sums take up K, one term at a step: T is the type of sums, S that of the operands in memory, which are widened.
+/// Accumulates along K one term per step: T is the type of the sums, S that of the operands in memory, which
+/// are widened.
 template <class Number, class InMemory>
 struct SingleTerms {
   using T = Number;
   using S = InMemory;
-  using Factor = T;  ///< what a row of A has for a step
+  using Factor = T;  ///< a row of A's factor for one step
   static constexpr int terms = 1;
 
-  /// The factor of the terms at a, `step` apart, of which `left` exist.
+  /// The factor of the terms at a, `step` apart; `left` of them exist.
   static Factor factor(const S* a, int64_t, int64_t) { return static_cast<T>(*a); }
-  /// What B has for a step in a vector of columns, of which n exist, and of a row of which `left` exist.
+  /// The terms of B for one step in a vector of columns; n columns and `left` terms exist.
   HEWN_INLINE static Vector<T> columns(const S* b, int64_t) { return load(b); }
   HEWN_INLINE static Vector<T> columns(const S* b, int64_t, int64_t n, int64_t) { return load_part(b, n); }
   HEWN_INLINE static Vector<T> multiply_add(Factor a, Vector<T> b, Vector<T> sum) {
@@ -85,8 +86,8 @@ struct Group {
       : a(s.a + first * s.steps() + p * count), sum(s.sum + first * s.ld + j), ld(s.ld) {}
 };
 
-/// Copies `rows` rows of A, element (r, k) at r * row + k * step, to the layout of Sums, in groups of `most`; the rows
-/// after them are zeros.
+/// Copies `rows` rows of A, element (r, k) at r * row + k * step, to the layout of Sums, in groups of `most`;
+/// the rows beyond are zero.
 template <int most, class Terms>
 void pack_groups(const Sums<Terms>& s, int64_t rows, const typename Terms::S* a, int64_t row, int64_t step,
                  typename Terms::Factor* to) {
@@ -97,13 +98,14 @@ void pack_groups(const Sums<Terms>& s, int64_t rows, const typename Terms::S* a,
   });
 }
 
-/// How many steps are taken together: the sums are loaded and stored once for all of them, and the prefetchers must
-/// follow this many streams, or twice as many with pairs. With twice as many again, the head of GPT-2 took a quarter
-/// longer for 1 to 4 rows, on a Genoa.
+/// The number of steps per pass: each pass loads and stores the sums once, and the prefetchers must follow
+/// this many streams, or twice as many with pairs. With 16 steps, the head of GPT-2 took a quarter longer for
+/// 1 to 4 rows on a Genoa.
 constexpr int steps_at_once = 8;
-/// B is read a line of each of these rows at a time, and long vectors prefetch the line so many rows below: with GPT-2's
-/// matrices in memory, on a Genoa, one row of A took 8% less time on two threads and 20% less on one. Two lines at a
-/// time, prefetches into the first-level cache, and a single row of B at a time were slower.
+/// Each pass reads one line from each of these rows of B, and long vectors prefetch the line
+/// `rows_fetched_ahead` rows below. With GPT-2's matrices in memory on a Genoa, this made one row of A 8%
+/// faster on two threads and 20% faster on one. Two lines per row, prefetches into the first-level cache, and
+/// a single row of B per pass were slower.
 constexpr int line_bytes = 64, rows_fetched_ahead = 16;
 
 /// Adds `steps` steps in `vectors` whole vectors of columns.
@@ -129,7 +131,7 @@ HEWN_INLINE void add_line(const Group<Terms>& s, const typename Terms::S* b, int
   }
 }
 
-/// The same in n columns, at most a vector's; `left` terms exist.
+/// The same for n columns, at most one vector; `left` terms exist.
 template <class Terms, int rows>
 HEWN_INLINE void add_part(const Group<Terms>& s, const typename Terms::S* b, int64_t ldb, int64_t steps,
                           int64_t n, int64_t left) {
@@ -172,14 +174,14 @@ __attribute__((noinline)) void add_rows(const Sums<Terms>& s, int64_t cols, cons
     });
 }
 
-/// How many vectors of columns of a transposed B share a pass over K. A sum takes up a step in four cycles, too long for a
-/// vector of only 16 bytes: with two, the matrices of GPT-2 in bf16 took 17% less time from memory, on a Milan, but in
-/// float32, with 16 instead of 8 rows of B at a time, 10% more.
+/// The number of vectors of columns of a transposed B that share a pass over K. An addition has a latency of
+/// four cycles, which a vector of only 16 bytes does not hide. On a Milan, two vectors made GPT-2's bf16
+/// matrices 17% faster from memory, but float32 ones, with 16 instead of 8 rows of B at a time, 10% slower.
 template <int rows, class S, class T>
 constexpr int vectors_at_once = HEWN_VBYTES == 32 && rows <= 2 && sizeof(S) < sizeof(T) ? 2 : 1;
 
-/// Sets the sums of one group of rows in the columns from j on, in `vectors` of them, of which `present` columns exist if
-/// there is one: the products with all of B, transposed.
+/// Sets the sums of one group of rows in `vectors` vectors of columns from j on, over all of a transposed B.
+/// If `vectors` is 1, only `present` of the columns exist.
 template <class Terms, int rows, int vectors>
 __attribute__((noinline)) void sum_columns(const Group<Terms>& s, int64_t k, int64_t present,
                                            const typename Terms::S* b, int64_t ldb) {
@@ -195,11 +197,13 @@ __attribute__((noinline)) void sum_columns(const Group<Terms>& s, int64_t k, int
     for (int r = 0; r < rows; ++r) store(s.sum + r * s.ld + v * lanes<typename Terms::T>, sum[v][r]);
 }
 
-/// A transposed panel of B, [steps, vectors], and the rows of B, ldb apart, of which the next one is made. Their lines are
-/// prefetched one after the other while this one is used: all at once, they would have to wait for each other.
+/// A transposed panel of B, [steps, vectors], and the rows of B, ldb apart, that form the next panel. Their
+/// lines are prefetched one by one while this panel is in use: prefetched all at once, they would wait for
+/// each other.
 template <class T, class S>
 struct Panel {
-  static constexpr int lines = tile_cols<T> * static_cast<int>(sizeof(S)) / 64;  ///< to prefetch at each step
+  static constexpr int lines = tile_cols<T> * static_cast<int>(sizeof(S)) / 64;  ///< lines to prefetch per
+                                                                                 ///< step
   const T* at;
   int64_t steps;
   const S* next;  ///< null: nothing to prefetch
@@ -258,7 +262,7 @@ void multiply_panels(const Sums<SingleTerms<T, S>>& s, int64_t cols, const S* b,
     }
 }
 
-/// Sets the sums to the products with B [cols, k], of so few rows that registers hold a sum of each.
+/// Sets the sums to the products with B [cols, k], for few enough rows that the sums fit in registers.
 template <class Terms>
 void multiply_transposed(const Sums<Terms>& s, int64_t cols, const typename Terms::S* b, int64_t ldb) {
   using T = typename Terms::T;

@@ -1,6 +1,6 @@
 #pragma once
-// Few rows by pairs of bf16 terms, in the order of the tiles of tile_bf16.h. Compiled for avx512bf16; included only by
-// simd_bf16.cpp.
+// Products of few rows in pairs of bf16 terms, summed in the order of tile_bf16.h. Compiled for avx512bf16;
+// included only by simd_bf16.cpp.
 
 #include "kernels/matmul/cpu/skinny.h"
 #include "kernels/matmul/cpu/tile_bf16.h"
@@ -8,7 +8,7 @@
 namespace hewn {
 namespace {
 
-/// See SingleTerms: a factor is a pair of adjacent terms, and so is each lane of what B has for a step. An odd last term
+/// Like SingleTerms, but a step takes a pair of adjacent terms of A and, in each lane, of B. An odd last term
 /// is paired with zero.
 struct PairedTerms {
   using T = float;

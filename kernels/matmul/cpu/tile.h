@@ -25,7 +25,7 @@ using Vector = typename VectorOf<T>::Type;
 template <class T>
 constexpr int lanes = HEWN_VBYTES / static_cast<int>(sizeof(T));
 
-/// As many sums as fit in the registers beside one row of B and one number of A: 8 x 3 of 32, 6 x 2 of 16
+/// As many sums as fit in the registers along with one row of B and one number of A: 8 x 3 of 32, 6 x 2 of 16
 /// (4 x 3 would read half as much again of B, which comes from the second-level cache), and 4 x 2 where
 /// multiply and add are two instructions.
 constexpr int tile_rows = n_registers == 32 ? 8 : HEWN_VBYTES == 32 ? 6 : 4;
@@ -47,7 +47,8 @@ struct Tile {
   bool add;
   /// The next tile's C (null: unknown), rows ldc apart too; prefetched while this tile is computed.
   T* next_c;
-  /// What the epilogue will read and write at this tile's place, rows ldc apart; prefetched meanwhile. Null: nothing.
+  /// The epilogue's operands at this tile's place, rows ldc apart, to read and to write; prefetched
+  /// meanwhile. Null: none.
   const T *read_later, *written_later;
   /// Memory to prefetch meanwhile, one line per step of k, `ahead_step` bytes apart and `ahead_gap` more
   /// after each of `rows` equal parts of the steps. Null: none.
@@ -127,13 +128,13 @@ void tile_of_rows(const Tile<T>& t) {
 }
 
 /// Any number of rows up to tile_rows, as tiles of tile_rows, 4, 2 and 1 rows. A whole tile is passed by
-/// reference: a copy would have to wait until the fields just written have reached the cache, behind all
+/// reference: a copy would have to wait until the fields just written have reached the cache, after all
 /// earlier stores of results.
 template <class T, bool k_major>
 void tile_column(const Tile<T>& tile, int64_t rows) {
   if (rows == tile_rows) return tile_of_rows<T, tile_rows, k_major>(tile);
   Tile<T> t = tile;
-  t.read_later = t.written_later = nullptr;  // these rows are few
+  t.read_later = t.written_later = nullptr;  // few rows remain
   const auto advance = [&](int n) {
     t.a += n * (k_major ? 1 : t.lda);
     t.c += n * t.ldc;

@@ -60,7 +60,7 @@ __attribute__((noinline)) void square_sums(const Square& s, const Meanwhile& mea
   const int64_t from_row = s.start_row * static_cast<int64_t>(sizeof(float));
   const int64_t row = s.sums_row * static_cast<int64_t>(sizeof(float));
   const BFloat16 *a = s.a, *b = s.b;
-  asm volatile("" ::: "memory");  // gcc does not know that the loads below read what was stored before
+  asm volatile("" ::: "memory");  // gcc does not know that the loads below read the stored values
   if (s.start) {
     _tile_loadd(0, s.start, from_row);
     if constexpr (cols == 2) _tile_loadd(1, s.start + 16, from_row);

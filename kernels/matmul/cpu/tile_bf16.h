@@ -8,7 +8,7 @@
 namespace hewn {
 namespace {
 
-/// As many sums as fit in the registers beside pairs of B and of A.
+/// As many sums as fit in the registers along with pairs of B and of A.
 constexpr int dot_rows = 8, dot_vectors = 3;
 constexpr int64_t dot_panel = dot_vectors * W;
 

@@ -1,7 +1,8 @@
 #pragma once
-// The squares of a transposed matrix that a few rows are multiplied by. They are transposed in registers, so that lanes
-// are columns of C and every sum has the order of the tiles. The matrix is read once, in memory order, in as many
-// streams as one or two vectors have lanes. Compiled per instruction set; included only by simd*.cpp.
+// Multiplication of a few rows by a transposed matrix: squares of the matrix are transposed in registers, so
+// that lanes are columns of C and every sum has the order of the tiles. The matrix is read once, in memory
+// order, in as many streams as one or two vectors have lanes. Compiled per instruction set; included only by
+// simd*.cpp.
 
 #include <type_traits>
 
@@ -11,13 +12,14 @@
 namespace hewn {
 namespace {
 
-/// Prefetches `count` lines of rows of k elements, ld apart, at each call, in memory order, as a single stream. On a Genoa,
-/// products with a matrix in a cache took 4 to 18% less time than with as many streams as there are rows, and the head of
-/// GPT-2, from memory, 4%. On a Milan, bursts of 16 lines slowed reading down by a sixth. There a bf16 matrix of 4096 x 1024
-/// in memory is read at two thirds of the speed of one that is not transposed. That took as long without prefetches, in 8
-/// rows at a time, and with lines copied first, so that rows 2 KiB apart do not evict each other; a fifth longer where each
-/// lane goes through adjacent rows of its own, and twice as long with loads in place of prefetches. In 32 rows at a time, a
-/// token of GPT-2 took 15% longer.
+/// Prefetches `count` lines of rows of k elements, ld apart, at each call, in memory order, as a single
+/// stream. On a Genoa, products with a matrix in a cache took 4 to 18% less time than with as many streams as
+/// there are rows, and the head of GPT-2, from memory, 4%. On a Milan, bursts of 16 lines slowed reading down
+/// by a sixth. There, a transposed bf16 matrix of 4096 x 1024 in memory is read at two thirds of the speed of
+/// one that is not transposed. Other variants took as long (no prefetches; 8 rows at a time; lines copied
+/// first, so that rows 2 KiB apart do not evict each other), a fifth longer (each lane reads its own adjacent
+/// rows), or twice as long (loads instead of prefetches). With 32 rows at a time, a token of GPT-2 took 15%
+/// longer.
 template <class S, int count>
 struct Ahead {
   const S* row;
@@ -32,9 +34,10 @@ struct Ahead {
   }
 };
 
-/// Sets lane i of to[j] to element j, of the size of a lane, of row i; rows are ld elements apart, and as many as a vector
-/// has lanes, of which those from `present` on count as zeros, as do elements from n on. Of rows for 32-byte vectors 16
-/// bytes are taken, so that shuffles stay within 16 bytes and the squares of two groups fit into the registers.
+/// Sets lane i of to[j] to element j, of the size of a lane, of row i, for as many rows as a vector has
+/// lanes, ld elements apart. Rows from `present` on and elements from n on count as zeros. With 32-byte
+/// vectors, 16 bytes are taken from each row, so that shuffles stay within 16 bytes and the squares of two
+/// groups fit in the registers.
 template <class V, class S, int cols>
 HEWN_INLINE void load_square(const S* rows, int64_t ld, int64_t present, int64_t n, V (&to)[cols]) {
   if constexpr (HEWN_VBYTES != 32) {
@@ -58,9 +61,9 @@ HEWN_INLINE void load_square(const S* rows, int64_t ld, int64_t present, int64_t
   }
 }
 
-/// Calls use(g, p, x) for p = 0, 1 ... in order, where lane i of x, a V, is element p, of the size of a lane, of row i of
-/// group g; a group has as many rows as V has lanes, of k elements S. Prefetches the rows that follow; where a square needs
-/// whole lines, those after them, as the last ones would be in use as soon as they are fetched.
+/// Calls use(g, p, x) for p = 0, 1 ... in order, where lane i of x, a V, is element p, of the size of a lane,
+/// of row i of group g. A group has one row of k elements S per lane of V. Prefetches the following rows; if
+/// a square needs whole lines, the rows after those, since closer prefetches would arrive too late.
 template <class V, int groups, class S, class Use>
 HEWN_INLINE void for_squares(const S* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
   constexpr int w = static_cast<int>(sizeof(V) / sizeof(V{}[0])), cols = HEWN_VBYTES == 32 ? w / 2 : w;
@@ -85,7 +88,7 @@ HEWN_INLINE void for_squares(const S* rows, int64_t ld, int64_t present, int64_t
   if (p < k) square(k - p);
 }
 
-/// The same for numbers T of a type that is as long.
+/// The same for numbers of type T, which has the same size.
 template <class T, int groups, class Use>
 HEWN_INLINE void for_columns(const T* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
   for_squares<Vector<T>, groups>(rows, ld, present, k, use);

@@ -63,7 +63,7 @@ __device__ __forceinline__ float4 times(float4 x, float4 y) {
   return {x.x * y.x, x.y * y.y, x.z * y.z, x.w * y.w};
 }
 
-/// Whether four results at a multiple of four are one aligned piece of memory in C and in the
+/// Whether four adjacent results, from a multiple of four on, are one aligned piece of memory in C and in the
 /// epilogue's operands.
 inline bool results_are_wide(const Matmul& m) {
   const auto aligned = [](const void* p, uintptr_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; };
@@ -114,7 +114,7 @@ __device__ __forceinline__ void with_curve(const Epilogue& e, const Set& set) {
 }
 
 /// The sums of a tile that a block has placed in shared memory: `rows` x `cols` of them are in the matrix,
-/// and of each row the first `in_fours` are stored four at a time.
+/// and the first `in_fours` of each row are stored four at a time.
 struct StagedSums {
   const float* sums;
   int rows, cols, in_fours;
@@ -211,8 +211,8 @@ __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged,
 
 inline constexpr int join_threads = 256;
 
-/// Adds the pieces of K, first to last, and finishes; `width` adjacent elements per thread, 4 or 1. The last row may
-/// be that of the sums of B. K is only split for fewer than 2^31 elements (gpu_plan.h).
+/// Adds the pieces of K, first to last, and finishes; `width` adjacent elements per thread, 4 or 1. The last
+/// row may hold the sums of B. K is only split for fewer than 2^31 elements (gpu_plan.h).
 template <class C, int width>
 __global__ void __launch_bounds__(join_threads, blocks_with(join_threads, 64))
     join_splits(Matmul m, TileGrid g, const float* scratch) {

@@ -22,14 +22,14 @@ struct TileGrid {
 
 constexpr int64_t pieces_of(int64_t n, int64_t piece) { return (n + piece - 1) / piece; }
 
-/// What K is split for: an H100. These are constants, and only a guess for other GPUs, since the order of
-/// sums must not depend on the device. They are estimates; none is measured. The unit of time is that of 128
-/// x 128 multiply-adds on a busy multiprocessor, 11 ns at 400 TFLOP/s per GPU; in float32, which is slower,
-/// the fixed costs weigh less than assumed.
+/// K is split for an H100. The costs are constants, a guess for other GPUs, because the order of sums must
+/// not depend on the device. They are estimates, not measurements. The unit of time is that of 128 x 128
+/// multiply-adds on a busy multiprocessor, 11 ns at 400 TFLOP/s per GPU; in float32, which is slower, the
+/// fixed costs weigh less than assumed.
 struct SplitCosts {
   static constexpr int64_t multiprocessors = 132;
-  /// How much faster a block is alone on a multiprocessor than sharing it; not as many times as there are
-  /// blocks, because alone it waits for its own copies.
+  /// How much faster a block runs alone on a multiprocessor than sharing it. Less than the number of blocks,
+  /// because alone it waits for its own copies.
   static constexpr double alone = 1.5;
   /// To fill a block's stages and to store its sums: 4 us.
   static constexpr double per_block = 360;
@@ -39,8 +39,8 @@ struct SplitCosts {
 };
 
 /// The time of `blocks` blocks of `depth` terms each. Multiprocessors are filled evenly, and blocks of the
-/// same size end together, so blocks run in rounds; those of the last round share multiprocessors with fewer
-/// others.
+/// same size end together, so blocks run in rounds; those of the last round share their multiprocessors with
+/// fewer blocks.
 constexpr double rounds_time(const TileSize& tile, int64_t blocks, double depth) {
   const double terms = depth * tile.rows * tile.cols / (128 * 128), least = tile.resident / SplitCosts::alone;
   const int64_t at_once = SplitCosts::multiprocessors * tile.resident;
@@ -63,8 +63,8 @@ constexpr double splits_time(const TileSize& tile, int64_t tiles, int64_t K, int
 }
 
 /// The number of pieces of K, each at least 512 deep, that takes the least time; more pieces, which need more
-/// scratch, only where they save 3%. Many tiles fill a device evenly without pieces: there are more than one
-/// only where C has fewer than 2^31 elements.
+/// scratch, only if they save 3%. Many tiles fill a device evenly without splitting, so K is split only if C
+/// has fewer than 2^31 elements.
 constexpr int splits_of(const TileSize& tile, int64_t tiles, int64_t K) {
   int best = 1;
   if (tiles > 1 << 15) return best;
@@ -108,8 +108,8 @@ constexpr bool takes_large(const Matmul& m, const TileSize& large) {
   return (m.M > 64 && m.N > 64 && m.K >= 4096) || tile_grid(m, large).blocks() >= 100;
 }
 
-/// Whether the tile kernels can use 32-bit counts for the elements of 128 memory rows, the
-/// terms and the blocks.
+/// Whether 32-bit counts suffice in the tile kernels for the elements of 128 memory rows, the terms and the
+/// blocks.
 constexpr bool gpu_tiles_reach(const Matmul& m) {
   constexpr int64_t most = 0x7fffffff;
   return m.lda < most / 256 && m.ldb < most / 256 && m.K < most / 2 &&
@@ -122,7 +122,7 @@ inline bool bf16_rows_are_wide(const void* data, int64_t ld, const MatmulStep& s
          step.inner % 8 == 0;
 }
 
-/// Up to this many rows, the time is that of reading B.
+/// With at most this many rows, the product is memory-bound: it reads all of B.
 inline constexpr int64_t few_rows = 8;
 
 }  // namespace hewn

@@ -20,9 +20,9 @@ __host__ __device__ constexpr TransposedPlace transposed_place(int thread) {
 }
 
 /// Padding between rows of a stage, in floats. Threads that transpose an operand write eight terms of four
-/// rows, one in each bank.
+/// rows, each in a different bank.
 inline constexpr int floats_gap = 4;
-/// The same for TF32: four terms of eight rows, as in a fragment, are one in each bank.
+/// The same for TF32: four terms of eight rows, as in a fragment, are in different banks.
 inline constexpr int tf32_gap = 8;
 
 /// How a warp shares its part of C without tensor cores: lanes_m x (32 / lanes_m) lanes. A lane computes 8

@@ -26,7 +26,7 @@ HEWN_INLINE void for_blocks(const Matmul& m, const WithBlock& with_block) {
                                                                  : lesson_block(m, k0 + lesson_k, 0));
 }
 
-/// Copies the block in the order in which tiles read it: panels of their width, one after the other.
+/// Copies the block in the order in which tiles read it: panels of one tile's width, one after another.
 HEWN_INLINE void pack_block(const Matmul& m, const LessonBlock& b, float* packed) {
   const float* from = Floats(m).b + b.k0 * m.ldb + b.j0;
   for (int64_t j = 0; j < b.cols; j += tile_cols<float>) {

@@ -1,6 +1,6 @@
 #pragma once
 // The lessons between the dot product and the production kernel, one file and one idea each. They compute one
-// plain float32 product, with operands as they are in memory: C (set or add) alpha A B.
+// plain float32 product, without transposed operands: C (set or add) alpha A B.
 
 #include "kernels/matmul/abi.h"
 

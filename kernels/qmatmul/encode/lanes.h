@@ -1,7 +1,7 @@
 #pragma once
 // The search of ref.cpp for as many groups as a vector has lanes: each lane does what the reference does for one
-// group, operation by operation, so that the bits are the same on every instruction set. There is no fused multiply-add
-// for that reason. Compiled per instruction set; included only by simd*.cpp.
+// group, operation by operation, so that the bits are the same on every instruction set. For that reason it
+// uses no fused multiply-add. Compiled per instruction set; included only by simd*.cpp.
 
 #include "kernels/qmatmul/encode/search.h"
 #include "kernels/simd/vec.h"
@@ -57,7 +57,7 @@ struct LaneSums {
   vf rr, rq, qq, r, q;
 };
 
-/// `offsets`: whether there are any; if not, r and q are left out.
+/// `offsets`: whether the format has offsets; if not, r and q are not summed.
 template <bool offsets>
 HEWN_INLINE LaneSums measure(const LaneGroups& groups, vf scale, vf offset) {
   LaneSums sums{};
@@ -78,7 +78,7 @@ HEWN_INLINE vf sum_weights(const LaneGroups& groups) {
   return sum;
 }
 
-/// The ends of each group's range, of which zero is a part.
+/// The ends of each group's range, which includes zero.
 struct LaneRange {
   vf least, most;
 };
@@ -91,8 +91,8 @@ HEWN_INLINE LaneRange range_of(const LaneGroups& groups) {
   return range;
 }
 
-/// The sum of squared errors of a scale, or a part of it once that is `enough` in every lane: most candidates are worse
-/// than the best one after half of their elements.
+/// The sum of squared errors of a scale. Stops early once the sum reaches `enough` in every lane: most
+/// candidates exceed the best one's error after half of their elements.
 template <bool weighted>
 HEWN_INLINE vf error_of(const LaneGroups& groups, vf scale, vf enough) {
   constexpr int steps = 8;
@@ -118,7 +118,7 @@ struct LaneScaleFit {
   }
 };
 
-/// Replaces the best fit by that of a divisor, if it is better.
+/// Replaces the best fit by the fit of a divisor, if that is better.
 template <bool stored, bool weighted>
 HEWN_INLINE void consider_divisor(const LaneGroups& groups, vf extreme, vf divisor, LaneScaleFit& best) {
   const vf candidate = extreme / divisor, scale = stored ? as_half(candidate) : candidate;

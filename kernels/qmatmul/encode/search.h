@@ -1,6 +1,7 @@
 #pragma once
-// What the rungs of EncodeBlocks share: where they search, and how the numbers that they find become blocks. The search
-// is defined in float32, operation by operation and element after element, so that all rungs find the same numbers.
+// Shared by the rungs of EncodeBlocks: the candidates of the search, and the conversion of its result to
+// blocks. The search is defined in float32, operation by operation and element by element, so that all rungs
+// find the same numbers.
 
 #include <cstdint>
 
@@ -15,14 +16,15 @@ struct Divisors {
   int count;  ///< a multiple of 16 in a SuperPlan
 };
 
-/// The search for the scales of a format's groups. Without offsets the extreme becomes the least integer, of which
-/// there is one more than of positive ones, or is clamped to it, or comes close to it. Elements that already are
-/// integers times a scale get that scale: the divisors include all integers from the largest to half of it, and smaller
-/// integers times a scale are larger ones times half of it.
+/// The search for the scales of a format's groups. Without offsets, the extreme becomes the least integer
+/// (there is one more negative integer than positive ones), is clamped to it, or comes close to it. Elements
+/// that already are integers times a scale keep that scale: the divisors include all integers from the
+/// largest down to half of it, and a smaller integer times a scale equals twice the integer times half the
+/// scale.
 struct GroupPlan {
   int elements, groups;  ///< of a group; of a block
   bool offsets;
-  float least, most;  ///< integer of an element
+  float least, most;  ///< largest integer of an element
   Divisors divisors;  ///< without offsets
 };
 
@@ -39,9 +41,9 @@ struct GroupPlan {
   }
 }
 
-/// Candidates for scale and offset of a group with offsets: `below` and `above` steps are clamped at the two ends of
-/// its range, or left unused if they are negative. The first ones suit elements that already are integers times a
-/// scale.
+/// Candidates for scale and offset of a group with offsets: `below` and `above` steps are clamped at the two
+/// ends of its range, or unused if negative. The first candidates suit elements that already are integers
+/// times a scale.
 struct RangeEnds {
   float below, above;
 };
@@ -52,42 +54,42 @@ constexpr RangeEnds range_ends[] = {
     {0.8f, -0.5f},   {0.8f, -0.07f},  {0.8f, 0.37f},  {0.8f, 0.8f},
 };
 
-/// The best divisor of a group's scale is followed by those up to three quarters of a step to both sides.
+/// After the best divisor of a group's scale, those up to three quarters of a step on both sides are tried.
 inline constexpr int quarter_steps = 3;
 
-/// How often the best candidate is replaced by the least squares solution for its integers.
+/// How many times the best candidate is replaced by the least squares solution for its integers.
 inline constexpr int least_squares_rounds = 2;
 
-/// The search for the scale of the groups' scales: these are integers times it.
+/// The search for the block's scale: the groups' scales are integers times this scale.
 struct SuperPlan {
-  float least, most;  ///< integer of a group's scale
+  float least, most;  ///< largest integer of a group's scale
   Divisors divisors;
 };
 [[gnu::always_inline]] inline constexpr SuperPlan super_plan_of(BlockType format) {
   if (format == BlockType::q6_k) return {-128, 127, {-128, 0.5f, 128}};
   return {0, 63, {63, -0.5f, 64}};
 }
-/// The same for offsets. A group that does not use the integers 0 to k - 1 may have an offset that is k scales lower,
-/// so k up to `most_shift` is tried.
+/// The same for offsets. If a group does not use the integers 0 to k - 1, its offset may be k scales lower;
+/// all k up to `most_shift` are tried.
 inline constexpr float most_group_offset = 63;
 inline constexpr Divisors offset_divisors{63, -1, 32};
 inline constexpr int most_shift = 2;
-/// How often integers are chosen for all groups; before each but the first time, the scales of scales and offsets are
-/// replaced by the least squares solution for the previous integers.
+/// The number of rounds that choose integers for all groups. Before each round but the first, the scales of
+/// scales and offsets become the least squares solution for the previous integers.
 inline constexpr int super_rounds = 2;
 
 /// Scales are limited to the largest number in half precision.
 inline constexpr float most_half = 65504;
 /// Elements are limited to this, so that their squares are finite. No format has larger values than 65504 * 128 * 32.
 inline constexpr float most_element = 0x1p30f;
-/// The weights of a block are divided by the largest of them, and are at least this: columns without importance decide
-/// only what others leave open.
+/// The weights of a block are divided by the largest of them, and are at least this: columns without
+/// importance only break ties.
 inline constexpr float least_weight = 0x1p-60f;
 /// A largest importance below this counts as none: its reciprocal might be infinite.
 inline constexpr float least_importance = 0x1p-100f;
 /// Smaller scales count as zero: they cannot be stored, and their reciprocals might be infinite.
 inline constexpr float least_scale = 0x1p-100f;
-/// Two equations are not solved if their determinant is a smaller part of its first product.
+/// Two equations are not solved if their determinant divided by its first product is below this.
 inline constexpr float least_determinant = 1e-6f;
 
 /// Weighted sums over the elements of a group, with r = x - scale q - offset: of w r^2, w r q, w q^2, w r, w q and w.
@@ -100,11 +102,11 @@ struct SuperScales {
   float scale, offset;
 };
 
-/// The least squares solution for given integers: group g has the scale scale * a[g] and the offset -offset * b[g], and
-/// `sums` are those with `now`. Not rounded to half precision.
+/// The least squares solution for given integers: group g has the scale scale * a[g] and the offset -offset *
+/// b[g], and `sums` are computed with `now`. Not rounded to half precision.
 SuperScales least_squares(const GroupSums* sums, const float* a, const float* b, int groups, SuperScales now);
 
-/// A block before it is put together. Element i is scale * group_scale[i / group] * q[i], minus offset *
+/// The parts of a block before encoding. Element i is scale * group_scale[i / group] * q[i], minus offset *
 /// group_offset[i / group] if the format has offsets. Blocks of 32 have no group scales: theirs is 1.
 struct BlockParts {
   int8_t q[most_block_elements];

@@ -1,6 +1,7 @@
 #pragma once
-// Blocks of several groups: their scales and offsets become integers times two scales of the block. As lanes.h,
-// this repeats ref.cpp operation by operation. Compiled per instruction set; included only by simd*.cpp.
+// Blocks of several groups: the groups' scales and offsets become integers times two scales of the block.
+// Like lanes.h, this repeats ref.cpp operation by operation. Compiled per instruction set; included only by
+// simd*.cpp.
 
 #include "kernels/qmatmul/encode/lanes.h"
 
@@ -13,7 +14,7 @@ struct BatchFits {
       weight[batch_lanes], unused[batch_lanes];
 };
 
-/// Integers for scales and offsets of a batch's groups, and the sums that they lead to.
+/// Integers for scales and offsets of a batch's groups, and the resulting sums.
 struct BatchChoice {
   float a[batch_lanes], b[batch_lanes];
   float rr[batch_lanes], rq[batch_lanes], qq[batch_lanes], r[batch_lanes], q[batch_lanes];
@@ -111,7 +112,7 @@ __attribute__((noinline)) float common_offset(const BatchFits& fits, int first, 
   return best.scale;
 }
 
-/// The scales of scales and offsets of the blocks to which the groups in some lanes belong.
+/// For the groups in some lanes: the scales of scales and offsets of their blocks.
 struct LaneSupers {
   vf scale, offset;
 };

@@ -17,7 +17,8 @@ class Factorisation {
   explicit Factorisation(const std::vector<float>& products)
       : h_(products.begin(), products.end()),
         n_(static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(products.size()))))) {
-    require(n_ * n_ == std::ssize(products), "error feedback: ", products.size(), " products are no square");
+    require(n_ * n_ == std::ssize(products), "error feedback: ", products.size(),
+            " products; expected a square matrix");
     double sum = 0;
     for (int64_t i = 0; i < n_; ++i) sum += at(i, i);
     const double mean = sum / static_cast<double>(n_);

@@ -54,8 +54,7 @@ void add_tokenizer(const ForeignModel& model, int64_t vocab_size, const std::str
   const std::string kind(model.tokenizer->kind());
   if (!theirs || (kind != "bpe" && kind != "sentencepiece"))
     keys.emplace_back(own_tokenizer_key, model.tokenizer->to_json());
-  if (!theirs)
-    notes.push_back("only Hewn will find the tokenizer: llama.cpp cannot express one of kind " + kind);
+  if (!theirs) notes.push_back("only Hewn can read the tokenizer: llama.cpp has none of kind " + kind);
   constexpr int32_t assumed_end = 11;  // where GPT-2's kind names none
   if (theirs && kind != "sentencepiece" && assumed_end < model.tokenizer->vocab_size() &&
       std::none_of(keys.begin(), keys.end(),

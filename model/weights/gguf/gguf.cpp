@@ -80,7 +80,7 @@ class GgufCursor {
 
   std::string_view take(uint64_t bytes, std::string_view what) {
     if (bytes > left())
-      fail(ErrorCode::input, "the file ends in ", what, ", of ", bytes, " bytes, of which ", left(),
+      fail(ErrorCode::input, "the file ends in ", what, ": ", bytes, " bytes are expected, but ", left(),
            " are left; was it cut short?");
     at_ += static_cast<size_t>(bytes);
     return bytes_.substr(at_ - static_cast<size_t>(bytes), static_cast<size_t>(bytes));

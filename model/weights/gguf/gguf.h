@@ -27,22 +27,22 @@ using GgufValue =
     std::variant<std::monostate, bool, uint32_t, int32_t, uint64_t, int64_t, float, double, std::string,
                  std::vector<std::string>, std::vector<int32_t>, std::vector<float>>;
 
-/// The key, true, of files whose q8_0 tensors have one scale for a row, as ours of the format dynamic_q8: see TensorEntry.
-/// Other programs take them for q8_0.
+/// The key, set to true, of files whose q8_0 tensors have one scale per row, as in our format dynamic_q8 (see
+/// TensorEntry). Other programs read them as plain q8_0.
 inline constexpr const char* one_scale_key = "hewn.one_scale";
 
-/// The key with the JSON of a tokenizer (`Tokenizer::to_json`), of files whose other keys cannot express it.
+/// The key with the JSON of a tokenizer (`Tokenizer::to_json`), in files whose other keys cannot express it.
 inline constexpr const char* own_tokenizer_key = "hewn.tokenizer";
 inline constexpr const char* own_texts_key = "hewn.texts";
 
 /// Keys in the order in which they are written.
 using GgufKeys = std::vector<std::pair<std::string, GgufValue>>;
 
-/// What precedes the data of a GGUF file: keys, and the names, types and shapes of the tensors.
+/// The part of a GGUF file before the data: keys, and the names, types and shapes of the tensors.
 class GgufHead {
  public:
   GgufHead() = default;
-  /// What a file with these keys and tensors would say.
+  /// The head of a file with these keys and tensors.
   GgufHead(const GgufKeys& keys, std::vector<TensorEntry> tensors);
 
   /// In file order; shapes outermost first.

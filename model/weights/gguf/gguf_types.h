@@ -33,7 +33,7 @@ enum class ValueType : uint32_t {
   f64 = 12
 };
 
-/// Types of tensors (ggml.h, ggml_type); those without both DType and blocks are not supported.
+/// Types of tensors (ggml.h, ggml_type); those with neither DType nor blocks are not supported.
 struct TensorType {
   uint32_t number;
   std::string_view name;
@@ -41,7 +41,7 @@ struct TensorType {
   std::optional<BlockType> blocks = {};
 
   bool supported() const { return dtype || blocks; }
-  /// A tensor consists of units of so many elements and bytes; a row, of whole units. Only of supported types.
+  /// The elements and bytes of a unit; a row consists of whole units. Supported types only.
   int64_t elements() const { return blocks ? format_of(*blocks).elements : 1; }
   int64_t bytes() const { return blocks ? format_of(*blocks).bytes : static_cast<int64_t>(size_of(*dtype)); }
 };

@@ -21,7 +21,7 @@ void keep_means(Importance& all, const std::string& name, std::vector<float> sum
   for (float& sum : sums) {
     const double mean = static_cast<double>(sum) / count;
     if (!std::isfinite(mean) || mean < 0)
-      fail(ErrorCode::input, name, " has the importance ", mean, "; expected numbers from 0");
+      fail(ErrorCode::input, name, " has the importance ", mean, "; expected finite numbers, 0 or more");
     sum = static_cast<float>(mean);
   }
   if (!all.emplace(name, std::move(sums)).second)

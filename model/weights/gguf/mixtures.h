@@ -1,6 +1,6 @@
 #pragma once
-// Which format each tensor of a quantised GGUF file has: the mixtures of llama.cpp (github.com/ggml-org/llama.cpp,
-// src/llama-quant.cpp), under its names.
+// The formats of the tensors in a quantised GGUF file: the mixtures of llama.cpp
+// (github.com/ggml-org/llama.cpp, src/llama-quant.cpp), under its names.
 
 #include <cstdint>
 #include <optional>
@@ -17,12 +17,12 @@ namespace hewn {
 struct Mixture {
   std::string_view name;  ///< "q4_k_m"
   uint32_t file_type;     ///< its number in files (llama.h, llama_ftype)
-  /// The format of most matrices, in blocks or not.
+  /// The format of most matrices: blocks, or a plain type.
   std::optional<BlockType> blocks = {};
   DType dtype = DType::f32;
   bool one_scale = false;  ///< see TensorEntry
 
-  /// Than float32.
+  /// Whether it is smaller than float32.
   bool is_smaller() const { return blocks || dtype != DType::f32; }
 };
 
@@ -37,23 +37,23 @@ struct ChosenFormat {
   std::string format;  ///< the name of a block format or of a type: "q4_0", "bf16"
 };
 
-/// Sets the type of each tensor, a matrix in blocks or not, as the mixture and the choices, of which the first that
-/// matches counts, want it. Vectors and learned positions stay float32. A matrix whose rows are no multiple of its
-/// format's block gets one that fits; the result has a sentence for all matrices with the same rows and formats. Throws
-/// ErrorCode::usage for a format that does not exist and for a pattern that matches no matrix.
+/// Sets the type of each tensor according to the first matching choice, else the mixture. Vectors and learned
+/// positions stay float32. A matrix whose row length is not a multiple of its format's block size gets
+/// another format that fits; the result has one sentence for all matrices with the same row length and
+/// formats. Throws ErrorCode::usage for an unknown format and for a pattern that matches no matrix.
 std::vector<std::string> choose_formats(const Mixture& mixture, const std::vector<ChosenFormat>& choices,
                                         const ModelConfig& config, std::vector<TensorEntry>& entries);
 
-/// The first of some names, for a sentence: "a, b, c, d and 8 more".
+/// A list of names, shortened: "a, b, c, d and 8 more".
 std::string first_names(const std::vector<std::string>& names);
 
 /// Whether a choice names this matrix.
 bool is_chosen(const std::vector<ChosenFormat>& choices, const TensorEntry& entry);
 
-/// A matrix in each of the formats that its rows allow; empty for a tensor that stays float32.
+/// A matrix in each format that its row length allows; empty for a tensor that stays float32.
 std::vector<TensorEntry> possible_formats(const TensorEntry& entry);
 
-/// The number in files (llama_ftype) of what most weights have.
+/// The number in files (llama_ftype) of the format of most weights.
 uint32_t file_type_of(const std::vector<TensorEntry>& entries);
 
 }  // namespace hewn

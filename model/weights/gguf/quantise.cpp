@@ -217,8 +217,8 @@ std::optional<std::string> note_without_feedback(const Outgoing& outgoing, const
       names.push_back(join(entry.name, " (", found->second, " of ", columns(entry), ")"));
   }
   if (names.empty()) return std::nullopt;
-  return join("second_order leaves out ", names.size(), names.size() == 1 ? " matrix" : " matrices",
-              ", which read fewer rows of the text than they have columns: ", first_names(names),
+  return join("second_order does not apply to ", names.size(), names.size() == 1 ? " matrix" : " matrices",
+              ", which have fewer input rows in the text than columns: ", first_names(names),
               "; give more text, or more calibrate_tokens");
 }
 
@@ -273,7 +273,7 @@ void require_finite(Executor& device, const TensorEntry& entry, std::span<const 
   if (finite) return;
   const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
   fail(ErrorCode::input, "tensor ", entry.name, " has the value ", *bad, " at element ", bad - values.begin(),
-       ", which no quantised format can hold");
+       ", which no quantised format can represent");
 }
 
 }  // namespace
@@ -303,7 +303,7 @@ std::string choose_for_bits(Executor& device, Outgoing& outgoing, const Quantisa
     int64_t least = fixed;
     for (const auto& matrix : costs) least += least_bytes(matrix);
     fail(ErrorCode::usage, "target_bits = ", how.target_bits, ": the smallest formats take ", bits_of(least),
-         " bits a weight, with the tensors that stay float32; give more");
+         " bits per weight, including tensors that stay float32; give more");
   }
   int64_t bytes = fixed;
   double divergence = 0;
@@ -314,8 +314,8 @@ std::string choose_for_bits(Executor& device, Outgoing& outgoing, const Quantisa
     bytes += cost.bytes, divergence += cost.divergence;
     entries[i] = possible[i][chosen[matrix++]];
   }
-  return join("formats for ", how.target_bits, " bits a weight: ", bits_of(bytes),
-              ", with a predicted divergence of ", divergence, " nats a token");
+  return join("formats for ", how.target_bits, " bits per weight: ", bits_of(bytes),
+              ", with a predicted divergence of ", divergence, " nats per token");
 }
 
 void write_quantised(Executor& device, Outgoing& outgoing, const Quantisation& how,

@@ -172,10 +172,10 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   });
   writer.finish();
   if (family == Family::gpt2 && (!model.config.bias || !model.config.qkv_bias))
-    done.notes.push_back("the format requires biases, which the model does not have; zeros are written");
+    done.notes.push_back("the format requires biases, which the model lacks; zeros are written");
   if (as.classifies() && config["pad_token_id"].is_null())
     done.notes.push_back(
-        "the tokenizer has no <|endoftext|> to pad with, so transformers must be given one text at a time");
+        "the tokenizer has no <|endoftext|> for padding, so give transformers one text at a time");
   if (std::string note = write_tokenizer(directory, model, config, as.block_size, options.chat_template);
       !note.empty())
     done.notes.push_back(std::move(note));

@@ -10,7 +10,7 @@
 namespace hewn {
 
 /// The configuration in the config.json of a GPT-2, Llama or Mistral model. Throws ErrorCode::input for other
-/// architectures, and for settings that this program would compute differently.
+/// architectures, and for settings that Hewn would compute differently.
 ModelConfig huggingface_config(const std::string& json);
 
 /// Whether the directory contains config.json.

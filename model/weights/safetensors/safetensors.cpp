@@ -29,7 +29,8 @@ std::string_view header_text(const MappedFile& file) {
   std::memcpy(&length, file.data(), length_bytes);
   if (length > max_header_bytes || length > file.size() - length_bytes) {
     fail(ErrorCode::input, "the file states a header of ", length, " bytes, but has ", file.size(),
-         " itself (and a header at most ", max_header_bytes, "); it is cut short or not a safetensors file");
+         " in total (and a header has at most ", max_header_bytes,
+         "); it is cut short or not a safetensors file");
   }
   const std::string_view text = file.text().substr(length_bytes, length);
   if (text.find('\0') != text.npos)

@@ -78,7 +78,7 @@ std::vector<TableEntry> read_table(std::string_view table) {
   const BlockHandle list = read_handle(footer);
   footer.take(footer_bytes - 8 - footer.at());
   if (footer.number<uint64_t>() != table_magic)
-    fail(ErrorCode::input, "the file does not end as a table does; it is not one, or it was cut short");
+    fail(ErrorCode::input, "the file does not end like a table; it is not one, or it was cut short");
 
   std::vector<TableEntry> blocks, entries;
   read_block(checked_block(table, list), blocks);

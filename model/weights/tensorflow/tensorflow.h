@@ -19,7 +19,7 @@ struct BundleEntry {
   int dtype = 0;  ///< TensorFlow's type number
   std::vector<int64_t> shape;
   uint64_t offset = 0, size = 0;  ///< bytes in the data file
-  uint32_t checksum = 0;          ///< masked CRC-32C of these
+  uint32_t checksum = 0;          ///< masked CRC-32C of these bytes
 };
 
 /// The tensors of an index file, in the order of their names. Throws ErrorCode::input if the index is damaged

@@ -67,7 +67,7 @@ class Pickle {
 
   std::deque<Node> nodes_;  // indices instead of pointers, since values may be shared or contain themselves
   std::deque<std::vector<Place>> lists_;  // of a dict: key, value, key, value, ...
-  std::vector<Place> fixed_;              // items of what does not grow, one after the other
+  std::vector<Place> fixed_;              // items of values of fixed size, one after another
   Place root_ = 0;
 };
 

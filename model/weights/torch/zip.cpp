@@ -31,7 +31,7 @@ size_t end_record(std::string_view archive) {
     record.take(16);
     if (record.number<uint16_t>() == behind - end_bytes) return archive.size() - behind;
   }
-  fail(ErrorCode::input, "the file does not end as a zip archive does; it is not one, or it was cut short");
+  fail(ErrorCode::input, "the file does not end like a zip archive; it is not one, or it was cut short");
 }
 
 std::string_view bytes_from(std::string_view archive, uint64_t offset, std::string_view what) {
@@ -118,7 +118,8 @@ ZipFile next_file(std::string_view archive, const ZipDirectory& directory, ByteR
   if (local.number<uint32_t>() != local_magic) fail(ErrorCode::input, "there is no header at byte ", offset);
   local.take(22);
   const auto local_name = local.number<uint16_t>(), local_extra = local.number<uint16_t>();
-  if (local.take(local_name) != file.name) fail(ErrorCode::input, "the header at its place has another name");
+  if (local.take(local_name) != file.name)
+    fail(ErrorCode::input, "the header at that position has another name");
   local.take(local_extra);
   file.begin = offset;
   file.bytes = local.take(bytes);

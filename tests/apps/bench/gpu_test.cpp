@@ -128,7 +128,7 @@ TEST_CASE("options that do not apply to a GPU are refused") {
     for (const std::string key : {"threads=2", "isa=avx2", "counters", "asm", "rung=x.so"})
       CHECK_FAILS(hewn({"bench", "kernels", "--device=" + device, "--op=softmax", "--" + key}), 2,
                   "--" + key.substr(0, key.find('=')) + " applies only to kernels on the CPU; leave it out");
-  CHECK_FAILS(hewn(emulated({"--op=softmax", "--cache=warm"})), 2, "always in its memory");
+  CHECK_FAILS(hewn(emulated({"--op=softmax", "--cache=warm"})), 2, "always in device memory");
   CHECK_FAILS(hewn({"bench", "kernels", "--device=gpu"}), 2, "not one of cpu, cuda or emulated");
   // Of the environment, what is for the processor is left aside.
   const auto r = hewn(emulated({"--op=softmax.forward", "--shape=1x3"}), {.env = {{"HEWN_THREADS", "2"}}});

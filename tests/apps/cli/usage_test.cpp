@@ -90,9 +90,9 @@ TEST_CASE("words of other programs are answered with what to type") {
   answers({"finetune", "classify", "--steps=3"}, "did you mean --max_iters?");
   answers({"sample", "out", "--n=3"}, "did you mean --num_samples or --max_new_tokens?");
   answers({"sample", "out", "-n", "3"}, "unknown option -n; did you mean --num_samples");
-  answers({"sample", "--model=out"}, "unknown option --model; it is an argument here: hewn sample [RUN]");
+  answers({"sample", "--model=out"}, "unknown option --model; give it as an argument: hewn sample [RUN]");
   answers({"sample", "out", "--input=x"}, "did you mean --prompt?");
-  answers({"data", "prepare", "--input=x"}, "it is an argument here: hewn data prepare FILE...");
+  answers({"data", "prepare", "--input=x"}, "give it as an argument: hewn data prepare FILE...");
   answers({"generate"}, "unknown command 'generate'; did you mean `hewn sample`?");
   answers({"resume", "out"}, "did you mean `hewn train --init_from=resume`?");
   answers({"test"}, "did you mean `hewn eval`?");

@@ -123,7 +123,7 @@ TEST_CASE("import: cropping, importing again, JSON output") {
   CHECK_THAT(read_file(fs::path(run) / "config.toml"), Catch::Contains("dtype = \"bf16\""));
   CHECK_FAILS(hewn({"import", llama.path(), "--out=" + run}), 2,
               "out " + run +
-                  " is not empty; start over with --force (which keeps it under another name), or choose "
+                  " is not empty; start over with --force (which renames it), or choose "
                   "another --out\n");
   CHECK_FAILS(hewn({"import", llama.path(), "--out=" + run, "--force"}), 0, "next:");
   CHECK(fs::exists(run + ".1/config.toml"));
@@ -141,7 +141,7 @@ TEST_CASE("a failed import reports the reason and leaves no files") {
     CHECK(!fs::exists(run));
   };
   refused({"import"}, 2, "expected one model");
-  refused({"import", llama.path()}, 2, "no run to create was given");
+  refused({"import", llama.path()}, 2, "no output run was given");
   refused({"import", llama.file("nothing"), "--out=" + run}, 3, "no such file");
   refused({"import", llama.path(), "--out=" + run, "--block_size=33"}, 2, "longer than the model's 32");
   refused({"import", llama.path(), "--out=" + run, "--tokenizer=" + llama.file("no.json")}, 3, "no.json");

@@ -48,7 +48,7 @@ TEST_CASE("the size of a learned vocabulary can be chosen") {
               "vocabulary of 270");
   // Where the vocabulary is what it is, another size is refused, not overlooked.
   CHECK_FAILS(train({"--dataset=" + data, other, "--vocab_size=300"}), 2,
-              "tokenizer.json is a finished tokenizer of 270 tokens");
+              "tokenizer.json is a trained tokenizer with 270 tokens");
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + run, "--vocab_size=300"}), 2,
               "vocab_size = 300, but the run in");
   CHECK_FAILS(hewn({"train", "--init_from=" + run, other, "--vocab_size=300"}), 2, "leave vocab_size out");

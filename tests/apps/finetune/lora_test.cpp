@@ -102,7 +102,7 @@ TEST_CASE("adapters are trained, resumed, used and merged") {
   CHECK_FAILS(hewn({"merge", base, "--out=" + merged}), 2, "no adapter to merge");
   CHECK_FAILS(hewn({"merge", tuned}), 2, "--out=RUN");
   CHECK_FAILS(hewn({"eval", base, "--adapter=" + base}), 3, "not an adapter");
-  CHECK_FAILS(hewn({"eval", base, "--adapter=" + tuned + ":x"}), 2, "no number behind the colon");
+  CHECK_FAILS(hewn({"eval", base, "--adapter=" + tuned + ":x"}), 2, "no number after the colon");
   CHECK_FAILS(hewn({"eval", merged, "--adapter=" + tuned}), 3, "is an adapter of");
 }
 

@@ -148,7 +148,7 @@ TEST_CASE("unknown characters are left out, replaced or refused as the key says,
       hewn(small_train(book.dir, {"--out_dir=" + book.path("bytes"), "--tokenizer=byte", "--max_iters=1"}))
           .exit_code == 0);
   CHECK_FAILS(book.train("x", {"--init_from=" + book.path("bytes"), "--unknown=drop"}), 2,
-              "the tokenizer of the model is of kind byte and reads any text");
+              "the tokenizer of the model is of kind byte and accepts any text");
 }
 
 TEST_CASE("rows of new characters train beside adapters and are saved in them") {

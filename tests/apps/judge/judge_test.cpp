@@ -271,7 +271,7 @@ TEST_CASE("judge refuses calls that make no sense") {
   CHECK_FAILS(hewn({"judge", file, scores, "--url=http://h"}), 2, "needs the name of a model");
   CHECK_FAILS(hewn({"judge", file, scores, "--url=h", "--model=m"}), 2, "expected http://HOST:PORT");
   CHECK_FAILS(hewn({"judge", file, scores, "--url=http://h?key=secret", "--model=m"}), 2,
-              "url = 'http://h' goes on with a query");
+              "url = 'http://h' contains a query");
   CHECK_FAILS(
       hewn({"judge", file, scores, "--url=http://h", "--model=m"}, {.env = {{"HEWN_API_KEY", "a\nb"}}}), 2,
       "HEWN_API_KEY: the key contains a line end");

@@ -26,7 +26,8 @@ TEST_CASE("learn: start never overwrites a file") {
   CHECK(read_file(desk / "lessons/01-chain-rule/lesson.cpp") ==
         read_file(course() / first_lesson / "lesson.cpp"));
   desk.write(first_lesson, "mine");
-  CHECK_FAILS(desk.learn({"start", "1"}), 1, "lessons/01-chain-rule/lesson.cpp exists and is left as it is");
+  CHECK_FAILS(desk.learn({"start", "1"}), 1,
+              "lessons/01-chain-rule/lesson.cpp already exists and was not changed");
   CHECK(read_file(desk / "lessons/01-chain-rule/lesson.cpp") == "mine");
 }
 
@@ -87,7 +88,7 @@ TEST_CASE("learn: words that make no sense") {
   CHECK_FAILS(desk.learn({"check", "1", "--out_dir=run", "--training=false"}), 2,
               "but training=false was given");
   CHECK_FAILS(desk.learn({"check", "0", "--out_dir=run"}), 2,
-              "--out_dir: out_dir is for `hewn learn check CHAPTER`");
+              "--out_dir: out_dir applies only to `hewn learn check CHAPTER`");
   CHECK_FAILS(desk.learn({"start", "1", "--watch"}), 2, "--watch: watch is for");
   CHECK(desk.learn({}, {.env = {{"HEWN_OUT_DIR", "run"}}}).exit_code == 0);  // which `hewn train` reads
 }

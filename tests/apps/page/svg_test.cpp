@@ -55,8 +55,9 @@ TEST_CASE("drawing: deviations, floors and texts stay inside", "[page]") {
       {.name = "high", .text = "2.0 ± 3.0", .value = 2, .deviation = 3, .setting = "high"},
       {.name = "none", .text = "", .value = std::nan(""), .setting = "none"}};
   for (const bool from_zero : {false, true}) {
-    const std::string svg = cli::svg_bars(
-        "losses", bars, palette, {.name = "loss", .from_zero = from_zero, .line = -2, .line_name = "floor"});
+    const std::string svg =
+        cli::svg_bars("losses", bars, palette,
+                      {.name = "loss", .from_zero = from_zero, .line = -2, .line_name = "lower bound"});
     INFO(svg);
     const std::regex whisker("d='M([0-9.]+) [0-9.]+H([0-9.]+)M"), number("<text x='([0-9.-]+)'");
     const auto none = std::sregex_iterator();

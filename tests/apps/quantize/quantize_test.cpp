@@ -210,21 +210,21 @@ TEST_CASE("quantize makes up for errors of columns by those that follow", "[cli]
   const auto whole = hewn(words);
   REQUIRE(whole.exit_code == 0);
   CHECK((read_file(file) == together));
-  CHECK_FALSE(contains(whole.err, "leaves out"));
+  CHECK_FALSE(contains(whole.err, "does not apply to"));
   // In two windows of 16 tokens, every matrix reads 32 rows, and the end of the MLP has 64 columns.
   write_file(dir / "short.txt", "the cat sat on the mat and the dog ran");
   words[4] = "--calibrate=" + (dir / "short.txt").string();
   const std::string note =
-      "second_order leaves out 1 matrix, which read fewer rows of the text than they have columns: "
+      "second_order does not apply to 1 matrix, which have fewer input rows in the text than columns: "
       "blk.0.ffn_down.weight (32 of 64); give more text, or more calibrate_tokens";
   CHECK(contains(hewn(words).err, note));
   words.push_back("--json");
   CHECK(nlohmann::json::parse(hewn(words).out).at("notes").back() == note);
   words.insert(words.begin() + 2, "--tensor=*ffn_down*=bf16");  // no blocks
-  CHECK_FALSE(contains(hewn(words).out, "leaves out"));
+  CHECK_FALSE(contains(hewn(words).out, "does not apply to"));
   CHECK(hewn({"eval", file, "--against=" + run}).exit_code == 0);
   CHECK_FAILS(hewn({"quantize", run, "--format=q4_0", "--out=" + file, "--second_order"}), 2,
-              "needs a text that tells which columns go together; add --calibrate=FILE");
+              "requires a text; add --calibrate=FILE");
   CHECK_FAILS(hewn({"quantize", run, "--format=dynamic_q8", text, "--out=" + file, "--force"}), 2,
               "does not apply to dynamic_q8");
 }

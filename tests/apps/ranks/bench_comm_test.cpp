@@ -42,7 +42,7 @@ TEST_CASE("bench comm refuses what it cannot time", "[ranks]") {
   CHECK_FAILS(comm("--mb=4097"), 2, "'4097' is not a whole number");
   CHECK_FAILS(comm("--mb=1,,2"), 2, "'' is not a whole number");
   CHECK_FAILS(comm("--ranks=two"), 2, "--ranks: 'two' is not a whole number");
-  CHECK_FAILS(comm("--ranks=1"), 2, "a single process sends nothing; give powers of two from 2 on");
+  CHECK_FAILS(comm("--ranks=1"), 2, "a single process sends nothing; give powers of two, at least 2");
   CHECK_FAILS(comm("--ranks=2,3"), 2, "ranks = 3; expected a power of two, such as 2");
   CHECK_FAILS(comm("--bucket_mb=0"), 2, "bucket_mb = 0 is out of range");
   CHECK_FAILS(comm("--repeat=0"), 2, "repeat = 0 is out of range");

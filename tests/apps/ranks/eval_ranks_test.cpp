@@ -27,11 +27,10 @@ TEST_CASE("eval by several processes refuses what one process does", "[ranks]") 
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn({"eval", run, "--ranks=3"}), 2, "expected a power of two, such as 2");
-  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--per_token"}), 2,
-              "per_token prints the tokens of one process");
-  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--against=" + run}), 2, "compares two models in one process");
+  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--per_token"}), 2, "per_token works in one process only");
+  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--against=" + run}), 2, "against works in one process only");
   CHECK_FAILS(hewn({"eval", run, "--hosts=nowhere"}), 2, "give their number as --ranks=N");
-  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--tasks=" + run}), 2, "is scored by one process");
+  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--tasks=" + run}), 2, "runs in one process");
   CHECK_FAILS(hewn({"eval", run, "--tasks=" + run}, {.env = {{"OMPI_COMM_WORLD_SIZE", "2"}}}), 2,
               "leave out ranks, mpirun and srun");
   CHECK_FAILS(hewn({"eval", (dir / "none").string(), "--ranks=2"}), 3, "none");

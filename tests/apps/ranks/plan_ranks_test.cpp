@@ -110,10 +110,10 @@ TEST_CASE("a plan for several processes refuses links that it does not know") {
   const auto refused = [](const std::vector<std::string>& more, const char* error) {
     CHECK_FAILS(plan(with({"--gradient_accumulation_steps=2", "--ranks=2"}, more)), 2, error);
   };
-  refused({"--network=nvlink"}, "--network: nvlink joins GPUs; plan for one with --device=cuda");
+  refused({"--network=nvlink"}, "--network: nvlink connects GPUs; plan for a GPU with --device=cuda");
   for (const char* gpu : {"3090", "4090"})
     refused({"--device=cuda", "--gpu=rtx" + std::string(gpu), "--network=nvlink"},
-            "no NVLink joins more than two of the NVIDIA GeForce RTX ");
+            "NVLink connects at most two GPUs of type NVIDIA GeForce RTX ");
   refused({"--network=infiniband"}, "'infiniband' is neither a number nor a known link; give Gbit/s");
   refused({"--network="}, "'' is neither a number nor a known link");
   refused({"--network=nvlnk"}, "did you mean 'nvlink'?");

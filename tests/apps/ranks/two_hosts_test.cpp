@@ -127,7 +127,7 @@ TEST_CASE("a run that loses a host goes on with the others if it may", "[ranks]"
   const ProcessResult r = run.finish();
   INFO(r.err);
   CHECK(r.exit_code == 143);
-  CHECK(contains(r.err, "10.77.0.2 cannot be reached, and is left out"));
+  CHECK(contains(r.err, "10.77.0.2 cannot be reached and is not used"));
   CHECK(contains(r.err, "restart with 2 ranks, 0 restarts left"));
 }
 

@@ -91,7 +91,7 @@ TEST_CASE("report: the page's numbers are those of metrics.jsonl", "[report]") {
   }
 }
 
-TEST_CASE("report: the floor and the bigram loss are those of hewn eval", "[report]") {
+TEST_CASE("report: the lower bound and the bigram loss are those of hewn eval", "[report]") {
   const TempDir dir;
   const std::string run = (dir / "run").string(), bigrams = (dir / "bigrams").string();
   CHECK_FAILS(hewn({"train", "--out_dir=" + run, "--n_layer=1", "--n_embd=16", "--n_head=2", "--max_iters=2",
@@ -330,7 +330,7 @@ TEST_CASE("report: the command that trains a run again begins with the same weig
 TEST_CASE("report: another program's model", "[report]") {
   const std::filesystem::path model = stories()[0].model;
   const json run = report_of({model.string(), "--text=The little fox sang by the river"})["runs"][0];
-  CHECK(contains(missing(run, "losses"), "not trained here"));
+  CHECK(contains(missing(run, "losses"), "not trained by Hewn"));
   CHECK(missing(run, "attention") == "");
   CHECK(run["attention"]["kv_heads"] == 2);
   CHECK(missing(run, "embeddings") == "");

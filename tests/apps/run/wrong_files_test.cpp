@@ -136,11 +136,11 @@ TEST_CASE("directories of texts and of pickled weights, and URLs, are answered",
   CHECK_FAILS(run(dir, "eval DIR/run --val=DIR/texts"), 3, advice);
 
   fs::rename(dir / "hf/model.safetensors", dir / "hf/pytorch_model.bin");
-  CHECK_FAILS(
-      run(dir, "import DIR/hf --out=DIR/o"), 3,
-      "has its weights as pytorch_model.bin, a pickle, which is code; write model.safetensors beside it");
+  CHECK_FAILS(run(dir, "import DIR/hf --out=DIR/o"), 3,
+              "stores its weights in pytorch_model.bin, a pickle, which can run code; convert it to "
+              "model.safetensors");
   fs::remove(dir / "hf/config.json");
-  CHECK_FAILS(run(dir, "sample DIR/hf"), 3, "fetch its config.json, too, and write model.safetensors");
+  CHECK_FAILS(run(dir, "sample DIR/hf"), 3, "fetch its config.json and convert it to model.safetensors");
 
   const std::string url = "https://example.com/a.txt",
                     fetch =

@@ -123,12 +123,12 @@ TEST_CASE("a sweep checks every combination before it starts") {
   refused({"--grid=dry_run=true"}, "the runs of a sweep cannot differ in dry_run");
   refused({"--grid=init_from=resume"}, "a sweep resumes its own runs");
   refused({"--init_from=resume"}, "a sweep resumes its own runs");
-  refused({"--grid=seed=1,2", "--seeds=2"}, "the grid has seeds of its own");
+  refused({"--grid=seed=1,2", "--seeds=2"}, "the grid already lists seeds");
   refused({"--grid=n_head=2,3"}, "n_head=3,seed=1337");
   refused({"--grid=block_size=16,100000"}, "block_size=100000,seed=1337", 3);
   refused({"--grid=dataset=none.txt"}, "dataset=none.txt", 3);
   refused({"extra"}, "'extra' is neither");
-  refused({"--dropout=0.1"}, "nothing varies; give a key with its values");
+  refused({"--dropout=0.1"}, "nothing varies; give a key with several values");
   std::string many = "--grid=seed=0";
   for (int i = 1; i <= 10000; ++i) many += "," + std::to_string(i);
   refused({many}, "more than 10000 runs");

@@ -71,12 +71,13 @@ TEST_CASE("trace: the help names every function", "[trace]") {
 
 TEST_CASE("trace: mistakes are explained", "[trace]") {
   CHECK_FAILS(hewn({"trace"}), 2, "no run was given; use `hewn trace RUN`");
-  CHECK_FAILS(hewn({"trace", "w=0.5"}), 2, "'w=0.5' is no run; if it is a value for a formula, add --expr");
+  CHECK_FAILS(hewn({"trace", "w=0.5"}), 2,
+              "'w=0.5' is not a run; if it is a value for a formula, add --expr");
   CHECK_FAILS(hewn({"trace", "y = w*x", "w=1", "x=2"}), 2, "if it is the formula, put --expr= before it");
   CHECK_FAILS(hewn({"trace", "--expr=w * q", "w=1"}), 2, "'q' has no value; known are w");
   CHECK_FAILS(hewn({"trace", "--expr=w * q", "w=1"}), 2, "\n  w * q\n      ^");
   CHECK_FAILS(hewn({"trace", "--expr=w", "w=1"}), 2, "is w itself; give a formula that computes something");
-  CHECK_FAILS(hewn({"trace", "--expr=1 + 2"}), 2, "depends on no value that was given");
+  CHECK_FAILS(hewn({"trace", "--expr=1 + 2"}), 2, "depends on none of the given values");
   CHECK_FAILS(hewn({"trace", "--expr=w", "w"}), 2, "'w' is neither an option nor a value");
   CHECK_FAILS(hewn({"trace", "--expr=w", "=1"}), 2, "is neither an option nor a value");
   CHECK_FAILS(hewn({"trace", "--expr=w", "w=1", "w=2"}), 2, "'w' is given twice");

@@ -77,10 +77,10 @@ TEST_CASE("trace: two tapes beside each other", "[trace]") {
   const json parted = trace_of({run, "--diff=" + run, "--unfold"});
   CHECK(parted["parted"] == "");
 
-  CHECK(contains(hewn({"trace", run, "--text=the", "--diff=f64"}).out, "all are closer than 0.001"));
+  CHECK(contains(hewn({"trace", run, "--text=the", "--diff=f64"}).out, "all differences are below 0.001"));
   CHECK_FAILS(hewn(small_train(words, {"--tokenizer=word", "--n_layer=2"})), 0, "");
   CHECK_FAILS(hewn({"trace", run, "--text=the cat", "--diff=" + (words / "run").string()}), 2,
-              "different tokens for this text");
+              "encode this text differently");
   CHECK_FAILS(hewn({"trace", run, "--text=the", "--diff=nowhere"}), 3, "nowhere");
   CHECK_FAILS(hewn({"trace", run, "--text=the", "--diff=f64", "--node=#1[0]"}), 2, "diff and node");
   CHECK_FAILS(hewn({"trace", run, "--text=the", "--diff=f64", "--dot"}), 2, "diff and dot");
@@ -165,8 +165,9 @@ TEST_CASE("trace: a model with random weights, from a configuration", "[trace]")
   write_file(config, "out_dir = \"" + run + "\"\nn_layer = 1\nn_head = 2\nn_embd = 16\nblock_size = 16\n");
   const auto bytes = hewn({"trace", config, "--text=the cat sat", "--json"});
   REQUIRE(bytes.exit_code == 0);
-  CHECK(contains(bytes.err,
-                 "note: the weights are random, as no run was named; the tokens are the bytes of the text"));
+  CHECK(
+      contains(bytes.err,
+               "note: the weights are random, since no run was given; the tokens are the bytes of the text"));
   const json trace = json::parse(bytes.out);
   CHECK(trace["tokens"][0] == json({{"id", 't'}, {"text", "t"}}));
   CHECK(std::abs(trace["loss"].get<double>() - std::log(256.0)) < 0.3);
@@ -197,7 +198,7 @@ TEST_CASE("trace: a model with random weights, from a configuration", "[trace]")
   CHECK(chars.exit_code == 3);
   const auto own =
       hewn({"trace", "--n_embd=8", "--n_head=1", "--tokenizer=" + run, "--text=the cat", "--json"});
-  CHECK(own.err == "note: the weights are random, as no run was named\n");
+  CHECK(own.err == "note: the weights are random, since no run was given\n");
   CHECK(json::parse(own.out)["tokens"][0]["id"] != 't');
   CHECK(hewn({"trace", "--n_embd=8", "--n_head=1", "--dataset=" + run, "--text=the cat", "--json"})
             .out.find(own.out.substr(0, own.out.find("\"nodes\""))) == 0);

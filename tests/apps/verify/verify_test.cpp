@@ -58,8 +58,8 @@ TEST_CASE("a changed configuration is refused, and restored from the copy in a c
     write_file(config, whole);
   }
   write_file(config, whole.substr(0, whole.rfind("\n# checksum")));
-  check_damage(run_in(dir), "/config.toml: has lost its last line");
-  CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 3, "config.toml has lost its last line");
+  check_damage(run_in(dir), "/config.toml: lacks its last line");
+  CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 3, "config.toml lacks its last line");
   fs::copy_file(dir / "run/checkpoints/step-000020/config.toml", config,
                 fs::copy_options::overwrite_existing);
   CHECK(hewn({"verify", run_in(dir)}).exit_code == 0);
@@ -104,7 +104,7 @@ TEST_CASE("damaged, renamed and incomplete checkpoints are named, and what is re
   fs::remove(all / "step-000010/notes.txt");
 
   fs::copy(all / "step-000010", all / "step-000030");
-  check_damage(run_in(dir), "step-000030: its name is that of another step than its own, which is 10");
+  check_damage(run_in(dir), "step-000030: its name does not match its step, 10");
   CHECK_FAILS(hewn(small_resume(dir)), 3, "step-000030 is damaged: its name");
   fs::remove_all(all / "step-000030");
 
@@ -150,7 +150,7 @@ TEST_CASE("a run of earlier versions with reduce = library opens, and goes on wi
   CHECK_FAILS(hewn({"eval", run_in(dir)}), 0, "config.toml:");
   const ProcessResult next = hewn(small_resume(dir, {"--max_iters=30"}));
   CHECK_FAILS(next, 0,
-              ": reduce = library is read as exact: gradients are added with the bits of one process");
+              ": reduce = library is treated as exact: summed gradients have the bits of a single process");
   CHECK(next.err.find("reduce = library") == next.err.rfind("reduce = library"));
   CHECK(contains(read_file(dir / "run/config.toml"), "reduce = \"exact\"\n"));
   CHECK((read_file(dir / "run/checkpoints/last/model.safetensors") ==

@@ -48,7 +48,8 @@ TEST_CASE("a mapped file that is shortened reads as zeros from there and is repo
   check_mapped_files();
   std::filesystem::resize_file(dir / "data", 8192);
   CHECK(sum_of(file) == 8192);
-  CHECK(fails(ErrorCode::input, {"data: was shortened", "restore it"}, [] { check_newly_lost_pages(); }));
+  CHECK(fails(ErrorCode::input, {"data: was shortened", "restore or recreate it"},
+              [] { check_newly_lost_pages(); }));
   CHECK_FALSE(error_of([] { check_newly_lost_pages(); }));
   CHECK(fails(ErrorCode::input, {"data: was shortened"}, [] { check_mapped_files(); }));  // it still is
 }

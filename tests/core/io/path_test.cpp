@@ -70,8 +70,8 @@ TEST_CASE("a path that the system cannot follow is an error with path, reason an
   for (const Bad& bad :
        std::vector<Bad>{{tree.loop, "Too many levels of symbolic links", "leads back to itself"},
                         {tree.loop + "/below", "Too many levels of symbolic links", "leads back to itself"},
-                        {tree.too_long, "File name too long", "shorten it"},
-                        {tree.too_long + "/below", "File name too long", "shorten it"}}) {
+                        {tree.too_long, "File name too long", "shorten the name"},
+                        {tree.too_long + "/below", "File name too long", "shorten the name"}}) {
     const std::string &path = bad.path, &reason = bad.reason, &advice = bad.advice;
     INFO(path);
     const std::initializer_list<std::string> said{path + ": cannot be accessed: ", reason, advice};
@@ -107,8 +107,8 @@ TEST_CASE("the advice of an error names the missing directory, or the permission
       {ENOSPC, "; free some space or write elsewhere"},
       {EDQUOT, "; free some space or write elsewhere"},
       {EFBIG, "; raise the limit on file sizes (ulimit -f), or "},
-      {EROFS, "; write elsewhere, as this file system is read-only"},
-      {EIO, "; the disk may be failing, check the system log"},
+      {EROFS, "; write elsewhere, since this file system is read-only"},
+      {EIO, "; the disk may be failing; check the system log"},
       {EMFILE, "; raise the limit with ulimit -n"}};
   for (const auto& [error, advice] : advices) CHECK(fails(ErrorCode::failed, {advice}, failing(error)));
   const auto other = test::error_of(failing(EINVAL));
@@ -136,7 +136,7 @@ TEST_CASE("a path in a working directory that was removed is an error", "[path]"
   const fs::path before = fs::current_path();
   fs::current_path(tree.folder);
   fs::remove(tree.folder);
-  const auto failure = fails(ErrorCode::failed, {"x: has no path from the root: No such file or directory"},
+  const auto failure = fails(ErrorCode::failed, {"x: has no absolute path: No such file or directory"},
                              [] { absolute_path("x"); });
   const std::string whole = absolute_path("/a/../x");
   fs::current_path(before);

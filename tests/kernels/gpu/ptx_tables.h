@@ -136,8 +136,8 @@ inline uint32_t swizzled_128(int row, int col) {
   return static_cast<uint32_t>(row * 128 + col % 8 * 2) + ptx_swizzle_128[row % 8][col / 8] * 16;
 }
 
-/// Fields of the 64-bit matrix descriptor of wgmma: bits 0 to 13, 16 to 29 and 32 to 45 hold byte offsets divided by 16,
-/// bits 49 to 51 the base offset, bits 62 and 63 the swizzling mode.
+/// Fields of the 64-bit matrix descriptor of wgmma: bits 0 to 13, 16 to 29 and 32 to 45 hold byte offsets
+/// divided by 16, bits 49 to 51 the base offset, bits 62 and 63 the swizzling mode.
 struct DescriptorFields {
   uint32_t start, leading, stride, base, mode;
 };

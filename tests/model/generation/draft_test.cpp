@@ -246,9 +246,9 @@ TEST_CASE("draft: recurrent networks take nothing back") {
   const auto lstm = make_model({.arch = "lstm", .vocab_size = 9, .n_embd = 8}, cpu(), DType::f32, 1, false);
   const auto model = tiny_model(1);
   CHECK_THROWS_WITH(text_of(*lstm, {1}, {.draft = {.from_text = true}}),
-                    Catch::Contains("one token at a time"));
+                    Catch::Contains("several tokens at a time"));
   CHECK_THROWS_WITH(text_of(*model, {1}, {.draft = {.model = lstm.get()}}),
-                    Catch::Contains("cannot propose"));
+                    Catch::Contains("cannot serve as a draft"));
   CHECK_THROWS_WITH(text_of(*model, {1}, {.draft = {.from_text = true, .most = 0}}),
                     Catch::Contains("at least 1"));
 }

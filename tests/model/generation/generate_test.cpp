@@ -83,7 +83,7 @@ TEST_CASE("generate: ids beyond the requested vocabulary are never considered") 
            *model, {1, 9}, {.beams = 8, .max_new_tokens = 6, .n_best = 8, .context = {.vocab_size = 7}}))
     for (const int32_t id : text.tokens) CHECK(id < 7);
   CHECK_THROWS_WITH(generated(*model, {1}, {.context = {.vocab_size = 12}}),
-                    Catch::Contains("at most the model's 11"));
+                    Catch::Contains("at most the model's vocabulary, 11"));
 }
 
 TEST_CASE("generate: a full context continues from its newest half") {

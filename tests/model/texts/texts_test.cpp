@@ -65,15 +65,15 @@ TEST_CASE("special tokens in texts are counted, and the end of texts divides doc
   CHECK(found.end == 256);
   CHECK(
       found.note ==
-      "special tokens in the texts are read as such: <|endoftext|> as token 256 (2 times), <|pad|> as token "
-      "257 (1 times); <|endoftext|> separates documents; for ordinary text, give --special=text");
+      "special tokens in the texts are read as special: <|endoftext|> as token 256 (2 times), <|pad|> as token "
+      "257 (1 time); <|endoftext|> separates documents; to read them as ordinary text, give --special=text");
   CHECK(find_specials(marked, std::vector<std::string_view>{"<|pad|>"}, Specials::allowed).end ==
         std::nullopt);
   CHECK(find_specials(marked, texts, Specials::as_text).note.empty());
   CHECK_THROWS_AS(find_specials(marked, texts, Specials::refused), Error);
   const SpecialsFound spelled = find_specials(plain, texts, Specials::allowed);
   CHECK(!spelled.end);
-  CHECK(spelled.note.find("spells in several tokens") != spelled.note.npos);
+  CHECK(spelled.note.find("encodes as several tokens") != spelled.note.npos);
   CHECK(find_specials(plain, std::vector<std::string_view>{"a"}, Specials::allowed).note.empty());
 
   const TextForm form = form_of_stream(marked, 256);

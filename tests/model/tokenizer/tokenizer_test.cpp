@@ -109,7 +109,7 @@ TEST_CASE("a vocabulary of characters meets texts with others", "[tokenizer]") {
   CHECK(meet_texts(dropping, texts, "error", note)->hash() == given->hash());
   const std::shared_ptr<const Tokenizer> bytes = train_tokenizer("byte", "");
   CHECK(meet_texts(bytes, texts, "add", note) == bytes);
-  CHECK(fails(ErrorCode::input, {"become \"x\", which is not in the vocabulary"}, [&] {
+  CHECK(fails(ErrorCode::input, {"is \"x\", which is not in the vocabulary"}, [&] {
     tokenizer_from_json(
         R"({"format":"hewn-tokenizer","version":1,"kind":"char","vocab":["a"],"unknown":"x"})");
   }));

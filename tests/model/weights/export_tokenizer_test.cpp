@@ -306,7 +306,7 @@ TEST_CASE("merges that no scores yield are exported to GGUF for Hewn", "[export]
   const Exportable e(with(llama_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
   const Exported done = export_model(e.own, "gguf", e.path("gguf"));
   REQUIRE(done.notes.size() == 1);
-  CHECK(done.notes[0].starts_with("only Hewn will find the tokenizer: llama.cpp"));
+  CHECK(done.notes[0].starts_with("only Hewn can read the tokenizer: llama.cpp"));
   CHECK(GgufFile(e.path("gguf")).text("tokenizer.ggml.model") == "none");
   CHECK(open_foreign(e.path("gguf")).tokenizer->to_json() == tokenizer->to_json());
 }
@@ -346,7 +346,7 @@ TEST_CASE("a GGUF file is read back with its tokenizer, of whichever kind", "[ex
       CHECK((file.find_key(own_tokenizer_key) != nullptr) == (kind != "bpe"));
       CHECK(file.text("tokenizer.ggml.model") == (words ? "none" : "gpt2"));
       REQUIRE(done.notes.size() == (kind == "bpe" ? 0 : 1));
-      if (words) CHECK(done.notes[0].starts_with("only Hewn will find the tokenizer"));
+      if (words) CHECK(done.notes[0].starts_with("only Hewn can read the tokenizer"));
       if (kind == "char") CHECK(done.notes[0].starts_with("llama.cpp will end texts at token 11, \"n\": "));
     }
   }

@@ -52,7 +52,7 @@ TEST_CASE("a model is not stored in 16 bits, and a trunk is not loaded without a
   CHECK_FALSE(std::filesystem::exists(e.path("narrow.safetensors")));
   const auto unbiased = make_model(test::with(test::gpt2_like(), [](auto& c) { c.bias = false; }), cpu());
   CHECK(test::fails(ErrorCode::usage,
-                    {"the model has no parameter transformer.h.0.ln_1.bias, but the base has"},
+                    {"the model has no parameter transformer.h.0.ln_1.bias, but the base has it"},
                     [&] { load_trunk(e.own, *unbiased); }));
 }
 

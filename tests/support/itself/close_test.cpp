@@ -32,7 +32,7 @@ TEST_CASE("infinities equal themselves only", "[support]") {
   CHECK_FALSE(close_abs(Values{inf}, Values{1}, 1e300));
 }
 
-TEST_CASE("closeness by norm is relative with a floor", "[support]") {
+TEST_CASE("closeness by norm is relative with a lower bound", "[support]") {
   CHECK(close_by_norm(Values{3, 4 + 4e-6}, Values{3, 4}, 1e-6));
   CHECK_FALSE(close_by_norm(Values{3, 4 + 6e-6}, Values{3, 4}, 1e-6));
   CHECK(close_by_norm(Values{1e-13, 0}, Values{0, 0}, 1e-6));

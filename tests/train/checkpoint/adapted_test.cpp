@@ -42,7 +42,7 @@ TEST_CASE("the base of an adapter is its checkpoint or, once that was pruned, th
   CHECK(hash_of_weights(with_adapters(open_base(run, 0), {{(dir / "tuned").string()}})) == merged_hash);
   fs::rename(run, dir / "moved");
   CHECK_ERROR(base_model(checkpoint, ""), ErrorCode::input,
-              "the base model " + base.path + " is not there; give its new place with --base=RUN");
+              "the base model " + base.path + " does not exist; give its new path with --base=RUN");
   CHECK(hash_of_weights(base_model(checkpoint, (dir / "moved").string())) == base.hash);
 }
 
@@ -80,9 +80,9 @@ TEST_CASE("an adapter without a base, or that is its own, is refused", "[checkpo
                     own = save_adapted(dir / "own", {(dir / "own").string(), 5});
   CHECK_ERROR(checkpoint_model(none), ErrorCode::input,
               none + ": state.json names no base model for its adapter");
-  CHECK_ERROR(checkpoint_model(lost), ErrorCode::input, "the base model gone is not there");
+  CHECK_ERROR(checkpoint_model(lost), ErrorCode::input, "the base model gone does not exist");
   CHECK_ERROR(checkpoint_model(own), ErrorCode::input,
-              (dir / "own").string() + ": more than 16 adapters rest on one another; is a run its own base?");
+              (dir / "own").string() + ": more than 16 adapters are stacked; is a run its own base?");
 }
 
 TEST_CASE("only adapters are merged, and only into their base", "[checkpoint]") {

@@ -239,7 +239,7 @@ TEST_CASE("a directory in the place of the link to the last checkpoint is refuse
   fs::copy(dir / "checkpoints/step-000001", last);  // what a copy that follows links makes
   Trained trained;
   CHECK_ERROR(save_checkpoint(run, state_at(2), trained.trainer), ErrorCode::failed,
-              last + ": is a directory where a link to a checkpoint is expected");
+              last + ": is a directory, but a link to a checkpoint is expected");
   CHECK(steps_of(run) == std::vector<int64_t>{1, 2});
   CHECK(leftovers(run).empty());
   const fs::path fresh = dir / "checkpoints" / (std::string(unfinished_prefix) + "link-last");
@@ -247,7 +247,7 @@ TEST_CASE("a directory in the place of the link to the last checkpoint is refuse
   fs::remove_all(last);
   fs::create_directories(fresh / "in the way");
   CHECK_ERROR(save_checkpoint(run, state_at(3), trained.trainer), ErrorCode::failed,
-              last + ": cannot be made a link to step-000003");
+              last + ": cannot be linked to step-000003");
 }
 
 TEST_CASE("a full disk leaves the older checkpoint and no partial one", "[checkpoint]") {

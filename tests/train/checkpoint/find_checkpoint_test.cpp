@@ -96,7 +96,8 @@ TEST_CASE("damage is detected and reported, and an intact checkpoint suggested",
 
 TEST_CASE("a run without checkpoints is distinguished from other directories", "[checkpoint]") {
   const TempDir dir;
-  CHECK_ERROR(find_checkpoint((dir / "nothing").string()), ErrorCode::input, "nothing does not exist: no run");
+  CHECK_ERROR(find_checkpoint((dir / "nothing").string()), ErrorCode::input,
+              "nothing does not exist; give a run");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input, "has no checkpoint");
   write_file(dir / "config.json", "{}");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input,
@@ -167,8 +168,8 @@ TEST_CASE("a checkpoint under the name of another step, or without MANIFEST, is 
   make_checkpoints(run, {10});
   const fs::path all = dir / "checkpoints";
   fs::copy(all / "step-000010", all / "step-000020");
-  CHECK(says(checkpoint_damage((all / "step-000020").string()), "which is 10"));
-  CHECK_ERROR(find_checkpoint(run), ErrorCode::input, "which is 10");
+  CHECK(says(checkpoint_damage((all / "step-000020").string()), "its step, 10"));
+  CHECK_ERROR(find_checkpoint(run), ErrorCode::input, "its step, 10");
   CHECK_ERROR(find_checkpoint(run), ErrorCode::input, (all / "step-000010").string());
   CHECK(incomplete_checkpoints(run).empty());
 
@@ -223,7 +224,7 @@ TEST_CASE("`best` that leads to a checkpoint of another run is refused", "[check
   fs::remove(run + "/checkpoints/best");
   fs::create_symlink(other, run + "/checkpoints/best");
   CHECK_ERROR(hold_checkpoint(run, "best"), ErrorCode::input,
-              run + "/checkpoints/best leads out of the run, to " + other);
+              run + "/checkpoints/best points outside of the run, to " + other);
   CHECK(hold_checkpoint(run + "/checkpoints/best").path == other);  // asked for by its own path
 }
 
@@ -238,7 +239,7 @@ TEST_CASE("files of the run are compared wherever a checkpoint is named from", "
     INFO(name.first << ", " << name.second);
     const WorkingDirectory here(dir / name.first);
     CHECK_ERROR(hold_checkpoint(name.second), ErrorCode::input,
-                "tokenizer.json is not the file that the run had");
+                "tokenizer.json has changed since the run saved");
   }
 }
 
@@ -269,7 +270,7 @@ TEST_CASE("files of a run that are not those of its checkpoint are refused", "[c
   CHECK_NOTHROW(find_checkpoint(run));
   for (const char* name : {"tokenizer.json", "task.json"}) {
     write_file(dir / name, "forst\n");
-    CHECK_ERROR(find_checkpoint(run), ErrorCode::input, (dir / name).string() + " is not the file");
+    CHECK_ERROR(find_checkpoint(run), ErrorCode::input, (dir / name).string() + " has changed since");
     fs::remove(dir / name);  // whoever needs it says that it is missing
     CHECK_NOTHROW(find_checkpoint(run));
     write_file(dir / name, "first\n");

@@ -93,7 +93,7 @@ TEST_CASE("non-ASCII characters are never split", "[data]") {
   CHECK(*data.val_bytes_per_token() == 3);
 }
 
-TEST_CASE("tales are aligned and have an exact floor", "[data]") {
+TEST_CASE("tales are aligned and have an exact lower bound", "[data]") {
   const Dataset data = open_dataset({.dataset = "tales", .tales = 300, .tales_seed = 5});
   const std::string text = generate_tales(300, 5);
   const std::string train = generate_tales(270, 5), val = text.substr(train.size());
@@ -184,7 +184,7 @@ TEST_CASE("a finished tokenizer has a size of its own", "[data]") {
   CHECK(open_dataset({.dataset = path, .tokenizer = file, .vocab_size = size}).vocab_size == size);
   CHECK_THAT(error_of({.dataset = path, .tokenizer = file, .vocab_size = size + 1}, ErrorCode::usage),
              Catch::Contains("vocab_size = " + std::to_string(size + 1) + ", but " + file +
-                             " is a finished tokenizer of " + std::to_string(size) + " tokens"));
+                             " is a trained tokenizer with " + std::to_string(size) + " tokens"));
 }
 
 TEST_CASE("bad input is reported by name", "[data]") {
@@ -378,10 +378,10 @@ TEST_CASE("tales need a tokenizer with a token of its own for a newline", "[data
   DataOptions some = tales;
   some.tokenizer = "regex";
   CHECK_THAT(error_of(some), Catch::Contains("tales (training)") &&
-                                 Catch::Contains("the tokenizer has no token of its own for a newline") &&
+                                 Catch::Contains("the tokenizer has no separate token for a newline") &&
                                  Catch::Contains("--tokenizer=char"));
   some.tokenizer = "word", some.vocab_size = 2;  // <|unk|> and a space
-  CHECK_THAT(error_of(some), Catch::Contains("the tokenizer has no token of its own for a newline"));
+  CHECK_THAT(error_of(some), Catch::Contains("the tokenizer has no separate token for a newline"));
 
   tokenizers::SentencePieces pieces;
   pieces.texts = {".", "\n", ".\n"};

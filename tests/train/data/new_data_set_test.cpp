@@ -130,7 +130,7 @@ TEST_CASE("a data set that cannot be created is refused with its place and the r
   CHECK(refused(dir / "file", {(dir / "file").string() + ": cannot be created: it is a file"}));
   CHECK(read_file(dir / "file") == "mine");
   const std::string longest(255, 'n');  // a name of an unfinished directory is longer
-  CHECK(refused(dir / longest, {longest + ": cannot be created: File name too long; shorten it"}));
+  CHECK(refused(dir / longest, {longest + ": cannot be created: File name too long; shorten the name"}));
   write_file(dir / ".unfinished-out", "mine");
   CHECK(refused(dir / "out", {(dir / ".unfinished-out").string() + ": cannot be opened: Not a directory"}));
   CHECK(read_file(dir / ".unfinished-out") == "mine");
@@ -201,7 +201,7 @@ TEST_CASE("files beside a data set are never lost", "[data]") {
   fs::create_directory(other);
   for (const char* list : {"include *.py\n", "", "0123456789abcdef  3  model.safetensors\n"}) {
     write_file(other / "MANIFEST", list);
-    CHECK_THROWS_WITH(NewDataSet(other.string(), true), Catch::Contains("not that of a data set"));
+    CHECK_THROWS_WITH(NewDataSet(other.string(), true), Catch::Contains("does not belong to a data set"));
     CHECK(read_file(other / "MANIFEST") == list);
   }
 }

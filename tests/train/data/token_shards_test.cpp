@@ -200,11 +200,11 @@ TEST_CASE("token files are found in the order of their numbers", "[data]") {
   };
   CHECK(refused({"train-000.bin", "train-002.bin"},
                 "D/train-002.bin: follows train-000.bin, but the shard between them is missing; restore it"));
-  CHECK(refused({"train-001.bin"}, "D/train-001.bin: is the first shard that is there, but those before it"));
-  CHECK(refused({"f_train_000002.bin"}, "those before it are missing"));
+  CHECK(refused({"train-001.bin"}, "D/train-001.bin: is the first existing shard; the shards before it"));
+  CHECK(refused({"f_train_000002.bin"}, "the shards before it are missing"));
   CHECK(refused({"val.bin", "val-000.bin"},
-                "D/val-000.bin: is a shard, but val.bin beside it is a whole sequence"));
-  CHECK(refused({"f_train.bin", "f_train_000001.bin"}, "f_train.bin beside it is a whole sequence"));
+                "D/val-000.bin: is a shard, but val.bin next to it is a whole sequence"));
+  CHECK(refused({"f_train.bin", "f_train_000001.bin"}, "f_train.bin next to it is a whole sequence"));
   CHECK(refused({"f_train_000001.bin", "f_train_1.bin"}, "has the same number as"));
   CHECK(refused({"f_train_000001.bin", "g_train_000002.bin"},
                 "D: holds token files of two data sets, f_* and g_*"));
@@ -224,10 +224,9 @@ TEST_CASE("a data set without one of its shards is refused by its name", "[data]
       if (listed)
         CHECK_THAT(message, Catch::Contains(data + "/" + name) && Catch::Contains("No such file"));
       else if (i == 4)
-        CHECK_THAT(message,
-                   Catch::Contains("train-003.bin: was written as a shard that another one follows"));
+        CHECK_THAT(message, Catch::Contains("train-003.bin: was written as a shard before another one"));
       else
-        CHECK_THAT(message, Catch::Contains(i == 0 ? "train-001.bin: is the first shard that is there"
+        CHECK_THAT(message, Catch::Contains(i == 0 ? "train-001.bin: is the first existing shard"
                                                    : "but the shard between them is missing"));
     }
 }
@@ -245,16 +244,16 @@ TEST_CASE("a shard of other data is refused", "[data]") {
   };
   const std::string third = data + "/train-002.bin";
   CHECK_THAT(replaced("train-002.bin", other + "/train-002.bin"),
-             Catch::Contains(third + ": is no shard of the same data as " + data +
+             Catch::Contains(third + ": is not a shard of the same data as " + data +
                              "/train-000.bin: its tokenizer is"));
   CHECK_THAT(replaced("train-002.bin", other + "/train-003.bin"),
              Catch::Contains(third + ": was written as shard 3, but its name makes it shard 2"));
   CHECK_THAT(replaced("train-005.bin", data + "/train-004.bin"),
              Catch::Contains("train-004.bin: was written as the last shard, but others follow"));
   CHECK_THAT(replaced("train.bin", data + "/val.bin"),
-             Catch::Contains("train.bin beside it is a whole sequence"));
+             Catch::Contains("train.bin next to it is a whole sequence"));
   CHECK_THAT(replaced("val.bin", data + "/train-000.bin"),
-             Catch::Contains("val.bin: was written as a shard that another one follows"));
+             Catch::Contains("val.bin: was written as a shard before another one"));
 
   const auto second_with = [&](const TokenFileInfo& info) {
     const std::string first_path = (dir / "train-000.bin").string(), path = (dir / "train-001.bin").string();

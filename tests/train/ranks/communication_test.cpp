@@ -141,7 +141,7 @@ TEST_CASE("a rank that the others do not reach in time is ended", "[ranks]") {
   const auto stuck = [&](const Error&) { ended = true; };
   CHECK(code_and_text([&] { Communication(open, {.opening = 100ms, .report = report, .stuck = stuck}); }) ==
         "1 nobody came");
-  CHECK(reported.find("have not been reached within 0.1 seconds") != std::string::npos);
+  CHECK(reported.find("could not reach the other ranks within 0.1 seconds") != std::string::npos);
 }
 
 TEST_CASE("a rank that another one does not let leave is ended", "[ranks]") {
@@ -163,7 +163,7 @@ TEST_CASE("a rank that another one does not let leave is ended", "[ranks]") {
                                  .stuck = [&](const Error&) { ended = true; }});
     communication.close(true);
   });
-  CHECK(reported == "all ranks have done their work, but one of them has not left within 0.1 seconds");
+  CHECK(reported == "all ranks have finished, but one of them has not disconnected within 0.1 seconds");
 }
 
 TEST_CASE("leaving waits for all ranks, and throws if one has failed", "[ranks]") {

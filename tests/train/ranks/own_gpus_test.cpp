@@ -13,7 +13,7 @@ TEST_CASE("two ranks on one GPU are refused by all ranks, and named", "[ranks]")
       const auto check_own = [&] { require_own_gpus(ranks, addresses[static_cast<size_t>(ranks.rank())]); };
       if (error.empty()) return check_own();
       const Failure refused =
-          fails(ErrorCode::usage, {error, ", that at 0000:65:00.0; start no more ranks"}, check_own);
+          fails(ErrorCode::usage, {error, ", that at 0000:65:00.0; start at most as many ranks"}, check_own);
       require(refused.ok, refused.text);
     });
   };

@@ -197,7 +197,7 @@ TEST_CASE("when rank 0 fails to save or to load, no other rank takes it for a su
   // Everything is written but the link to the last checkpoint.
   fs::create_directories(dir / "linked/checkpoints/last/file");
   CHECK_ERROR(tries([&](Process& process) { process.save((dir / "linked").string()); }), ErrorCode::failed,
-              "is a directory where a link");
+              "is a directory, but a link");
   TrainConfig sgd = config;
   sgd.optimizer.kind = OptimizerKind::sgd;
   const std::string fewer = save_with(2, sgd, (dir / "sgd").string());

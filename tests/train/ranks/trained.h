@@ -71,9 +71,9 @@ inline TrainedByRanks train_on(Executor& device, const RanksVariant& variant, in
   return trained;
 }
 
-/// Trains as `size` ranks, on a device that each of them makes, and checks that all have what one process has, to the last
-/// bit. Buckets have the least size, a block of the norm for each rank. Returns the bytes of gradients and values that
-/// were sent as messages.
+/// Trains as `size` ranks, on a device that each of them makes, and checks that all have what one process
+/// has, to the last bit. Buckets have the least size, a block of the norm for each rank. Returns the bytes of
+/// gradients and values that were sent as messages.
 inline int64_t check_ranks(
     int size, const RanksVariant& variant, const TrainedByRanks& alone,
     const std::function<std::unique_ptr<Executor>()>& make_device,

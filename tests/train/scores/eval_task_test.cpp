@@ -55,7 +55,7 @@ TEST_CASE("eval tasks: mistakes are named by file, line and key", "[scores]") {
   refused("{\"query\": ", {"t.jsonl, line 1"});
   refused("[1]", {"t.jsonl, line 1"});
   refused(R"({"question": "?", "answer": "!"})",
-          {"t.jsonl, line 1", "no known kind", "`query`", "`context_options`"});
+          {"t.jsonl, line 1", "a known kind of task", "`query`", "`context_options`"});
   refused(R"({"query": "?", "choices": ["a", "b"]})",
           {"t.jsonl, line 1", "`gold` is missing", "multiple_choice"});
   const auto second = [](const std::string& row) { return std::string(choice_row) + "\n" + row; };

@@ -86,7 +86,7 @@ TEST_CASE("bootstrap and mcnemar: figures that make no sense are refused", "[sco
   CHECK(refused("paired bootstrap of 0 and 0 rows", [] { bootstrapped_difference({}, {}, mean_of_rows); }));
   CHECK(refused("bootstrap with 0 samples; expected 1 or more",
                 [] { bootstrapped(rows_of(1, 1), mean_of_rows, {.samples = 0}); }));
-  CHECK(refused("rows with 1 and 2 figures; expected as many in all", [] {
+  CHECK(refused("rows with 1 and 2 figures; expected the same number in all rows", [] {
     bootstrapped(RowFigures{{1.0}, {1.0, 2.0}}, mean_of_rows);
   }));
   CHECK(refused("at least one task", [] { bootstrapped_mean({}); }));

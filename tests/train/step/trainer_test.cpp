@@ -107,7 +107,7 @@ TEST_CASE("a batch without targets is refused", "[trainer]") {
   batch.targets[3] = 1;
   CHECK(trainer.step(batch).tokens == 1);
   trainer.queue(std::span(&batch, 1));
-  CHECK_ERROR(trainer.step(batch), ErrorCode::usage, "cannot do a step while 1 are queued");
+  CHECK_ERROR(trainer.step(batch), ErrorCode::usage, "cannot run a step while 1 are queued");
 }
 
 TEST_CASE("micro-batches that cannot be divided into groups, and pairs without references, are refused",

@@ -242,7 +242,7 @@ TEST_CASE("table: comes back as it was, with columns added") {
                   {{"x,y", "0.5"}, {"say \"z\"", "1"}}) ==
         "\xef\xbb\xbfk,t,label,p\r\n1,\"a\r\nb\",\"x,y\",0.5\r\n\r\n2,c,\"say \"\"z\"\"\",1");
   CHECK(rewritten("a\t\"x\" y\nb\tz\n", {"label"}, {{"\"q"}, {"r"}}) == "a\t\"x\" y\t\"q\nb\tz\tr\n");
-  CHECK(fails(ErrorCode::input, {"cannot be written into this table"},
+  CHECK(fails(ErrorCode::input, {"cannot be written to this table"},
               [] { rewritten("a\t\"x\" y\nb\tz\n", {"label"}, {{"q\tr"}}); }));
   CHECK(rewritten("[\n {\"t\": \"a\" },\n {}\n]\n", {"label", "p"}, {{"x", "0.5"}, {"007", "-1e3"}}) ==
         "[\n {\"t\": \"a\", \"label\": \"x\", \"p\": 0.5 },\n {\"label\": \"007\", \"p\": -1e3}\n]\n");

@@ -165,7 +165,7 @@ class Reader {
     ++at_;
     if (is_function(name)) fail_at(begin, join("'", name, "' is a function; choose another name"));
     if (names_->contains(name))
-      fail_at(begin, join("'", name, "' already has a value; a name is defined once"));
+      fail_at(begin, join("'", name, "' already has a value; a name can be defined only once"));
     const Tensor value = sum();
     names_->emplace(name, value);
     return value;

@@ -19,7 +19,8 @@ struct ExpressionFunction {
 const ExpressionFunction* find_function(std::string_view name, size_t arguments);
 /// Whether there is a function with this name.
 bool is_function(std::string_view name);
-/// How the functions with this name, or all if it is empty, are called: "layernorm(x), layernorm(x, weight, bias)".
+/// The signatures of the functions with this name, or of all if it is empty: "layernorm(x), layernorm(x,
+/// weight, bias)".
 std::string calls_of(std::string_view name);
 
 /// The matrix product; a vector is a row on the left and a column on the right, as in NumPy.

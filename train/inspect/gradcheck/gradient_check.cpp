@@ -83,7 +83,7 @@ class Checker {
     require(dtype == DType::f64, "a gradient check needs a model in f64; got ", name_of(dtype));
     for (Parameter& p : probe.model().parameters().all())
       if (p.trains) parameters_.push_back(&p);
-    require(!parameters_.empty(), "the model has no parameter that trains");
+    require(!parameters_.empty(), "the model has no trained parameter");
   }
 
   GradientCheck run() {

@@ -10,30 +10,30 @@
 
 namespace hewn {
 
-/// An entry of a gradient beside its measured slope.
+/// An entry of a gradient and its measured slope.
 struct CheckedEntry {
   int64_t index = 0;  ///< row-major
   double tape = 0, measured = 0;
 };
 
-/// What the check found for a parameter.
+/// The result of the check for a parameter.
 struct CheckedTensor {
   std::string name;
   Shape shape;
-  /// Along a random direction: the difference of the slopes, relative to the size that is to be expected of a slope in
-  /// such a direction. NaN if no direction was tried.
+  /// The difference of the slopes along a random direction, relative to the expected size of such a slope.
+  /// NaN if no direction was tried.
   double direction = std::nan("");
-  int64_t entries = 0;  ///< looked at one by one
-  /// L2 norms over them: of tape - measured, of measured, of the error that rounding alone can cause.
+  int64_t entries = 0;  ///< entries checked individually
+  /// L2 norms over them: of tape - measured, of measured, of the possible rounding error.
   double difference = 0, norm = 0, allowed = 0;
   CheckedEntry worst = {};
   /// Where the loss has no derivative: "entry [3]: slope 0.1 to the left, 0 to the right".
   std::string kink = {};
-  bool wrong_direction = false, wrong_entries = false;  ///< what shows that it is wrong
+  bool wrong_direction = false, wrong_entries = false;  ///< the evidence that it is wrong
   bool wrong() const { return wrong_direction || wrong_entries; }
 
-  /// |tape - measured| / |measured| over the entries, and the same less what rounding can cause. Of gradients that are
-  /// nearly zero throughout, relative to 1e-6 per entry.
+  /// |tape - measured| / |measured| over the entries, and the same minus the possible rounding error. For
+  /// gradients that are nearly zero throughout, relative to 1e-6 per entry.
   double error() const { return difference / scale(); }
   double excess() const {
     const double beyond = difference - allowed;
@@ -46,23 +46,25 @@ struct CheckedTensor {
   }
 };
 
-/// Where and how a gradient is wrong.
+/// The place of a wrong gradient, and a diagnosis.
 struct WrongPlace {
-  /// Whose gradient is the first wrong one: "the output of #4 h.0.ln_1 layernorm", or a parameter.
+  /// The tensor with the first wrong gradient: "the output of #4 h.0.ln_1 layernorm", or a parameter.
   std::string tensor;
-  /// The nodes whose backward pass made it: "#5 h.0.attn.c_attn linear (kernels/linear/op.cpp:40)".
+  /// The nodes whose backward pass produced it: "#5 h.0.attn.c_attn linear (kernels/linear/op.cpp:40)".
   std::string users;
-  std::string mistake;  ///< see `mistake_in`; "" if it fits nothing known
+  std::string mistake;  ///< see `mistake_in`; "" if no known mistake fits
 };
 
 struct GradientCheck {
   double loss = 0;
-  /// Error along random directions through all parameters, as in `CheckedTensor`. NaN if each crosses a kink.
+  /// Error along random directions through all parameters, as in `CheckedTensor`. NaN if every direction
+  /// crosses a kink.
   double direction = std::nan("");
-  std::string kink = {};               ///< then one of them, as in `CheckedTensor`
+  std::string kink = {};               ///< one such kink, as in `CheckedTensor`
   bool wrong_direction = false;        ///< whether a direction shows a mistake
-  std::vector<CheckedTensor> tensors;  ///< of all parameters that train, in the order of their declaration
-  std::vector<WrongPlace> places;      ///< empty if all is right, or only if several batches come together
+  std::vector<CheckedTensor> tensors;  ///< one per trained parameter, in order of declaration
+  std::vector<WrongPlace> places;      ///< empty if all is right, or if the mistake shows only with several
+                                       ///< batches
   int64_t evaluations = 0;
   /// Whether no parameter's gradient is wrong.
   bool right() const {
@@ -71,21 +73,21 @@ struct GradientCheck {
 };
 
 struct GradientCheckOptions {
-  double seconds = 60;            ///< ends looking at further entries after this time
+  double seconds = 60;            ///< time limit for checking further entries
   int64_t max_entries = 64;       ///< of each parameter
-  double bound = 1e-6;            ///< relative error from which a gradient counts as wrong
-  uint64_t seed = 1;              ///< of directions and entries
+  double bound = 1e-6;            ///< a larger relative error counts as wrong
+  uint64_t seed = 1;              ///< seed of directions and entries
   TapeObserver* edits = nullptr;  ///< observes every backward pass; for mistakes made on purpose
 };
 
-/// "[2, 5]": where the element with this row-major index is in a tensor of this shape.
+/// "[2, 5]": the position of the element with this row-major index in a tensor of this shape.
 std::string index_text(int64_t index, const Shape& shape);
 
-/// The model of the probe is in f64, in memory that the host can write. First tries one random direction through all
-/// parameters, in which each weighs the same, then a direction for each parameter, then single entries of each in turn
-/// until the time is over. If something is wrong, looks for the newest node on the tape whose output has a wrong
-/// gradient, while those of all nodes after it are right: the mistake is in the backward pass of a node that uses it.
-/// Throws ErrorCode::numerical if the loss is not finite.
+/// The model of the probe must be in f64, in memory that the host can write. First tries one random direction
+/// through all parameters, each with the same weight, then a direction per parameter, then single entries of
+/// each in turn until time runs out. If a gradient is wrong, searches the tape for the newest node whose
+/// output has a wrong gradient: the mistake is in the backward pass of a node that uses this output. Throws
+/// ErrorCode::numerical if the loss is not finite.
 GradientCheck check_gradients(LossProbe& probe, const GradientCheckOptions& options);
 
 }  // namespace hewn

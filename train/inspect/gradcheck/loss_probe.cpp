@@ -94,7 +94,7 @@ std::string tensor_key(const Edge& edge) {
 LossProbe::LossProbe(Model& model, std::span<const Batch> batches, uint64_t seed, bool recompute)
     : model_(model) {
   for (const Batch& batch : batches) targets_ += counted(batch);
-  require(targets_ > 0, "a gradient check needs a target that counts");
+  require(targets_ > 0, "a gradient check needs a target that is not ignored");
   Device& device = model.device();
   for (const Batch& batch : batches) {
     if (counted(batch) == 0) continue;

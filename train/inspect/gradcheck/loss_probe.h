@@ -1,6 +1,6 @@
 #pragma once
-// A model's loss in double precision as a function of its parameters and of the values on its tape: what a gradient
-// check displaces.
+// A model's loss in double precision as a function of its parameters and of the values on its tape, both of
+// which a gradient check displaces.
 
 #include <functional>
 #include <map>
@@ -30,40 +30,40 @@ struct NodeValues {
   bool is_view = false;
 };
 
-/// What one pass over the tape computed.
+/// The results of one pass over the tape.
 struct TapePass {
   std::vector<NodeValues> nodes;
-  /// In the order of the backward pass, by `tensor_key`.
+  /// By `tensor_key`; each list is in the order of the backward pass.
   std::map<std::string, std::vector<Use>> uses;
 };
 
-/// The name of a leaf, or "#3" for the output of node 3; "" for what has no gradient.
+/// The name of a leaf, or "#3" for the output of node 3; "" for edges without a gradient.
 std::string tensor_key(const Edge& edge);
 
 /// The loss of batches, weighted by their targets as in a training step.
 class LossProbe {
  public:
-  /// The model has gradients. One with dropout uses the masks of `seed`. `recompute` is that of `ForwardOptions`. Throws
-  /// usage if no target counts.
+  /// The model must have gradients. Dropout uses the masks of `seed`. `recompute` as in `ForwardOptions`.
+  /// Throws usage if all targets are ignored.
   LossProbe(Model& model, std::span<const Batch> batches, uint64_t seed, bool recompute);
 
   Model& model() { return model_; }
-  /// The number of targets that count.
+  /// The number of targets that are not ignored.
   int64_t targets() const { return targets_; }
   /// Rows and columns of the first batch.
   int64_t rows() const { return inputs_[0].tokens.dim(0); }
   int64_t length() const { return inputs_[0].tokens.dim(1); }
-  /// The number of losses computed so far, which is what a check costs.
+  /// The number of losses computed so far, the measure of a check's cost.
   int64_t evaluations() const { return evaluations_; }
 
   /// The loss at the parameters' present values.
   double loss();
-  /// Computes the gradient of every parameter by the tape, observed by `observer` if there is one.
+  /// Computes the gradient of every parameter by the tape, observed by `observer` if given.
   void backward(TapeObserver* observer = nullptr);
   /// The loss with `displace` called on every value of the first batch's tape as soon as it is recorded.
   double displaced(const std::function<void(const Node&, const Tensor&)>& displace);
-  /// The values and gradients of the nodes of the first batch's tape, whose loss counts alone, and what they did to the
-  /// leaves' gradients. `observer` sees the pass before it is recorded.
+  /// The values and gradients of the nodes on the first batch's tape, for the loss of that batch only, and
+  /// their contributions to the leaves' gradients. `observer` sees the pass before it is recorded.
   TapePass record(TapeObserver* observer = nullptr);
 
  private:

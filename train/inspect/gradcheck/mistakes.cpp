@@ -132,7 +132,7 @@ std::string by_one_row(const Slopes& s) {
     bool same = true;
     for (size_t i = 0; i < s.entries.size() && same; ++i)
       same = s.tape[i] == s.wrong.output_grad[row * columns + s.entries[i]];
-    if (same) return join("it is row ", row, " of dy alone: the sum over the rows is missing");
+    if (same) return join("it is row ", row, " of dy only: the sum over the rows is missing");
   }
   return "";
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What kind of mistake a wrong gradient looks like.
+// Diagnoses the mistake behind a wrong gradient.
 
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace hewn {
 
-/// A number that may be missing from a gradient, or be there once too often: {"the head size D", 64}.
+/// A factor that a gradient may lack, or contain once too often: {"the head size D", 64}.
 struct NamedFactor {
   std::string name;
   double value = 1;
@@ -18,27 +18,28 @@ struct NamedFactor {
 struct WrongGradient {
   Shape shape;
   std::vector<double> value;  ///< of the tensor, row-major
-  std::vector<double> tape;   ///< the gradient, all of it
+  std::vector<double> tape;   ///< the complete gradient by the tape
   std::vector<int64_t> entries;
-  std::vector<double> measured;  ///< at `entries`
-  /// The output of the operation whose backward pass is suspected, if it has as many elements; else empty.
+  std::vector<double> measured;  ///< slopes at `entries`
+  /// The output of the operation whose backward pass is suspected, if it has the same number of elements;
+  /// else empty.
   std::vector<double> output = {};
   /// The gradient of the output of the node that uses the tensor, if there is one.
   std::vector<double> output_grad = {};
-  /// The gradient just before a node added to it, and that node's name.
+  /// The gradient just before a node added to it, and the name of that node.
   struct Earlier {
     std::string node;
     std::vector<double> grad;
   };
   std::vector<Earlier> earlier = {};
   std::vector<std::string> silent = {};  ///< nodes that use the tensor but contribute nothing
-  std::vector<double> previous = {};     ///< of a leaf: its gradient in the pass before
+  std::vector<double> previous = {};     ///< of a leaf: its gradient in the previous pass
   std::vector<NamedFactor> numbers = {};
-  std::string whose = "the tape";  ///< what has computed `tape`, for the text
+  std::string whose = "the tape";  ///< the origin of `tape`, for the text
 };
 
-/// What the difference looks like, as the end of a sentence: "the tape has 1/8 of the measured slope in every entry: a
-/// factor of 8 (the head size D) is missing". "" if it fits nothing known. `noise` is the error of a measured slope.
+/// The diagnosis, as the end of a sentence: "the tape has 1/8 of the measured slope in every entry: a factor
+/// of 8 (the head size D) is missing". "" if no known mistake fits. `noise` is the error of a measured slope.
 std::string mistake_in(const WrongGradient& wrong, double noise);
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// Finds the operation that a wrong gradient comes from.
+// Finds the operation that produces a wrong gradient.
 
 #include <span>
 #include <string>
@@ -9,8 +9,9 @@
 
 namespace hewn {
 
-/// The first places, seen from the loss, at which the tape's gradients are wrong, given the parameters whose gradients
-/// are: at most three. Measures with the probe's first batch alone; empty if its gradients are right.
+/// The first places, seen from the loss, at which the tape's gradients are wrong (at most three), given the
+/// parameters with wrong gradients. Measures with the probe's first batch only; empty if its gradients are
+/// right.
 std::vector<WrongPlace> wrong_places(LossProbe& probe, std::span<const std::string> parameters,
                                      const GradientCheckOptions& options);
 

@@ -1,5 +1,6 @@
 #pragma once
-// What attention did in a pass: the probabilities that no T x T matrix of the fused operation holds, from what it saved.
+// The attention probabilities of a pass. The fused operation stores no T x T matrix, so they are recomputed
+// from its saved values.
 
 #include <cstdint>
 #include <vector>
@@ -12,7 +13,7 @@ namespace hewn {
 /// The attention of all heads of a layer over one sequence.
 struct AttentionMaps {
   int64_t H = 0, T = 0;
-  /// [H, T, T]: row i has the probabilities with which query i attends to each key; 0 beyond i and outside of its window.
+  /// [H, T, T]: row i has the probabilities of query i over keys; 0 beyond i and outside of its window.
   std::vector<double> p;
   double at(int64_t h, int64_t i, int64_t j) const { return p[static_cast<size_t>((h * T + i) * T + j)]; }
 };
@@ -21,7 +22,7 @@ struct AttentionMaps {
 /// queries, keys and log-sums: p_ij = exp(q_i . k_j / sqrt(D) - lse_i). `config` has heads and window.
 AttentionMaps attention_maps(const Node& node, const ModelConfig& config);
 
-/// Means over the queries of a head, all but the first, which has no choice.
+/// Means over the queries of a head, without the first, which attends only to itself.
 struct HeadFigures {
   double entropy = 0;   ///< of the probabilities, in nats
   double distance = 0;  ///< from query to key, in tokens, weighted by the probabilities
@@ -29,8 +30,9 @@ struct HeadFigures {
 };
 HeadFigures figures_of(const AttentionMaps& maps, int64_t head);
 
-/// Of a sequence whose tokens repeat after `period`: the mean probability, over queries of the repetition, of the token
-/// after the earlier occurrence of the query's own (Olsson et al., "In-context learning and induction heads", 2022).
+/// For a sequence whose tokens repeat after `period`: the mean probability, over queries in the repetition,
+/// of the token after the earlier occurrence of the query's token (Olsson et al., "In-context learning and
+/// induction heads", 2022).
 double induction_score(const AttentionMaps& maps, int64_t head, int64_t period);
 
 }  // namespace hewn

@@ -1,5 +1,6 @@
 #pragma once
-// What a transformer would predict after each of its blocks, and what its loss asks of the head.
+// The predictions of a transformer after each of its blocks, and the gradient of its loss with respect to the
+// head.
 
 #include <cstdint>
 #include <vector>
@@ -17,7 +18,7 @@ struct TokenShare {
 struct LensCell {
   std::vector<TokenShare> top;  ///< the likeliest tokens first
   double target = 0;            ///< probability of the token that follows
-  int64_t rank = 0;             ///< how many tokens are likelier than it
+  int64_t rank = 0;             ///< number of likelier tokens
 };
 
 /// The predictions at the first positions from the residual stream [1, T, C] after one block, as if it were the last
@@ -28,11 +29,11 @@ std::vector<LensCell> lens_cells(Gpt& model, const Tensor& stream, const std::ve
 /// The gradient of the mean loss by the logits at a position: p - [target], divided by the number of positions.
 struct PositionPush {
   int32_t target = 0;
-  double probability = 0;        ///< of the target: its logit is pushed up by 1 - p
-  std::vector<TokenShare> down;  ///< the other tokens that are pushed down most, by their p
+  double probability = 0;        ///< share of the target: its logit is pushed up by 1 - p
+  std::vector<TokenShare> down;  ///< the other tokens pushed down most, each by its p
 };
 
-/// What a step of gradient descent on the head's matrix does: dW = sum_t dlogits_t x_t^T.
+/// The effect of a gradient descent step on the head's matrix: dW = sum_t dlogits_t x_t^T.
 struct HeadPush {
   std::vector<PositionPush> positions;
   /// Tokens whose logit rises and falls most, per unit of the learning rate: -dW_v . x, x the mean of the states.
@@ -40,7 +41,7 @@ struct HeadPush {
   std::vector<double> row_norms;  ///< [V]: of the rows of dW
 };
 
-/// The same for the first positions; `stream` is that after the last block.
+/// The same for the first positions; `stream` is the residual stream after the last block.
 HeadPush head_push(Gpt& model, const Tensor& stream, const std::vector<int32_t>& targets, size_t top);
 
 }  // namespace hewn

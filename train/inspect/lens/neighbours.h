@@ -1,6 +1,6 @@
 #pragma once
-// t-SNE: a plane on which points that are near each other stay near each other (van der Maaten and Hinton,
-// "Visualizing data using t-SNE", 2008).
+// t-SNE: a map of points to a plane that keeps neighbours close (van der Maaten and Hinton, "Visualizing data
+// using t-SNE", 2008).
 
 #include <vector>
 
@@ -16,8 +16,8 @@ struct Neighbours {
 };
 
 /// The exact method, without approximation: time and memory grow with n². Begins with the first two principal
-/// components, so there is no randomness. `perplexity` is the effective number of neighbours, cut to (n - 1) / 3.
-/// At least 5 finite points.
+/// components, so there is no randomness. `perplexity` is the effective number of neighbours, limited to (n -
+/// 1) / 3. At least 5 finite points.
 Neighbours neighbours_on_plane(const Points& points, double perplexity = 30, int iterations = 1000);
 
 /// Similarities of all pairs of points [n, n], symmetric, with the sum 1: normal densities around each point whose

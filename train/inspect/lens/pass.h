@@ -1,5 +1,5 @@
 #pragma once
-// A pass of a model over one sequence, kept for pictures of what happens inside it.
+// A pass of a model over one sequence, kept for visualising its internals.
 
 #include <cstdint>
 #include <vector>
@@ -10,20 +10,20 @@
 
 namespace hewn {
 
-/// The inner layer of a block's MLP: what enters the activation and what leaves it, [T, F] each.
+/// The inner layer of a block's MLP: input and output of the activation, [T, F] each.
 struct MlpUnits {
   std::vector<double> before,
-      after;  ///< of a gated activation, before: the gate; after: its product with the other half
+      after;  ///< gated activation: `before` is the gate, `after` its product with the other half
   int64_t F = 0;
 };
 
-/// Bytes in use on the device after a moment of the pass.
+/// Bytes in use on the device at one point of the pass.
 struct MemoryMoment {
   bool backward = false;  ///< a node was freed; false: one was recorded
   size_t bytes = 0;
 };
 
-/// Keeps what a transformer computes. Everything but `memory` stays empty for other models.
+/// Keeps the values of a transformer's pass. Everything but `memory` stays empty for other models.
 class LensPass final : public TapeObserver {
  public:
   explicit LensPass(const ModelConfig& config);

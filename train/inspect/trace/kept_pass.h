@@ -1,5 +1,5 @@
 #pragma once
-// All values and gradients of a pass, and how far those of another pass are from them.
+// All values and gradients of a pass, and their distance from those of another pass.
 
 #include <map>
 #include <string>
@@ -15,7 +15,7 @@ struct KeptTensor {
   std::vector<double> value, grad;
 };
 
-/// Keeps copies of everything that the tape computes. Casts are left out, as not every device and type has the same ones.
+/// Keeps copies of everything that the tape computes. Omits casts, which depend on device and type.
 class PassKeeper final : public TapeObserver {
  public:
   void recorded(const Node& node, const Tensor& y) override;
@@ -39,7 +39,8 @@ struct KeptDistance {
 
 struct PassDistance {
   std::vector<KeptDistance> nodes, leaves;
-  /// The first node that the other pass does not have there; "" if the tapes are alike. Nodes after it are not compared.
+  /// The first node that the other pass lacks at its position; "" if the tapes match. Later nodes are not
+  /// compared.
   std::string parted;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// A forward and backward pass as data: what every node read, computed, kept and passed on.
+// A forward and backward pass as data: the inputs, value, saved tensors and gradients of every node.
 
 #include <cstdint>
 #include <map>
@@ -15,24 +15,25 @@
 
 namespace hewn {
 
-/// What is known of an input of a node.
+/// An input of a node.
 struct TracedInput {
   Edge edge = {};
-  Contribution write = Contribution::none;        ///< what the node did to its gradient
-  std::optional<TensorSummary> grad_so_far = {};  ///< after that; none unless the recorder keeps sums
-  std::optional<TensorSummary> constant = {};     ///< the value of a constant
+  Contribution write = Contribution::none;        ///< how the node contributed to its gradient
+  std::optional<TensorSummary> grad_so_far = {};  ///< its gradient after that; none unless the recorder keeps
+                                                  ///< sums
+  std::optional<TensorSummary> constant = {};     ///< the value, if a constant
 };
 
 struct TracedSaved {
   std::string name = {};
   size_t bytes = 0;
-  int64_t freed_by = -1;  ///< the node whose backward freed it: its own; -1: kept
+  int64_t freed_by = -1;  ///< the node whose backward freed it; -1: kept
 };
 
-/// A kernel that ran for a node.
+/// A kernel launched for a node.
 struct TracedLaunch {
   StepProfile::Launch kernel = {};
-  Phase phase = Phase::forward;  ///< whether it ran for the node's value or for its gradients
+  Phase phase = Phase::forward;  ///< phase: for the node's value, or for its gradients
 };
 
 struct Trace;
@@ -40,7 +41,7 @@ struct Trace;
 /// The tensors of a node themselves.
 struct NodeTensors {
   Tensor y, dy;                         ///< dy: undefined if the backward pass did not reach the node
-  std::vector<Tensor> inputs;           ///< undefined where one is left out
+  std::vector<Tensor> inputs;           ///< undefined for inputs that are left out
   std::map<std::string, Tensor> saved;  ///< by the name of the field
 };
 
@@ -50,20 +51,21 @@ struct TracedNode {
   const OpInfo* info = nullptr;
   std::vector<TracedInput> inputs = {};
   TensorSummary value = {};
-  /// Of the loss by the value; none if the backward pass did not reach the node.
+  /// The gradient of the loss with respect to the value; none if the backward pass did not reach the node.
   std::optional<TensorSummary> grad = {};
   std::vector<TracedSaved> saved = {};
-  std::vector<TracedLaunch> launches = {};    ///< without those of the nodes in `inside`
+  std::vector<TracedLaunch> launches = {};    ///< launches, without those of the nodes in `inside`
   std::shared_ptr<NodeTensors> tensors = {};  ///< null unless the recorder keeps them
-  std::shared_ptr<Trace> inside = {};  ///< the tape of a node that records and runs one in its backward pass
+  std::shared_ptr<Trace> inside = {};  ///< the nested tape of a node that records and runs one in its
+                                       ///< backward pass
 };
 
 struct TracedLeaf {
   std::string name = {};
-  std::optional<TensorSummary> value = {};  ///< none if the recorder was not given the leaf
+  std::optional<TensorSummary> value = {};  ///< none if `note_leaf` was not called for it
   std::optional<TensorSummary> grad = {};
   std::optional<TensorSummary> m = {}, v = {}, updated = {};  ///< after the step in `Trace::update`
-  /// Nodes and the number of their input, as recorded.
+  /// The nodes that use it, each with the index of the input.
   std::vector<std::pair<int64_t, size_t>> consumers = {};
 };
 
@@ -86,24 +88,24 @@ struct Trace {
   std::vector<TracedNode> nodes;
   std::vector<TracedLeaf> leaves;  ///< in order of first use
   std::vector<TraceEvent> events;
-  std::vector<TracedLaunch> launches;  ///< that ran for no node
+  std::vector<TracedLaunch> launches;  ///< launches that belong to no node
   std::optional<TracedUpdate> update;  ///< see `take_first_update`
 };
 
-/// The time of these launches.
+/// The total time of these launches, in seconds.
 double seconds_of(const std::vector<TracedLaunch>& launches);
 
 /// Records a trace of the tape that it observes.
 class TraceRecorder final : public TapeObserver {
  public:
-  /// Keeps the values of tensors of at most `most_values` elements. With a profile that watches the same pass, finds the
-  /// launches of each node; then `take` must be called after the profile's step has ended.
+  /// Keeps the values of tensors of at most `most_values` elements. With a profile that watches the same
+  /// pass, finds the launches of each node; then `take` must be called after the profile's step has ended.
   explicit TraceRecorder(int64_t most_values, const StepProfile* profile = nullptr)
       : most_values_(most_values), claims_(profile ? std::make_shared<Claims>(*profile) : nullptr) {}
 
-  /// Keeps the tensors of all nodes, and with them the memory of all results and their gradients.
+  /// Keeps the tensors of all nodes, so that the memory of all results and gradients stays in use.
   void keep_tensors() { keeps_tensors_ = true; }
-  /// Keeps what the gradient of an input is after each node has contributed to it.
+  /// Keeps the gradient of each input after every contribution.
   void keep_sums() { keeps_sums_ = true; }
 
   void recorded(const Node& node, const Tensor& y) override;
@@ -116,11 +118,11 @@ class TraceRecorder final : public TapeObserver {
 
   /// Notes the value of a leaf.
   void note_leaf(const std::string& name, const Tensor& value);
-  /// What was recorded.
+  /// Returns the recorded trace.
   Trace take();
 
  private:
-  /// Who the launches of a pass, in order, belong to. A tape inside another one shares its outer tape's.
+  /// The owners of a pass's launches, in order. A nested tape shares them with its outer tape.
   struct Claims {
     struct Claim {
       TraceRecorder* by = nullptr;  // null: no node

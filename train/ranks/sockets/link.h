@@ -11,33 +11,33 @@
 
 namespace hewn {
 
-/// Sends and receives messages over a socket. No message is buffered, every byte is read to its place, and a message that
-/// nobody expects yet keeps no other waiting:
-/// * A short message is sent when the other side has granted it, which it does as soon as it has memory for it.
-/// * A long one is only offered: the other side reads it where it is, in the memory of this process, which takes one copy
-///   instead of two. Where the system refuses that, it is sent in pieces, between which other topics are sent.
+/// Sends and receives messages over a socket. Messages are not buffered: every byte is read directly to its
+/// destination, and a message not yet expected does not delay others:
+/// * A short message is sent when the other side has granted it, which means that it has memory for it.
+/// * A long message is offered: the other side reads it directly from the memory of this process, with one
+///   copy instead of two. If the system refuses that, it is sent in pieces, interleaved with other topics.
 class Link {
  public:
   using Transfer = Messages::Transfer;
 
-  /// `rank` is that of the other side, for error messages.
+  /// `rank` is the other side's, for error messages.
   Link(int rank, Socket socket) : rank_(rank), socket_(std::move(socket)) {}
 
   /// As in `Messages`. The number of a transfer is added to `finished` by `advance` when it is done.
   void send(Transfer transfer, Topic topic, std::span<const std::byte> bytes);
   void receive(Transfer transfer, Topic topic, std::span<std::byte> bytes);
 
-  /// Reads and writes what is possible without waiting. Throws ErrorCode::failed if the other side breaks the protocol,
-  /// or if the lengths of a message and of the memory for it differ.
+  /// Reads and writes as much as possible without waiting. Throws ErrorCode::failed if the other side breaks
+  /// the protocol, or if the lengths of a message and of the memory for it differ.
   void advance(std::set<Transfer>& finished);
-  /// Whether the other side has closed the connection or vanished. No further transfer is done then.
+  /// Whether the other side has closed the connection or vanished. No further transfer finishes then.
   bool lost() const { return !readable_; }
   /// Whether there is something to write.
   bool has_output() const;
-  /// Whether there is something to read besides what arrives.
+  /// Whether an offered message is waiting to be read.
   bool has_offer() const;
   int fd() const { return socket_.get(); }
-  /// Ends the connection, in order if `close_in_order` is to wait for the other side until then.
+  /// Ends the connection; in order: waits for the other side until `deadline` (`close_in_order`).
   void close(bool in_order, Clock::time_point deadline);
 
  private:
@@ -46,7 +46,7 @@ class Link {
     grant = 1,  // there is memory for a message
     piece,      // the next bytes of a message follow
     offer,      // a message can be read at an address
-    taken       // so much of it was read, before the system refused
+    taken       // this many bytes were read before the system refused
   };
   struct Frame {
     Kind kind;
@@ -63,14 +63,14 @@ class Link {
     Transfer transfer;
     std::span<std::byte> bytes;
   };
-  /// The messages of a topic, in order, and how much of the first ones has been sent and received.
+  /// The messages of a topic, in order, and the progress of the first ones.
   struct Lane {
     std::deque<Outgoing> outgoing;
     std::deque<uint64_t> granted;  // lengths of messages that the other side has memory for
     size_t sent = 0;
-    bool refused = false;  // whether the other side could not read all of the first one, which was offered
+    bool refused = false;  // whether the other side failed to read all of the first, offered message
     std::deque<Incoming> incoming;
-    std::deque<Frame> offers;  // for those that are long
+    std::deque<Frame> offers;  // of long messages
     size_t received = 0;
 
     bool has_output() const;
@@ -101,7 +101,7 @@ class Link {
   std::span<const std::byte> piece_;
   size_t out_written_ = 0;  // bytes of the frame and the piece
   bool writing_ = false;
-  size_t turn_ = 0;  // the topic whose turn it was last
+  size_t turn_ = 0;  // the topic served last
 };
 
 }  // namespace hewn

@@ -11,8 +11,9 @@
 
 namespace hewn {
 
-/// A rank with a connection to every other one. A rank whose connection has ended is `lost`; transfers with it are never
-/// done, those with others are. Errors are ErrorCode::failed and name the rank that has sent what it must not.
+/// A rank with a connection to every other one. A rank whose connection has ended is `lost`; transfers with
+/// it never finish, those with others do. Errors are ErrorCode::failed and name the rank that violated the
+/// protocol.
 class SocketMessages final : public Messages {
  public:
   /// `sockets` has a connection for each rank; the one of this rank, `rank`, is not used.
@@ -33,7 +34,7 @@ class SocketMessages final : public Messages {
 
   int rank_;
   std::vector<std::unique_ptr<Link>> links_;  // by rank; null for this one
-  std::set<Transfer> finished_;               // and not asked for since
+  std::set<Transfer> finished_;               // and not queried since
   int64_t begun_ = 0;                         // number of transfers
 };
 

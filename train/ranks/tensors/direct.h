@@ -1,11 +1,11 @@
 #pragma once
-// Tensors in the memory of the host, which messages read and write.
+// Tensors in host memory, which messages read and write directly.
 
 #include "train/ranks/tensors/transport.h"
 
 namespace hewn {
 
-/// Sends tensors from where they are, without a copy.
+/// Sends tensors in place, without a copy.
 class DirectTransport final : public TensorTransport {
  public:
   /// `messages` must outlive the object.

@@ -1,5 +1,5 @@
 #pragma once
-// What the ways to exchange tensors of GPUs have in common.
+// The common part of the transports for GPU tensors.
 
 #include <deque>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace hewn {
 
-/// Exchanges tensors beside the main order of a GPU, on its second stream, and measures how long the main one waits.
+/// Exchanges tensors on the second stream of a GPU, and measures how long the main stream waits.
 class GpuTransport : public TensorTransport {
  public:
   void join() override;
@@ -23,7 +23,7 @@ class GpuTransport : public TensorTransport {
   /// Both must outlive the object.
   GpuTransport(Messages& messages, Executor& device);
   ~GpuTransport() override;
-  /// Whether the GPU has done everything that was started.
+  /// Whether the GPU has finished all started exchanges.
   bool is_idle() const;
 
   Messages& messages_;
@@ -32,16 +32,16 @@ class GpuTransport : public TensorTransport {
   bool joined_ = true;  // whether nothing was started since the last `join`
 
  private:
-  /// The time that the main order waits, between two events in it. If `begin` is null, it waits in a graph, which `end`
-  /// follows.
+  /// A wait of the main stream, between two of its events. If `begin` is null, the wait is in a graph, and
+  /// `end` follows the graph.
   struct Wait {
     GpuRuntime::Event begin, end;
   };
   GpuRuntime::Event record();
 
-  std::deque<Wait> waits_;  // those that are not counted, oldest first
+  std::deque<Wait> waits_;  // waits not counted yet, oldest first
   std::vector<GpuRuntime::Event> spare_;
-  Wait in_graphs_{};  // of which every replay marks the events anew; null: no graph yet
+  Wait in_graphs_{};  // the wait in the graph, whose events every replay marks again; null: no graph yet
   double seconds_waited_ = 0;
 };
 

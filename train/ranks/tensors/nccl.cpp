@@ -55,7 +55,7 @@ void NcclTransport::abort() {
 void NcclTransport::expect(int result, const char* function) const {
   if (result == nccl::success) return;
   fail(ErrorCode::failed, "NCCL ", nccl::text_of_version(library_.version), ": ", function, ": ",
-       library_.error_string(result), "; NCCL_DEBUG=WARN in the environment has it say more");
+       library_.error_string(result), "; set NCCL_DEBUG=WARN for details");
 }
 
 std::unique_ptr<TensorExchange> NcclTransport::start(Topic, std::vector<TensorSwap> swaps) {

@@ -10,24 +10,25 @@
 
 namespace hewn {
 
-/// What a rank knows of NCCL.
+/// The NCCL library of a rank.
 struct FoundNccl {
-  const nccl::Library* library = nullptr;  ///< null: it cannot be used, because of `problem`
+  const nccl::Library* library = nullptr;  ///< null: not usable, because of `problem`
   std::string problem = {};
 };
 
-/// Why the ranks cannot exchange tensors by NCCL: one of them lacks it, or has another version. "" if they can. All ranks
-/// must call it.
+/// Why the ranks cannot use NCCL: one of them lacks it, or versions differ. "" if they can. All ranks must
+/// call it.
 std::string why_no_nccl(Ranks& ranks, const FoundNccl& found);
 
-/// Sends and receives beside the main order of the GPU; the library only moves bytes. The host does not wait for them: it
-/// queues what follows. A graph may hold them, but must be dropped before this ends, which would wait for it.
+/// Sends and receives on the second stream of the GPU; the library only moves bytes. The host does not wait,
+/// but queues later work. A graph may contain transfers, but drop it before this object, whose destructor
+/// would wait for it.
 class NcclTransport final : public GpuTransport {
  public:
-  /// Connects the ranks, which all make theirs at the same time. They and the library must outlive the object. Throws
-  /// failed with the library's own words.
+  /// Connects the ranks; all construct it at the same time. Ranks and library must outlive the object. Throws
+  /// failed with the library's message.
   NcclTransport(Ranks& ranks, Executor& device, const nccl::Library& library);
-  /// Ends what is under way.
+  /// Aborts pending operations.
   ~NcclTransport() override;
 
   std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps) override;
@@ -40,7 +41,7 @@ class NcclTransport final : public GpuTransport {
   void abort();
 
   const nccl::Library& library_;
-  void* comm_ = nullptr;  // null: there is none any more
+  void* comm_ = nullptr;  // null: closed
   std::thread aborting_;
 };
 

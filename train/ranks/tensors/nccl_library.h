@@ -13,7 +13,7 @@ namespace hewn::nccl {
 enum Result { success = 0, in_progress = 7 };
 enum Type { byte = 0 };
 
-/// By which the ranks of a communicator find each other; rank 0 makes one for all.
+/// Identifies a communicator, so that its ranks find each other; created by rank 0.
 struct UniqueId {
   char internal[128];
 };
@@ -22,12 +22,12 @@ using GetVersion = int (*)(int* version);
 using GetErrorString = const char* (*)(int result);
 using GetUniqueId = int (*)(UniqueId* id);
 using CommInitRank = int (*)(void** comm, int ranks, UniqueId id, int rank);
-/// An error that was found after a call had returned.
+/// Returns an error detected after a call had returned.
 using CommGetAsyncError = int (*)(void* comm, int* result);
 using CommDestroy = int (*)(void* comm);
-/// Ends the operations under way, too.
+/// Also aborts pending operations.
 using CommAbort = int (*)(void* comm);
-/// Calls between these are queued on the stream as one operation.
+/// Calls between GroupStart and GroupEnd are queued as one operation.
 using GroupStart = int (*)();
 using GroupEnd = int (*)();
 using Send = int (*)(const void* data, size_t n, int type, int to, void* comm, void* stream);

@@ -1,5 +1,5 @@
 #pragma once
-// The way on which the tensors of a device travel.
+// The transport for the tensors of a device.
 
 #include "core/base/not_copied.h"
 #include "kernels/contract/contract.h"
@@ -7,7 +7,7 @@
 
 namespace hewn {
 
-/// While it exists, `ranks` exchanges tensors of `device`. All ranks make theirs at the same time.
+/// While it exists, `ranks` exchanges tensors of `device`. All ranks construct it at the same time.
 class TensorRoute : NotCopied {
  public:
   /// Both must outlive the object.

@@ -119,7 +119,8 @@ StagedTransport::Block StagedTransport::block_of(size_t bytes) {
               .bytes = bytes,
               .copied = nullptr};
   if (!block.data)
-    fail(ErrorCode::memory, "out of host memory: ", bytes, " bytes of pinned memory for what ranks exchange");
+    fail(ErrorCode::memory, "out of host memory: ", bytes,
+         " bytes of pinned memory for exchanges between ranks");
   block.copied = gpu_.make_event();
   return block;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Tensors of a GPU, sent as messages: they are copied through pinned memory of the host.
+// GPU tensors sent as messages, copied through pinned host memory.
 
 #include <deque>
 
@@ -7,8 +7,8 @@
 
 namespace hewn {
 
-/// Copies what is sent to pinned memory, sends it when it is there, and copies what arrives to the GPU. The copies run
-/// beside the main order of the GPU.
+/// Copies outgoing data to pinned memory, sends it once it has arrived there, and copies incoming data to the
+/// GPU. The copies run on the second stream of the GPU.
 class StagedTransport final : public GpuTransport {
  public:
   /// Both must outlive the object.
@@ -30,7 +30,7 @@ class StagedTransport final : public GpuTransport {
   void send_what_is_copied(const Exchange* last);
 
   std::vector<Block> free_;
-  std::deque<Exchange*> copied_;  // those whose bytes are being copied from the GPU, oldest first
+  std::deque<Exchange*> copied_;  // swaps whose bytes are being copied from the GPU, oldest first
 };
 
 }  // namespace hewn

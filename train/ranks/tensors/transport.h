@@ -1,6 +1,5 @@
 #pragma once
-// How parts of tensors get from one rank to another. There is a way for each place where they may be: memory of the host,
-// or of a GPU.
+// Transports of parts of tensors between ranks: one for host memory, others for GPU memory.
 
 #include <memory>
 #include <vector>
@@ -10,47 +9,47 @@
 
 namespace hewn {
 
-/// What a rank exchanges with another one: contiguous parts of tensors, any of which may be empty.
+/// An exchange of a rank with another one: contiguous parts of tensors, which may be empty.
 struct TensorSwap {
   int other = 0;  ///< the rank
-  Tensor mine;    ///< sent to it, and must not change before the exchange is over
-  Tensor theirs;  ///< receives as many bytes as it sends
+  Tensor mine;    ///< sent to it; must not change until the exchange is over
+  Tensor theirs;  ///< received; the same size as the sent data
 };
 
-/// Swaps under way, which were started together.
+/// Pending swaps, started together.
 class TensorExchange {
  public:
   virtual ~TensorExchange() = default;
-  /// Goes on with what can be done without waiting. Returns whether the exchange is over: `Beside` the main order of the
-  /// device, what is launched from now on may read what was received, and overwrite what was sent.
+  /// Makes progress without waiting. Returns whether the exchange is over: later launches on the device's
+  /// second stream (`Beside`) may then read the received data and overwrite the sent data.
   virtual bool arrived() = 0;
-  /// Waits for that.
+  /// Waits until the exchange is over.
   virtual void wait() = 0;
 };
 
 class TensorTransport {
  public:
   virtual ~TensorTransport() = default;
-  /// Starts to exchange what has been computed by the work launched so far. All ranks start their exchanges in the same
+  /// Starts to exchange the results of the work launched so far. All ranks start their exchanges in the same
   /// order.
   virtual std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps) = 0;
-  /// The number of exchanges that may be under way together; more cost memory.
+  /// The maximum number of concurrent exchanges; more would cost memory.
   virtual int64_t most_under_way() const = 0;
-  /// Whether exchanges go on while this process does something else, and may be waited for at any time.
+  /// Whether exchanges progress while this process does other work, and may be waited for at any time.
   virtual bool goes_on() const { return false; }
-  /// Has what is launched from now on follow the exchanges that are over, and what was launched beside.
+  /// Makes later launches wait for the exchanges that are over and for the second stream.
   virtual void join() {}
   /// Whether exchanges, up to a `join`, can be part of a graph (`CapturedWork`).
   virtual bool in_graphs() const { return false; }
-  /// To be called after each replay of such a graph; `settle` before the next one.
+  /// Call this after each replay of such a graph, and `settle` before the next one.
   virtual void replayed() {}
-  /// Throws if another rank, or a library, has failed. To be called again and again while waiting for the device, which
-  /// may wait for another rank.
+  /// Throws if another rank or a library has failed. Call this repeatedly while waiting for the device, which
+  /// may itself wait for another rank.
   virtual void check() {}
-  /// Waits until the device has done everything up to the last `join`. Throws as `check` does.
+  /// Waits until the device has done all work up to the last `join`. Throws like `check`.
   virtual void settle() {}
-  /// How long the device has waited in all calls of `join`, as far as it has done them. The time that this process waits
-  /// in `TensorExchange::wait` is not part of it.
+  /// The total time that the device has waited for completed calls of `join`, without the time that this
+  /// process waits in `TensorExchange::wait`.
   virtual double seconds_waited() { return 0; }
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// How well a classifier's labels agree with the true ones.
+// The agreement of a classifier's labels with the true ones.
 
 #include <cstddef>
 #include <cstdint>

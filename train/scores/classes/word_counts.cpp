@@ -94,7 +94,7 @@ WordCounts::WordCounts(std::span<const std::string_view> texts, std::span<const 
     : n_labels_(static_cast<size_t>(std::max(n_labels, 0))) {
   require(n_labels >= 2, "a classifier needs at least two labels, not ", n_labels);
   require(!texts.empty() && texts.size() == labels.size(), texts.size(), " texts with ", labels.size(),
-          " labels; expected as many, and at least one");
+          " labels; expected the same number of both, at least one");
   for (const int32_t label : labels)
     require(label >= 0 && label < n_labels, "label ", label, "; expected 0 to ", n_labels - 1);
   learn_vocabulary(texts, std::max<int64_t>(1, options.most_weights / n_labels));

@@ -21,13 +21,13 @@ class WordCounts {
  public:
   struct Options {
     /// Strength of the data against the regularisation: the sum of the losses plus |W|^2 / (2 c) is minimised, biases
-    /// are not regularised. As scikit-learn's C with three or more labels; with two, half of it.
+    /// are not regularised. Equals scikit-learn's C with three or more labels; with two, half of it.
     double c = 1;
     int64_t most_weights = int64_t{1} << 24;  ///< limits the vocabulary to the most frequent words
     int64_t most_iterations = 500;
   };
 
-  /// Trains on rows with labels 0 to n_labels - 1, one per text. The result depends on nothing but the arguments.
+  /// Trains on rows with labels 0 to n_labels - 1, one per text. The result depends only on the arguments.
   /// Throws usage for no rows, other labels, or less than two labels.
   WordCounts(std::span<const std::string_view> texts, std::span<const int32_t> labels, int32_t n_labels,
              const Options& options);

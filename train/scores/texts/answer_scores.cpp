@@ -102,7 +102,7 @@ std::vector<AnswerRow> answer_rows_of(const Table& table, Prompts prompts) {
 std::vector<std::string> responses_of(const Table& table) {
   auto column = table.find_column("response");
   if (!column) column = table.find_column("answer");
-  if (!column) fail(ErrorCode::input, table.where(0), ": `response` is missing; expected rows with it");
+  if (!column) fail(ErrorCode::input, table.where(0), ": `response` is missing; expected it in every row");
   std::vector<std::string> responses;
   for (int64_t i = 0; i < table.rows(); ++i) responses.emplace_back(table.text(i, *column));
   return responses;

@@ -11,21 +11,21 @@
 
 namespace hewn {
 
-/// A prompt, and what may be answered to it.
+/// A prompt and its accepted answers.
 struct AnswerRow {
   std::string prompt;
-  std::vector<std::string> references;  ///< one or more, all as good
+  std::vector<std::string> references;  ///< one or more, equally good
   std::string where;                    ///< "answers.jsonl, line 3", for messages
 };
 
-/// Whether rows are prompts to be answered, or were answered elsewhere.
+/// Whether rows need prompts to be answered, or already have answers.
 enum class Prompts : bool { unused, needed };
 
 /// The rows of a table: the column `reference`, a text or, in JSON, a list of texts, and `prompt` if needed. Without
 /// prompts, `output` serves as `reference`, as in responses.json. Throws
 /// ErrorCode::input naming line and column for a missing or malformed value, an empty prompt and an empty list.
 std::vector<AnswerRow> answer_rows_of(const Table& table, Prompts prompts = Prompts::needed);
-/// Answers that a table already has: the column `response` or `answer`. Throws likewise.
+/// Answers already in a table: the column `response` or `answer`. Throws likewise.
 std::vector<std::string> responses_of(const Table& table);
 
 /// A metric of answers.
@@ -42,7 +42,7 @@ struct AnswerMetric {
 /// distinct_1, distinct_2, repetition.
 std::span<const AnswerMetric> answer_metrics();
 
-/// The figures of all answers, as many as rows.
+/// The figures of all answers, one set per row.
 RowFigures figures_of(const AnswerMetric& metric, const std::vector<std::string>& answers,
                       const std::vector<AnswerRow>& rows);
 

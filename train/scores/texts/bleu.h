@@ -20,15 +20,15 @@ struct BleuCounts {
   double answer_words = 0;              ///< words of the answer
   double reference_words = 0;           ///< words of the reference closest in length; the shorter one of two
   std::array<double, longest>
-      matches{};  ///< n-grams of the answer, 1 to 4 words, that occur in a reference: each
-                  ///< as often as it does in the reference with most of them
+      matches{};  ///< n-grams of the answer, 1 to 4 words, that occur in a reference; counted at most as
+                  ///< often as in the reference with the most
   std::array<double, longest> possible{};  ///< all n-grams of the answer
 };
 
 /// The counts of an answer and its references, at least one.
 BleuCounts bleu_counts(std::string_view answer, std::span<const std::string> references);
 
-/// Where a text is too short for n-grams of the full order.
+/// The treatment of texts too short for n-grams of the full order.
 enum class BleuOrder : uint8_t {
   full,      ///< the score of a corpus is 0 if no answer has n-grams of this order
   effective  ///< only n-grams that the answer has count: for single sentences

@@ -44,7 +44,7 @@ Preference read_preference(const Table& table, int64_t row, const TalkColumns& c
                         read_talk(table, row, talk_columns(columns, "rejected"), chat)};
   if (preference.chosen.answer() == preference.rejected.answer())
     fail(ErrorCode::input, table.where(row, table.column(columns.at("rejected"))),
-         ": is equal to the chosen answer; expected another one");
+         ": is equal to the chosen answer; expected a different one");
   return preference;
 }
 

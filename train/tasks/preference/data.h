@@ -1,5 +1,5 @@
 #pragma once
-// Rows of a table as a prompt with two answers, and these as training rows.
+// Converts rows of a table to prompts with two answers, and these to training rows.
 
 #include <cstdint>
 #include <vector>
@@ -16,8 +16,8 @@ struct Preference {
 
 inline std::string prompt_text(const Preference& preference) { return prompt_text(preference.chosen); }
 
-/// The columns "prompt", "input" (may be missing), "chosen" and "rejected" of a table. Those that are not given have
-/// these names, but without a column prompt it is instruction, with input beside it if there is one. Throws usage for
+/// The columns "prompt", "input" (may be missing), "chosen" and "rejected" of a table. These are the default
+/// names; if there is no column prompt, it is instruction, with input if there is one. Throws usage for
 /// columns that do not exist.
 TalkColumns find_preference_columns(const Table& table, const TalkColumns& given);
 
@@ -31,13 +31,14 @@ using PreferenceData = DividedRows<Preference>;
 /// Opens the tables and reads all rows. Throws like `divide_rows`, `find_preference_columns` and `read_preference`.
 PreferenceData open_preference_data(const DataFiles& files, const ChatTemplate& chat);
 
-/// Pairs and what did not fit.
+/// Pairs, with counts of cut and dropped rows.
 struct PreferencePairs {
   std::vector<PreferencePair> pairs;
   std::vector<int64_t> numbers;  ///< of the rows that became pairs
   int64_t shortened = 0;         ///< pairs with an answer cut at max_length
   int64_t dropped =
-      0;  ///< rows with an answer of which nothing fits, or whose answers differ only beyond max_length
+      0;  ///< rows dropped because no part of an answer fits, or because the answers differ only beyond
+          ///< max_length
 };
 
 /// Rows as tokens, cut after max_length tokens.

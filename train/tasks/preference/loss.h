@@ -15,8 +15,8 @@ Tensor row_log_probabilities(Model& model, const Tensor& tokens, const Tensor& t
 
 /// The mean over pairs of -(1 - s) log sigmoid(m) - s log sigmoid(-m), a scalar, with the label smoothing s and
 ///   m = beta ((log P(chosen) - log R(chosen)) - (log P(rejected) - log R(rejected))),
-/// for log probabilities [2 pairs] of the model, P, and of the reference model, R: those of the chosen answer of pair i
-/// at 2i, of the rejected one at 2i + 1. No gradient flows to the reference.
+/// for log probabilities [2 pairs] of the model, P, and of the reference model, R: chosen answer of pair i at
+/// 2i, rejected answer at 2i + 1. No gradient flows to the reference.
 Tensor preference_loss(const Tensor& log_probabilities, const Tensor& reference,
                        const PreferenceConfig& config);
 /// The same as the loss of a `Trainer`, for batches whose rows are pairs.

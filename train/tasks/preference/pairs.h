@@ -9,17 +9,18 @@
 
 namespace hewn {
 
-/// A prompt with two answers: rows whose targets are the tokens of the answer and what ends it.
+/// A prompt with two answers: rows whose targets are the tokens of the answer and its end.
 struct PreferencePair {
   TrainingRow chosen, rejected;
   std::array<double, 2> reference = {};  ///< log P of both answers under the reference model, chosen first
 };
 
-/// Batches of whole pairs of like length, in the order of `RowOrder`: the chosen answer of a pair in row 2i, the rejected
-/// one in row 2i + 1, and `Batch::reference`.
+/// Batches of whole pairs of similar length, in the order of `RowOrder`: the chosen answer of a pair in row
+/// 2i, the rejected one in row 2i + 1, and `Batch::reference`.
 class PairBatches final : public BatchSource {
  public:
-  /// The pairs must outlive this; their reference is read when a batch is filled. Throws like `RowBatches`.
+  /// The pairs must outlive the object; their reference values are read when a batch is filled. Throws like
+  /// `RowBatches`.
   PairBatches(const std::vector<PreferencePair>& pairs, int64_t batch_size, uint64_t seed,
               RowOrder::Kind kind = RowOrder::Kind::shuffled);
 

@@ -112,7 +112,7 @@ void read_reference(const std::string& path, PairSides& sides) {
     for (size_t i = 0; i < values.size(); ++i) pairs[i / 2].reference[i % 2] = values[i];
   });
   if (text("values") != hash_of_values(sides, dtype))
-    fail(ErrorCode::input, path, ": is damaged: its values do not have the checksum that was written");
+    fail(ErrorCode::input, path, ": is damaged: the checksum of its values is wrong");
 }
 
 }  // namespace hewn

@@ -15,11 +15,12 @@ struct PairSides {
   std::vector<PreferencePair> train, val, test;
 };
 
-/// Writes `PreferencePair::reference` of all pairs atomically, as float32 if they are such numbers, with a checksum, and a checksum of the
-/// tokens that they belong to.
+/// Writes `PreferencePair::reference` of all pairs atomically, as float32 if that is exact, with checksums of
+/// the values and of the pairs' tokens.
 void write_reference(const std::string& path, const PairSides& sides);
 
-/// Reads it back, the same bits. Throws ErrorCode::input if the file is damaged, or belongs to other pairs.
+/// Reads it back, the same bits. Throws ErrorCode::input if the file is damaged, or was written for other
+/// pairs.
 void read_reference(const std::string& path, PairSides& sides);
 
 }  // namespace hewn

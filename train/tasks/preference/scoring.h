@@ -1,5 +1,5 @@
 #pragma once
-// What a model says about pairs of answers.
+// Scores of a model on pairs of answers.
 
 #include <functional>
 #include <optional>
@@ -10,12 +10,14 @@
 
 namespace hewn {
 
-/// Stores the log probabilities of all answers as those of the reference model. Answers of like length are computed
-/// together, `batch_size` pairs at a time. Returns false, with values missing, if `stop` returned true between batches.
+/// Stores the log probabilities of all answers as those of the reference model. Answers of similar length are
+/// computed together, `batch_size` pairs at a time. Returns false, with values missing, if `stop` returned
+/// true between batches.
 bool note_reference(Model& model, std::vector<PreferencePair>& pairs, int64_t batch_size,
                     const std::function<bool()>& stop);
 
-/// Means over pairs, and how many are in the right order. A reward is beta (log P - log P of the reference model).
+/// Means over pairs, and the number in the right order. A reward is beta (log P - log P of the reference
+/// model).
 struct PreferenceScore {
   int64_t pairs = 0;
   double loss = 0;                  ///< `preference_loss`

@@ -48,11 +48,11 @@ TEST_CASE("limits: a rung that is faster with data nearby waits for data") {
   RungTime far = time_of(20, chained);
   far.near_speed = 4e9;
   CHECK(wait(far) ==
-        "memory-bound: what it waits for data from farther away than the first-level cache would take "
+        "memory-bound: its wait for data from beyond the first-level cache would take "
         "80% of the time");
   far.seconds = 6;
   CHECK(has(wait(far), "latency-bound: "));
-  CHECK(has(wait(far), "67% of the time; what it waits for data"));
+  CHECK(has(wait(far), "67% of the time; its wait for data"));
   far.near_speed = 0;
   far.seconds = 20;
   CHECK(wait(far).starts_with("below its limits: its additions"));
@@ -76,7 +76,7 @@ TEST_CASE("limits: a slower rung is explained by the share that has grown most")
                      2.1, {.elements = 4, .multiply_adds = 1, .arithmetic = 2, .loads = 2, .stores = 1}),
                  now = time_of(4.1, chained);
   CHECK(why_slower(now, shares_of(now, speeds), before, shares_of(before, speeds), "cached") ==
-        "slower than cached, most of all because of its additions, each of which waits for the previous one, "
+        "slower than cached, mainly because of its additions, each of which waits for the previous one, "
         "4000.000 ms here and 0.000 ms there");
   CHECK(why_slower(before, shares_of(before, speeds), before, shares_of(before, speeds), "itself").empty());
 }

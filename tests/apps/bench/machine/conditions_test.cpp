@@ -1,4 +1,4 @@
-// Threads are held on cores of their own while kernels are timed.
+// Threads are held on separate cores while kernels are timed.
 
 #include "apps/bench/machine/conditions.h"
 
@@ -31,8 +31,8 @@ TEST_CASE("processors of separate cores come first") {
   CHECK(cli::cores_among({3, 1, 2}, unknown) == 3);
 }
 
-TEST_CASE("threads are pinned to cores of their own, and released") {
-  if (available_cores() < 2) return skip("threads on cores of their own: there is one core");
+TEST_CASE("threads are pinned to separate cores, and released") {
+  if (available_cores() < 2) return skip("threads on separate cores: there is one core");
   const cpu_set_t before = cores_of(0);
   parallel_for(Launch{.threads = 4}, 4, [](int64_t, int64_t, int) {});  // more than are held below
   for (int attempt = 0; attempt < 200; ++attempt) {
@@ -58,7 +58,7 @@ TEST_CASE("threads are pinned to cores of their own, and released") {
 }
 
 TEST_CASE("threads that OpenMP starts later are pinned, too") {
-  if (available_cores() < 2) return skip("threads on cores of their own: there is one core");
+  if (available_cores() < 2) return skip("threads on separate cores: there is one core");
   cli::PinnedThreads threads(2);
   for (const int n : {4, 2, 3, 2}) {
     parallel_for(Launch{.threads = n}, n, [](int64_t, int64_t, int) {});

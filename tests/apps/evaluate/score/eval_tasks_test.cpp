@@ -154,7 +154,7 @@ TEST_CASE("eval --generate: scores of answers for each method", "[eval]") {
   const Json two = scored({stage.path("run")});
   for (const Json& line : two["tasks"]) CHECK(line["value"] == 0);
   CHECK_FAILS(hewn({"eval", stage.path("run"), call[0], "--methods=best"}), 2,
-              "\"best\" is no method; expected greedy");
+              "\"best\" is not a method; expected greedy");
 }
 
 TEST_CASE("eval --responses: answers of a file, without a run", "[eval]") {

@@ -56,7 +56,7 @@ TEST_CASE("processes that cannot divide the work are refused with what can", "[r
   const std::string hosts = "--hosts=" + (dir / "hosts").string();
   CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "has 1 slot; give fewer ranks, or more slots");
   write_file(dir / "hosts", "# a comment\n127.0.0.1 two\n");
-  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "hosts:2: '127.0.0.1 two' is no host");
+  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "hosts:2: '127.0.0.1 two' is not a host");
   write_file(dir / "hosts", "no-such-host.invalid 4\n");
   CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "the host no-such-host.invalid is unknown");
   write_file(dir / "hosts", "\n");
@@ -110,7 +110,7 @@ TEST_CASE("a stopped process is missed by the others in time, and ended", "[rank
   CHECK(!r.timed_out);
   CHECK(r.exit_code == 1);
   CHECK(contains(r.err, ") has not been heard of for "));
-  CHECK(contains(r.err, "1 rank is ended by force, still there 7 s after the first has ended"));
+  CHECK(contains(r.err, "1 rank is killed: still running 7 s after the first one ended"));
   for (const int rank : {0, 1}) CHECK(process_of(dir, rank) < 0);
 }
 
@@ -231,7 +231,7 @@ TEST_CASE("an environment that names no sockets of the process is refused", "[ra
   const TempDir dir;
   for (const char* sockets : {"", "-1", "0,-1", "-1,99", "-1,x", "-1,-1", "-1,2", "1,-1,2"})
     CHECK_FAILS(hewn(train_on(dir, 1), {.env = {{"HEWN_RANK_SOCKETS", sockets}}}), 2,
-                "in the environment names no sockets of this process; unset it");
+                "in the environment does not name sockets of this process; unset it");
   CHECK(!fs::exists(dir / "run"));
 }
 
@@ -275,7 +275,7 @@ TEST_CASE("through MPI, a launcher that does not end with the processes is ended
   INFO(r.err);
   CHECK(!r.timed_out);
   CHECK(r.exit_code == 1);
-  CHECK(contains(r.err, "the launcher is ended by force, as it is still there 7 s after a rank has ended"));
+  CHECK(contains(r.err, "the launcher is killed: still running 7 s after a rank ended"));
   for (const int rank : {0, 1}) CHECK(process_of(dir, rank) < 0);
 }
 

@@ -210,7 +210,7 @@ TEST_CASE("invalid tables are refused with the reason", "[tensorflow]") {
     return fails(ErrorCode::input, {part}, [&] { read_table(bytes); });
   };
   CHECK(refused("", "too few"));
-  CHECK(refused(std::string(100, 'x'), "does not end as a table does"));
+  CHECK(refused(std::string(100, 'x'), "does not end like a table"));
   CHECK(refused(table_of({{"b", ""}, {"a", ""}}), "\"a\" is not sorted after \"b\""));
   CHECK(refused(table_of({{"a", ""}, {"a", ""}}, 1), "is not sorted after"));
   CHECK(refused(table_of({{std::string(513, 'k'), ""}}), "adds 513"));

@@ -229,7 +229,7 @@ TEST_CASE("archives that are damaged, compressed or not of torch.save are refuse
   const TorchOpener open;
   const std::string good = dict_of("N");
   CHECK_NOTHROW(open(ZipBytes({{"a/data.pkl", good}}).whole("a comment")));
-  CHECK(open.refused("", "does not end as a zip archive"));
+  CHECK(open.refused("", "does not end like a zip archive"));
   CHECK(open.refused(good, "bare pickle"));
   CHECK(open.refused(ZipBytes({}).whole(), "no data.pkl"));
   CHECK(open.refused(ZipBytes({{"a/b/data.pkl", good}}).whole(), "no data.pkl"));

@@ -28,7 +28,7 @@ TEST_CASE("loss probe: batches without a target that counts are left out", "[gra
   CHECK(probe.rows() == 2);
   CHECK(probe.loss() == expected.loss());
   CHECK(probe.evaluations() == 1);
-  CHECK_ERROR(LossProbe(*model, none, 1, false), ErrorCode::usage, "needs a target that counts");
+  CHECK_ERROR(LossProbe(*model, none, 1, false), ErrorCode::usage, "needs a target that is not ignored");
 }
 
 TEST_CASE("loss probe: a recorded pass has values and gradients, recomputed or not", "[gradcheck]") {

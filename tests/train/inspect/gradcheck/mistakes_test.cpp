@@ -105,7 +105,7 @@ TEST_CASE("mistakes: one of several rows of dy is told from the only one", "[gra
   wrong.output_grad = wrong.tape;
   CHECK(said_of(wrong) == "");
   wrong.output_grad.insert(wrong.output_grad.begin(), wrong.tape.size(), 1.0);
-  CHECK(said_of(wrong) == "it is row 1 of dy alone: the sum over the rows is missing");
+  CHECK(said_of(wrong) == "it is row 1 of dy only: the sum over the rows is missing");
 }
 
 TEST_CASE("mistakes: slopes that are zero", "[gradcheck]") {

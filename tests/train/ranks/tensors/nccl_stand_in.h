@@ -14,7 +14,8 @@
 
 namespace hewn::test {
 
-/// Delivers late, and checks the interface's rules. Its functions have no argument for its state, so one lives at a time.
+/// Delivers late, and checks the interface's rules. Its functions have no argument for its state, so one
+/// lives at a time.
 class NcclStandIn {
  public:
   explicit NcclStandIn(uint64_t seed);

@@ -178,7 +178,7 @@ TEST_CASE("nccl: a rank that cannot connect says why", "[ranks][nccl]") {
   NcclStandIn nccl(run_seed());
   nccl.fail_to_connect(0);
   CHECK_ERROR(train_by(nccl, 2, [](Ranks&, int) {}), ErrorCode::failed,
-              "NCCL 2.28.9: ncclCommInitRank: unhandled cuda error; NCCL_DEBUG=WARN");
+              "NCCL 2.28.9: ncclCommInitRank: unhandled cuda error; set NCCL_DEBUG=WARN");
 }
 
 TEST_CASE("nccl: it is used only if all ranks have the same version", "[ranks]") {
