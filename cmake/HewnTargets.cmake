@@ -131,3 +131,31 @@ function(hewn_simd target label)
     endif()
   endforeach()
 endfunction()
+
+# hewn_embed_lines(TARGET SYMBOL LINES FILES...): embeds the data that these lines of the assembler make of files.
+function(hewn_embed_lines target symbol includes)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/embedded/${symbol}.cpp)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/embedded.cpp.in ${source} @ONLY)
+  target_sources(${target} PRIVATE ${source})
+  set_source_files_properties(${source} PROPERTIES OBJECT_DEPENDS "${ARGN}")
+endfunction()
+
+# hewn_embed(TARGET SYMBOL FILES...): embeds the files, one after another, as the characters from hewn_SYMBOL to hewn_SYMBOL_end.
+function(hewn_embed target symbol)
+  set(lines "")
+  foreach(file ${ARGN})
+    string(APPEND lines ".incbin \"${file}\"\n")
+  endforeach()
+  hewn_embed_lines(${target} ${symbol} "${lines}" ${ARGN})
+endfunction()
+
+# hewn_embed_named(TARGET SYMBOL FILES...): the same with names: the path of each file from the root of the source, a zero byte,
+# its characters, a zero byte.
+function(hewn_embed_named target symbol)
+  set(lines "")
+  foreach(file ${ARGN})
+    file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${file})
+    string(APPEND lines ".asciz \"${name}\"\n.incbin \"${file}\"\n.byte 0\n")
+  endforeach()
+  hewn_embed_lines(${target} ${symbol} "${lines}" ${ARGN})
+endfunction()
