@@ -13,7 +13,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 #include "core/error.h"
-#include "core/io/lost_pages.h"
+#include "core/io/limits.h"
 #include "core/memory.h"
 #include "model/json.h"
 

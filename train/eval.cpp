@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "core/error.h"
-#include "core/io/lost_pages.h"
+#include "core/io/limits.h"
 #include "core/tape.h"
 #include "kernels/cross_entropy/abi.h"
 #include "train/data/batch_tensors.h"

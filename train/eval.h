@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "train/config.h"
 #include "train/data/data.h"
-#include "train/scores/token_scores.h"
+#include "train/scores/continuations.h"
 
 namespace hewn {
 

@@ -8,7 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/error.h"
-#include "core/io/lost_pages.h"
+#include "core/io/limits.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "kernels/contract/contract.h"

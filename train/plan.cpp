@@ -7,7 +7,7 @@
 #include "train/data/batch_tensors.h"
 #include "train/ranks/ranks.h"
 #include "train/step/trainer.h"
-#include "train/tasks/preference/loss.h"
+#include "train/tasks/preference/reference.h"
 
 namespace hewn {
 namespace {

@@ -5,6 +5,7 @@
 #include "apps/cli/format.h"
 #include "core/text.h"
 #include "model/json.h"
+#include "train/scores/classes/confusion.h"
 
 namespace hewn::cli {
 namespace {
@@ -106,6 +107,64 @@ Json scores_json(const ClassScores& scores, const std::vector<std::string>& labe
           {"baselines",
            {{"most_frequent", short_scores(scores.most_frequent)},
             {"word_counts", short_scores(scores.word_counts)}}}};
+}
+
+namespace {
+
+std::string preference_text(const std::string& name, const PreferenceScore& score) {
+  const Bounds bounds = wilson_interval(score.hits, score.pairs);
+  return join(name, ", ", long_count(score.pairs), " pairs: loss ", fixed(score.loss, 4), ", margin ",
+              fixed(score.margin(), 4), " (rewards ", fixed(score.chosen, 4), " chosen, ",
+              fixed(score.rejected, 4), " rejected), accuracy ", fixed(score.accuracy(), 4),
+              " (95% interval ", fixed(bounds.low, 4), " to ", fixed(bounds.high, 4),
+              "), chosen answer likelier in ", fixed(score.likelier(), 4));
+}
+
+Json preference_json(const PreferenceScore& score) {
+  const Bounds bounds = wilson_interval(score.hits, score.pairs);
+  return {{"pairs", score.pairs},
+          {"loss", score.loss},
+          {"margin", score.margin()},
+          {"rewards", {{"chosen", score.chosen}, {"rejected", score.rejected}}},
+          {"accuracy", {{"value", score.accuracy()}, {"low", bounds.low}, {"high", bounds.high}}},
+          {"likelier", score.likelier()}};
+}
+
+}  // namespace
+
+FinalReport preference_report(Model& model, const PairSides& sides, int64_t batch_size,
+                              const PreferenceConfig& config) {
+  FinalReport report;
+  for (const auto& [name, pairs] : {std::pair{"validation", &sides.val}, std::pair{"test", &sides.test}}) {
+    if (pairs->empty()) continue;
+    const PreferenceScore score = score_preferences(model, *pairs, batch_size, config);
+    finite_loss(score.loss, join("the ", name, " pairs"));
+    report.text += (report.text.empty() ? "" : "\n") + preference_text(name, score);
+    report.json[name] = preference_json(score);
+  }
+  return report;
+}
+
+ClassScorer::ClassScorer(Model& model, const ClassData& data, const EncodedRows& val, const EncodedRows& test)
+    : model_(model), data_(data), val_(val), test_(test), baselines_(data.train, data.labels.size()) {}
+
+std::optional<ClassScores> ClassScorer::scores(const std::string& name, const std::vector<ClassRow>& rows,
+                                               const EncodedRows& encoded, const Stop& stop) const {
+  auto score = score_classifier(model_, encoded.texts, stop);
+  if (!score) return std::nullopt;
+  return ClassScores{name, std::move(*score), baselines_.most_frequent(rows), baselines_.word_counts(rows)};
+}
+
+FinalReport ClassScorer::report(bool val_as_text) const {
+  FinalReport report;
+  const auto add = [&](const ClassScores& scores, bool as_text) {
+    finite_loss(scores.model.loss, join("the ", scores.name, " rows"));
+    report.json[scores.name] = scores_json(scores, data_.labels);
+    if (as_text) report.text += (report.text.empty() ? "" : "\n") + scores_text(scores, data_.labels);
+  };
+  if (!data_.val.empty()) add(val(), val_as_text);
+  if (!data_.test.empty()) add(test(), true);
+  return report;
 }
 
 }  // namespace hewn::cli

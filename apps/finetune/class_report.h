@@ -8,9 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/settings.h"
+#include "apps/train/training.h"
 #include "model/json.h"
 #include "train/scores/classes/word_counts.h"
 #include "train/tasks/class_rows.h"
+#include "train/tasks/preference/reference.h"
+#include "train/tasks/preference/scoring.h"
 
 namespace hewn::cli {
 
@@ -22,7 +26,6 @@ class ClassBaselines {
   /// Scores of these rows.
   Confusion most_frequent(const std::vector<ClassRow>& rows) const;
   Confusion word_counts(const std::vector<ClassRow>& rows) const;
-  int32_t most_frequent_label() const { return most_frequent_; }
 
  private:
   size_t n_labels_;
@@ -42,5 +45,39 @@ std::string scores_text(const ClassScores& scores, const std::vector<std::string
 /// {"rows", "loss", "accuracy": {"value", "low", "high"}, "f1_macro", "labels": {NAME: {"precision", "recall",
 /// "f1", "rows", "predicted"}}, "confusion": [[...]], "baselines": {...}}
 Json scores_json(const ClassScores& scores, const std::vector<std::string>& labels);
+
+// The scores of a run on preferences, as text and as JSON.
+
+/// Scores of the validation and test pairs, if any, as text and as JSON with a member for each side.
+FinalReport preference_report(Model& model, const PairSides& sides, int64_t batch_size,
+                              const PreferenceConfig& config);
+
+// Scores of a classifier on the validation and test rows of its data, together with the baselines'.
+
+class ClassScorer {
+ public:
+  /// The rows `data.val` and `data.test` as tokens; all must outlive the scorer. Trains the baselines on `data.train`.
+  ClassScorer(Model& model, const ClassData& data, const EncodedRows& val, const EncodedRows& test);
+
+  /// Scores of the validation or test rows, at least one. Empty if `stop` returned true before the end.
+  std::optional<ClassScores> val(const Stop& stop) const {
+    return scores("validation", data_.val, val_, stop);
+  }
+  ClassScores val() const { return *val({}); }
+  ClassScores test() const { return *scores("test", data_.test, test_, {}); }
+
+  /// The scores as JSON, with a member for each side that has rows, and as text, including the validation
+  /// rows only if `val_as_text`.
+  FinalReport report(bool val_as_text) const;
+
+ private:
+  std::optional<ClassScores> scores(const std::string& name, const std::vector<ClassRow>& rows,
+                                    const EncodedRows& encoded, const Stop& stop) const;
+
+  Model& model_;
+  const ClassData& data_;
+  const EncodedRows &val_, &test_;
+  ClassBaselines baselines_;
+};
 
 }  // namespace hewn::cli

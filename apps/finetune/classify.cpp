@@ -4,11 +4,11 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
-#include "apps/finetune/class_scoring.h"
+#include "apps/finetune/class_report.h"
 #include "apps/finetune/finetune_start.h"
 #include "apps/run/own_rows.h"
-#include "apps/train/training.h"
 #include "apps/run/run_config.h"
+#include "apps/train/training.h"
 #include "core/error.h"
 #include "model/json.h"
 #include "train/tasks/task.h"

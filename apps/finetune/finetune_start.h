@@ -3,12 +3,15 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "apps/cli/settings.h"
 #include "apps/run/train_start.h"
 #include "kernels/devices/devices.h"
+#include "model/tokenizer/tokenizer.h"
 #include "train/config.h"
 #include "train/step/trainer.h"
+#include "train/tasks/instruct_rows.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -73,5 +76,11 @@ class FinetuneStart {
 
 /// "70 rows for training, 10 for validation, 20 for the test".
 std::string split_text(size_t train, size_t val, size_t test, std::string_view rows);
+
+// Training rows of instructions, as the model sees them.
+
+/// A row, token by token: masked and learned parts alternate, each with a mark and, if standard output has
+/// colour, its own colour. Begins with `title`: "row 1, data.json line 12".
+std::string row_view(const Tokenizer& tokenizer, const TrainingRow& row, const std::string& title);
 
 }  // namespace hewn::cli

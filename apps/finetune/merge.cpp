@@ -7,7 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
-#include "apps/run/whole_run.h"
+#include "apps/run/train_start.h"
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/json.h"

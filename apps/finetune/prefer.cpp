@@ -6,17 +6,16 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "apps/finetune/class_report.h"
 #include "apps/finetune/finetune_start.h"
-#include "apps/finetune/instruct_view.h"
 #include "apps/run/own_rows.h"
-#include "apps/finetune/preference_report.h"
-#include "apps/train/training.h"
 #include "apps/run/run_config.h"
+#include "apps/train/training.h"
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/json.h"
 #include "train/tasks/preference/data.h"
-#include "train/tasks/preference/loss.h"
+#include "train/tasks/preference/reference.h"
 
 namespace hewn::cli {
 namespace {

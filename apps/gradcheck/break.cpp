@@ -13,7 +13,7 @@
 #include "kernels/contract/unfold.h"
 #include "kernels/devices/devices.h"
 #include "model/json.h"
-#include "train/inspect/distance.h"
+#include "train/inspect/divergence.h"
 #include "train/inspect/gradcheck/deliberate.h"
 #include "train/inspect/gradcheck/gradient_check.h"
 #include "train/step/trainer.h"

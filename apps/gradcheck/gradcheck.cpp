@@ -11,7 +11,7 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/json.h"
-#include "train/inspect/distance.h"
+#include "train/inspect/divergence.h"
 #include "train/inspect/gradcheck/gradient_check.h"
 
 namespace hewn::cli {

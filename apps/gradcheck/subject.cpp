@@ -5,7 +5,7 @@
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
-#include "apps/run/text/row_of_text.h"
+#include "apps/run/text/prompts.h"
 #include "core/error.h"
 #include "core/io/path.h"
 

@@ -20,7 +20,6 @@
 #include "core/io/line_file.h"
 #include "model/json.h"
 #include "train/judge/reply.h"
-#include "train/judge/responses.h"
 #include "train/sweep/results.h"
 
 namespace hewn::cli {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "apps/page/escape.h"
+#include "apps/page/page.h"
 #include "core/text.h"
 
 namespace hewn::cli {

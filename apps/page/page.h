@@ -24,4 +24,18 @@ std::string plain_page(std::string_view title, std::string_view body);
 /// A table; the first row is its heading.
 std::string html_table(const std::vector<std::vector<std::string>>& rows);
 
+// Escapes text for HTML pages. Bytes that are not UTF-8 become U+FFFD.
+
+/// JSON for a script element: escapes <, which could end the element, and the line ends U+2028 and U+2029;
+/// the JSON stays equivalent.
+std::string inside_script(std::string_view json);
+
+/// Text for use between tags and in attribute values.
+std::string inside_html(std::string_view text);
+
+// SHA-256 (FIPS 180-4), which identifies script and style in a page's policy.
+
+/// The 32 bytes of the sum.
+std::string sha256(std::string_view text);
+
 }  // namespace hewn::cli

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "apps/cli/format.h"
-#include "apps/page/escape.h"
+#include "apps/page/page.h"
 #include "core/text.h"
 
 // Created by CMake from these files: see apps/CMakeLists.txt.

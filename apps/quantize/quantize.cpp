@@ -8,7 +8,6 @@
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/convert/exporting.h"
-#include "apps/quantize/cost.h"
 #include "apps/quantize/ladder.h"
 #include "apps/quantize/tensors.h"
 #include "apps/run/evaluation.h"
@@ -17,7 +16,6 @@
 #include "core/error.h"
 #include "model/json.h"
 #include "model/weights/gguf/importance.h"
-#include "train/calibration/curvature.h"
 #include "train/calibration/input_statistics.h"
 
 namespace hewn::cli {

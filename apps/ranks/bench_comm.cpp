@@ -7,7 +7,6 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/ranks/comm/collectives.h"
-#include "apps/run/ranks/numbers.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "core/error.h"

@@ -5,7 +5,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/ranks/launch.h"
-#include "apps/run/ranks/numbers.h"
+#include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "core/error.h"
 #include "kernels/contract/parallel.h"

@@ -1,11 +1,15 @@
 #include "apps/run/evaluation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "core/error.h"
 #include "model/json.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/find_checkpoint.h"
 
 namespace hewn::cli {
 
@@ -75,6 +79,52 @@ Json divergence_record(const Divergence& d) {
           {"kl", {{"mean", d.kl_mean}, {"p99", d.kl_p99}, {"max", d.kl_max}}},
           {"same_top", d.same_top},
           {"tokens", d.tokens}};
+}
+
+void Verdict::compare(const std::string& what, const std::string& run, const std::string& reference) {
+  const std::string tensor =
+      first_different_tensor(find_checkpoint(run, "last"), find_checkpoint(reference, "last"));
+  print(what, tensor.empty() ? ": same bits" : ": DIFFERENT bits, first in " + tensor, "\n");
+  if (!tensor.empty()) status_ = static_cast<int>(ErrorCode::numerical);
+}
+
+namespace {
+
+using Line = StepProfile::Line;
+
+template <class Name>
+std::string profile_table(const StepProfile& profile, const std::string& head, const std::vector<Line>& lines,
+                          const Name& name) {
+  const double steps = static_cast<double>(std::max<int64_t>(1, profile.steps()));
+  std::vector<std::vector<std::string>> rows = {
+      {head, "calls", "ms", "% of step", "GFLOP/s", "GB/s", "% of roofline"}};
+  for (const Line& l : lines)
+    rows.push_back({name(l), fixed(static_cast<double>(l.calls) / steps, 0),
+                    fixed(l.seconds / steps * 1e3, 3), fixed(100 * l.seconds / profile.step_seconds(), 1),
+                    fixed(l.cost.flops / l.seconds * 1e-9, 1), fixed(l.cost.bytes / l.seconds * 1e-9, 1),
+                    fixed(100 * l.floor / l.seconds, 0)});
+  return table_text(rows);
+}
+
+}  // namespace
+
+double outside_kernels_percent(const StepProfile& profile) {
+  return 100 * (1 - profile.total().seconds / profile.step_seconds());
+}
+
+std::string profile_tables(const StepProfile& profile) {
+  const auto kernel = [](const Line& l) { return l.op + " (" + l.rung + ")"; };
+  const auto part = [](const Line& l) {
+    return l.phase == Phase::update ? l.scope
+                                    : (l.scope.empty() ? "model" : l.scope) + " " + name_of(l.phase);
+  };
+  const double steps = static_cast<double>(std::max<int64_t>(1, profile.steps()));
+  return join(profile_table(profile, "kernel", profile.by_kernel(), kernel), "\n",
+              profile_table(profile, "part of the step", profile.by_part(), part), "\n",
+              fixed(profile.step_seconds() / steps * 1e3, 3), " ms per step, ",
+              fixed(outside_kernels_percent(profile), 1), "% of it outside kernels (",
+              on_gpu(profile.device().isa()) ? "copies, waiting for the host" : "tape, allocator, threads",
+              ")\n");
 }
 
 }  // namespace hewn::cli

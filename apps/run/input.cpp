@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/io/descriptor.h"
 #include "core/io/path.h"
-#include "train/data/structured.h"
+#include "train/data/text_source.h"
 
 namespace hewn::cli {
 

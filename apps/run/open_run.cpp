@@ -11,7 +11,7 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "core/io/file.h"
-#include "core/io/lost_pages.h"
+#include "core/io/limits.h"
 #include "core/io/path.h"
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/checkpoint/layout.h"

@@ -6,11 +6,13 @@
 #include <string>
 
 #include "apps/cli/settings.h"
+#include "model/json.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/data/data.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 
@@ -70,5 +72,13 @@ void check_same_data(const TrainStart& start, uint64_t hash);
 
 /// Makes the file names in `dataset` and `val` absolute, so that the saved configuration works from any directory.
 void make_paths_absolute(Settings& settings);
+
+// Writes runs that start from a complete model: imported, or merged from adapters.
+
+/// Fills a new run: env.json (the program's version and `origin`), task.json, config.toml, tokenizer.json and a
+/// checkpoint of step 0 with the model's weights, in the dtype of `config`. Returns the checkpoint's path. Removes
+/// everything if it fails.
+std::string write_whole_run(const RunDirectory& run, const ForeignModel& model, const Settings& config,
+                            const Json& origin, const std::optional<Task>& task = {});
 
 }  // namespace hewn::cli

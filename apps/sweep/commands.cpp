@@ -1,7 +1,7 @@
 // The commands of this room and their options.
 
 #include "apps/run/keys.h"
-#include "train/sweep/grid.h"
+#include "train/sweep/definition.h"
 
 namespace hewn::cli {
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/cli/settings.h"
+#include "core/io/descriptor.h"
 #include "train/sweep/definition.h"
 #include "train/sweep/results.h"
 
@@ -44,5 +45,19 @@ std::vector<SweepRun> runs_of(const SweepDefinition& sweep, const std::string& d
 /// The results in a sweep's directory, without repetitions. Throws ErrorCode::input, naming the line of the
 /// error.
 std::vector<SweepResult> read_results(const std::vector<std::string>& lines, const std::string& path);
+
+// The lock of a sweep's directory, held by the sweep and its runs.
+
+/// Locks SWEEP/.lock. Programs that are started while it exists inherit the lock, so that the runs of a killed
+/// sweep, which save after their step, are never started twice.
+class SweepLock {
+ public:
+  /// Creates the directory if there is none. If the lock is held by the runs of a sweep that has ended, waits for
+  /// them. Throws ErrorCode::failed if another sweep holds it or the directory is not writable.
+  explicit SweepLock(const std::string& directory);
+
+ private:
+  Descriptor lock_;
+};
 
 }  // namespace hewn::cli

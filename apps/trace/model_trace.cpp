@@ -1,9 +1,9 @@
 #include "apps/trace/model_trace.h"
 
 #include "apps/cli/format.h"
-#include "apps/trace/narrate.h"
 #include "apps/run/lesson/lesson.h"
-#include "train/inspect/trace/first_update.h"
+#include "apps/trace/narrate.h"
+#include "train/inspect/trace/kept_pass.h"
 
 namespace hewn::cli {
 namespace {

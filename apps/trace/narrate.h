@@ -26,4 +26,7 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows);
 /// the leaves.
 std::string narrated(const Trace& trace, const NodeNames& names);
 
+/// A trace as a graph in Graphviz's language: leaves and constants as ellipses, nodes as boxes with value and gradient.
+std::string dot_text(const Trace& trace, const NodeNames& names);
+
 }  // namespace hewn::cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/cli/settings.h"
+#include "apps/trace/narrate.h"
 #include "kernels/contract/contract.h"
 #include "model/model.h"
 
@@ -36,5 +37,15 @@ std::string given_model_key(const Settings& settings);
 /// it needs no dataset; else its tokens are the bytes of the text, with a note. Throws usage for a text of
 /// fewer than two tokens or of more than the model's context.
 TracedModel open_traced_model(const Settings& settings);
+
+// The backward pass, one node at a time.
+
+/// For each node that the backward pass reached, from the newest to the oldest: the gradient that arrived, the formula,
+/// and the node's contribution to the gradient of each input, with the sum so far. The recorder must have
+/// kept sums.
+std::vector<std::string> backward_steps(const Trace& trace, const NodeNames& names);
+
+/// Prints these steps. On a terminal, waits for Enter after each; q and Enter, or the end of input, stops.
+void print_backward_steps(const Trace& trace, const NodeNames& names);
 
 }  // namespace hewn::cli

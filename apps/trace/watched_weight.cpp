@@ -11,7 +11,7 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/train_setup.h"
-#include "apps/trace/element.h"
+#include "apps/trace/one_value.h"
 #include "apps/trace/traced_model.h"
 #include "core/error.h"
 #include "core/io/path.h"

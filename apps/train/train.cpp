@@ -7,7 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/input.h"
-#include "apps/run/ranks/gpus.h"
+#include "apps/run/ranks/cores.h"
 #include "apps/run/ranks/launch.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
@@ -22,8 +22,8 @@
 #include "model/json.h"
 #include "train/counting.h"
 #include "train/loop.h"
-#include "train/ranks/broadcast.h"
 #include "train/ranks/rank_exchange.h"
+#include "train/ranks/value_exchange.h"
 
 namespace hewn::cli {
 namespace {

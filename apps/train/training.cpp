@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "apps/run/profile_tables.h"
 #include "apps/cli/config_file.h"
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
@@ -14,10 +13,11 @@
 #include "apps/cli/version.h"
 #include "apps/ranks/profile_ranks.h"
 #include "apps/report/report.h"
+#include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
-#include "apps/train/progress.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/run_config.h"
+#include "apps/train/progress.h"
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/json.h"

@@ -11,7 +11,7 @@
 #include "core/base/not_copied.h"
 #include "core/io/checksum.h"
 #include "core/io/descriptor.h"
-#include "core/io/lost_pages.h"
+#include "core/io/limits.h"
 
 namespace hewn {
 

@@ -6,9 +6,8 @@
 #include "core/error.h"
 #include "core/io/path.h"
 #include "model/adapters/adapter_config.h"
-#include "model/adapters/adapter_names.h"
 #include "model/gpt.h"
-#include "model/weights/misfits.h"
+#include "model/weights/place.h"
 #include "model/weights/safetensors/safetensors.h"
 #include "model/weights/weights.h"
 

@@ -6,6 +6,7 @@
 
 #include "core/device.h"
 #include "core/io/limits.h"
+#include "kernels/qmatmul/blocks.h"
 #include "model/named_tensors.h"
 
 namespace hewn {
@@ -19,5 +20,13 @@ std::shared_ptr<const NamedTensors> in_large_pages(const std::shared_ptr<const N
                                                    Device& device,
                                                    const std::function<bool(const TensorEntry&)>& often,
                                                    size_t available = available_memory());
+
+/// Whether all scales and offsets in the blocks of `n` elements are finite; n is a multiple of the block
+/// size.
+bool blocks_are_finite(const BlockFormat& format, const void* blocks, int64_t n);
+
+/// The values of `n` elements, a multiple of the block size, in float32, with the same bits as ggml's
+/// dequantize_row functions.
+void widen_blocks(const BlockFormat& format, const void* blocks, int64_t n, float* out);
 
 }  // namespace hewn

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "core/error.h"
-#include "model/weights/misfits.h"
 #include "model/weights/weights.h"
 
 namespace hewn {

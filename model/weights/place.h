@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/error.h"
 #include "model/model.h"
 #include "model/named_tensors.h"
 
@@ -68,5 +69,29 @@ void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter
 /// Overwrites all parameters of a model on a device with memory, except those in blocks. Throws like
 /// `check_fit`.
 void place(const NamedTensors& theirs, const Naming& naming, Model& model);
+
+// Collects mismatches between files and a model for one message.
+
+/// A header may name a million tensors, so only the first are listed.
+class Misfits {
+ public:
+  /// Adds a line, joined from parts.
+  template <class... Parts>
+  void add(const Parts&... parts) {
+    if (++count_ <= shown) text_ += "\n  " + join(parts...);
+  }
+  /// Throws ErrorCode::input with `what`, such as "the tensors do not fit the configuration", and the lines,
+  /// if there are any.
+  void check(std::string_view what) const {
+    if (count_ > 0)
+      fail(ErrorCode::input, what, ":", text_,
+           count_ > shown ? join("\n  and ", count_ - shown, " more") : std::string());
+  }
+
+ private:
+  static constexpr int shown = 20;
+  int count_ = 0;
+  std::string text_;
+};
 
 }  // namespace hewn

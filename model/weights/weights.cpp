@@ -7,7 +7,6 @@
 
 #include "core/error.h"
 #include "model/config_json.h"
-#include "model/weights/blocks.h"
 #include "model/weights/large_pages.h"
 
 namespace hewn {

@@ -5,7 +5,6 @@
 #include "tests/fuzz/target.h"
 #include "train/judge/chat_api.h"
 #include "train/judge/reply.h"
-#include "train/judge/responses.h"
 
 namespace hewn::test {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/weights/tensorflow/crc32c.h"
+#include "model/weights/tensorflow/table.h"
 #include "tests/fuzz/target.h"
 
 namespace hewn::test {

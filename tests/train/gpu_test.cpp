@@ -13,7 +13,7 @@
 #include "train/data/batch_tensors.h"
 #include "train/inspect/divergence.h"
 #include "train/plan.h"
-#include "train/tasks/preference/loss.h"
+#include "train/tasks/preference/reference.h"
 
 namespace hewn {
 namespace {

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "core/io/lost_pages.h"
+#include "core/io/limits.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
 #include "train/checkpoint/find_checkpoint.h"

@@ -14,7 +14,7 @@
 #include "tests/train/tiny.h"
 #include "train/data/batch_tensors.h"
 #include "train/plan.h"
-#include "train/tasks/preference/loss.h"
+#include "train/tasks/preference/reference.h"
 
 namespace hewn {
 namespace {

@@ -20,8 +20,8 @@
 #include "train/checkpoint/layout.h"
 #include "train/checkpoint/moments.h"
 #include "train/checkpoint/run_directory.h"
-#include "train/ranks/broadcast.h"
 #include "train/ranks/rank_exchange.h"
+#include "train/ranks/value_exchange.h"
 #include "train/tasks/task.h"
 
 namespace hewn {

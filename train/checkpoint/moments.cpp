@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "model/weights/weights.h"
-#include "train/ranks/broadcast.h"
 #include "train/ranks/rank_exchange.h"
+#include "train/ranks/value_exchange.h"
 
 namespace hewn {
 namespace {

@@ -93,7 +93,7 @@ struct PreparedData {
 };
 
 /// Encodes a dataset of texts and writes train.bin, val.bin, tokenizer.json and MANIFEST to `directory`, which
-/// is created if necessary; either all of them appear there or none (train/data/new_data_set.h). Texts are mapped
+/// is created if necessary; either all of them appear there or none (train/data/data_set_files.h). Texts are mapped
 /// and encoded in pieces, so they may be larger than memory; several (`A:1,B:1`) are written one after the other,
 /// and their weights are ignored. Unless `force` is set, existing files are not replaced (ErrorCode::failed).
 /// A side with more than `shard_tokens` tokens is divided into files of that many tokens (the last has

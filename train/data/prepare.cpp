@@ -7,7 +7,6 @@
 #include "train/data/corpus.h"
 #include "train/data/data.h"
 #include "train/data/data_set_files.h"
-#include "train/data/new_data_set.h"
 #include "train/data/sources.h"
 
 namespace hewn {

@@ -39,4 +39,11 @@ int64_t count_characters(std::string_view text);
 /// characters, as in nanoGPT, or of its n lines if `by_lines`. Throws usage unless 0 <= val_fraction < 1.
 size_t training_bytes(std::string_view text, double val_fraction, bool by_lines);
 
+// A note for text files that hold a table or JSON. Training would use labels and braces as text, which is
+// seldom intended.
+
+/// A note for training on the raw text file `path`: its apparent format (train/tables/structure.h), and the
+/// command that extracts its texts. "" for plain text.
+std::string structure_note(const std::string& path, std::string_view text);
+
 }  // namespace hewn

@@ -1,11 +1,13 @@
 #include "train/inspect/divergence.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <sstream>
 #include <string_view>
 #include <vector>
 
 #include "core/error.h"
-#include "train/inspect/distance.h"
 
 namespace hewn {
 namespace {
@@ -90,6 +92,20 @@ std::string first_divergence(Trainer& reference, Trainer& other, std::span<const
   Comparer comparer(recorder.seen, tolerance);
   other.watch(micro_batches, comparer);
   return comparer.found;
+}
+
+double distance_by_norm(const std::vector<double>& other, const std::vector<double>& reference) {
+  if (other.size() != reference.size()) return std::numeric_limits<double>::infinity();
+  double squares = 0, norm = 0;
+  for (size_t i = 0; i < other.size(); ++i) {
+    const double a = other[i], b = reference[i];
+    const bool same = a == b || (std::isnan(a) && std::isnan(b));
+    if (!same && !(std::isfinite(a) && std::isfinite(b))) return std::numeric_limits<double>::infinity();
+    if (!same) squares += (a - b) * (a - b);
+    if (std::isfinite(b)) norm += b * b;
+  }
+  const double least = 1e-6 * std::sqrt(static_cast<double>(other.size()));
+  return squares == 0 ? 0 : std::sqrt(squares) / std::max(std::sqrt(norm), least);
 }
 
 }  // namespace hewn

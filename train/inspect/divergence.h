@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "train/step/trainer.h"
 
@@ -21,5 +22,11 @@ double loss_tolerance(DType dtype);
 /// must have the same shape. Keeps all values of the reference's passes in host memory.
 std::string first_divergence(Trainer& reference, Trainer& other, std::span<const Batch> micro_batches,
                              double tolerance);
+
+// The distance between two tensors.
+
+/// |other - reference| / |reference| by norm. NaN and infinities equal only themselves; otherwise the
+/// distance is infinite. If the reference is nearly zero throughout, relative to 1e-6 per element.
+double distance_by_norm(const std::vector<double>& other, const std::vector<double>& reference);
 
 }  // namespace hewn

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <thread>
+#include <vector>
 
 namespace hewn {
 
@@ -40,6 +41,61 @@ class Messages {
   /// The last call; afterwards, the memory of transfers is no longer accessed. In order: called by all ranks
   /// once their messages are done; otherwise the other ranks are not notified.
   virtual void close(bool /*in_order*/) {}
+};
+
+// Several pending messages.
+
+/// Transfers that are waited for together.
+class Transfers {
+ public:
+  /// `messages` must outlive the object.
+  explicit Transfers(Messages& messages) : messages_(messages) {}
+
+  /// Starts one more, as in `Messages`.
+  void send(int to, Topic topic, std::span<const std::byte> bytes) {
+    open_.push_back(messages_.send(to, topic, bytes));
+  }
+  void receive(int from, Topic topic, std::span<std::byte> bytes) {
+    open_.push_back(messages_.receive(from, topic, bytes));
+  }
+  /// Whether all are done. Does not wait.
+  bool done() {
+    std::erase_if(open_, [&](Messages::Transfer transfer) { return messages_.done(transfer); });
+    return open_.empty();
+  }
+  void wait() {
+    while (!done()) messages_.rest();
+  }
+
+ private:
+  Messages& messages_;
+  std::vector<Messages::Transfer> open_;  // not known to be done
+};
+
+// The interface of the message library, libhewn_mpi.so. It is a C interface, because library and program may
+// be built with different standard libraries.
+
+/// All calls come from one thread. Each returns null, or an error message that stays valid until the next
+/// call.
+struct MessageLibrary {
+  static constexpr uint32_t current_abi = 3;
+  /// The function without arguments that returns the library's table.
+  static constexpr const char* entry = "hewn_message_library";
+
+  uint32_t abi;          ///< `current_abi` when the library was built
+  const char* name;      ///< "Open MPI 4.1.4"
+  const char* launcher;  ///< the program that starts ranks, "/usr/bin/mpiexec.openmpi"
+  bool hydra;            ///< whether it takes the options of Hydra (MPICH) instead of Open MPI's
+
+  /// Connects this process with those started with it. Called once.
+  const char* (*open)(int* rank, int* size);
+  /// As in `Messages`; a transfer is a non-negative number.
+  const char* (*send)(int to, int topic, const void* bytes, size_t n, int64_t* transfer);
+  const char* (*receive)(int from, int topic, void* bytes, size_t n, int64_t* transfer);
+  const char* (*done)(int64_t transfer, bool* is_done);
+
+  /// Disconnects; all processes call it, after their transfers are done.
+  const char* (*close)();
 };
 
 }  // namespace hewn

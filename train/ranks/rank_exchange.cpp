@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "kernels/contract/contract.h"
-#include "train/ranks/comparison.h"
+#include "train/ranks/agreement.h"
 #include "train/step/rules.h"
 
 namespace hewn {

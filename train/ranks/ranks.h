@@ -12,7 +12,6 @@
 #include "train/ranks/messages.h"
 #include "train/ranks/slices.h"
 #include "train/ranks/tensors/transport.h"
-#include "train/ranks/transfers.h"
 #include "train/step/step_exchange.h"
 
 namespace hewn {

@@ -9,7 +9,6 @@
 
 #include "model/model.h"
 #include "train/data/batches.h"
-#include "train/step/batch_on_device.h"
 #include "train/step/micro_batches.h"
 #include "train/step/optimizer.h"
 #include "train/step/step_exchange.h"

@@ -5,7 +5,7 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/ranks/bench_ranks.h"
-#include "apps/run/ranks/gpus.h"
+#include "apps/run/ranks/cores.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"

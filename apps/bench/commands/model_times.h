@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/run/profile_tables.h"
 #include "apps/cli/settings.h"
+#include "apps/run/evaluation.h"
 #include "model/json.h"
 #include "model/model.h"
 

@@ -10,7 +10,7 @@
 #include <sstream>
 #include <vector>
 
-#include "apps/bench/machine/run_program.h"
+#include "apps/bench/machine/conditions.h"
 #include "apps/bench/machine/samples.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"

@@ -69,4 +69,10 @@ class ShareClock {
 /// frequency. Takes about 100 microseconds.
 double reference_loop_seconds();
 
+// Runs another program and returns its output.
+
+/// Runs a program found along PATH, without a shell, and returns its standard output; standard input is empty,
+/// standard error is discarded. Throws ErrorCode::failed if it cannot be started or its exit status is not 0.
+std::string output_of(const std::vector<std::string>& command);
+
 }  // namespace hewn::cli

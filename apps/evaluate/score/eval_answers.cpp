@@ -10,7 +10,7 @@
 #include "apps/evaluate/scores/score_report.h"
 #include "apps/evaluate/scores/scored_runs.h"
 #include "apps/run/text/instruct.h"
-#include "apps/run/text/methods.h"
+#include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
 #include "core/io/path.h"

@@ -5,7 +5,7 @@
 #include "apps/cli/format.h"
 #include "core/error.h"
 #include "model/json.h"
-#include "train/scores/classes/proportion.h"
+#include "train/scores/classes/confusion.h"
 
 namespace hewn::cli {
 namespace {

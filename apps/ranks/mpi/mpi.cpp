@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "train/ranks/message_library.h"
+#include "train/ranks/messages.h"
 
 namespace {
 

@@ -7,10 +7,13 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/ranks/cores.h"
+#include "apps/run/ranks/launch.h"
 #include "apps/run/ranks/launch_watch.h"
 #include "apps/run/ranks/library.h"
 #include "apps/run/ranks/local_ranks.h"
+#include "apps/run/temporary_directory.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/ranks/communication.h"
 
 namespace hewn::cli {
@@ -93,6 +96,26 @@ bool any_asked_to_stop(Ranks& ranks) {
     asked = std::max(asked, theirs.at(0));
   if (asked != 0) note_signal(static_cast<int>(asked));
   return asked != 0;
+}
+
+std::vector<int64_t> numbers_of_ranks(const Settings& settings) {
+  return settings.integers("ranks", 1, 1024);
+}
+
+int run_with_each(const Settings& settings, const std::vector<int64_t>& numbers,
+                  const std::vector<std::string>& more, Json& rows) {
+  for (const int64_t n : numbers) check_ranks(settings, n);
+  catch_signals();  // which must not leave the directory behind
+  const TemporaryDirectory directory("ranks");
+  for (const int64_t n : numbers) {
+    if (stop_signal() != 0) return stop_status();
+    RankLaunch launch{.ranks = n, .more = more, .out = directory.path(std::to_string(n))};
+    launch.more.emplace_back("--json");
+    say("timing  with ", n, n == 1 ? " process" : " processes");
+    if (const int status = launch_ranks(settings, launch); status != 0) return status;
+    for (const auto& row : read_json(launch.out, size_t{1} << 24)) rows.push_back(row);
+  }
+  return 0;
 }
 
 }  // namespace hewn::cli

@@ -10,7 +10,6 @@
 #include "model/config_json.h"
 #include "model/json.h"
 #include "train/ranks/agreement.h"
-#include "train/ranks/comparison.h"
 
 namespace hewn::cli {
 namespace {

@@ -5,7 +5,6 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/run/text/methods.h"
 #include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "kernels/contract/contract.h"
+#include "kernels/roof/roof.h"
 #include "model/generation/generate.h"
 
 namespace hewn::cli {
@@ -26,6 +28,12 @@ std::string drawn_text(Model& model, const TextEncoder& texts, int64_t tokens, u
     tokens -= std::ssize(ids) + 1;  // the one that ended it
   }
   return text;
+}
+
+double seconds_to_read(const Model& model) {
+  const Executor& device = executor(model.device());
+  const size_t bytes = model.parameters().bytes_read();
+  return static_cast<double>(bytes) / measured_bandwidth(bytes, device.isa(), device.threads());
 }
 
 }  // namespace hewn::cli

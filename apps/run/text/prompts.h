@@ -1,11 +1,13 @@
 #pragma once
 // Prompts and generation options, from the settings.
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "apps/cli/settings.h"
 #include "apps/run/open_run.h"
+#include "model/config.h"
 #include "model/generation/generate.h"
 #include "train/tasks/chat_template.h"
 
@@ -52,5 +54,11 @@ ContextOptions context_of(const Settings& settings, const TextEncoder& texts);
 SamplingOptions sampling_of(const Settings& settings);
 /// The options for generating texts with these ends.
 GenerateOptions generation(const Settings& settings, const TextEncoder& texts, const Ends& ends);
+
+// A text as a row of tokens, for the loss in `hewn trace` and `hewn gradcheck`.
+
+/// Throws usage unless the key `text` gave at least two tokens (each is predicted from the previous ones) and
+/// at most one more than the model's context.
+void check_row_of_text(const Settings& settings, size_t tokens, const ModelConfig& model);
 
 }  // namespace hewn::cli

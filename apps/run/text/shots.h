@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "apps/cli/settings.h"
+#include "apps/run/text/prompts.h"
+#include "model/generation/beam.h"
 
 namespace hewn::cli {
 
@@ -32,5 +34,20 @@ std::optional<Shots> shots_of(const Settings& settings);
 
 /// Replaces \n, \t and \\ by newline, tab and backslash; any other backslash is literal.
 std::string unescaped(std::string_view text);
+
+// The decoding methods that `hewn sample --compare` and `hewn eval --generate` compare.
+
+/// A way to continue a prompt: sampling, or a beam search.
+struct DecodingMethod {
+  std::string name;   ///< "top_k"
+  std::string label;  ///< with its value: "top_k=10 at temperature=0.8"
+  GenerateOptions options = {};
+  std::optional<BeamOptions> beam = {};
+};
+
+/// Greedy decoding, beam search, three temperatures and every other sampling method, each with a typical
+/// value unless the settings override it.
+std::vector<DecodingMethod> decoding_methods(const Settings& settings, const TextEncoder& texts,
+                                             const Ends& ends);
 
 }  // namespace hewn::cli

@@ -1,6 +1,7 @@
 #pragma once
 // Prints texts while they are generated; several may grow concurrently and are printed in order.
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -69,5 +70,20 @@ class TextWriter {
   std::vector<Text> texts_;
   size_t together_, front_ = 0;
 };
+
+// Shows single tokens: the choice, its probability, and the alternatives.
+
+/// The bytes of a token in quotes, with unprintable ones escaped.
+std::string quoted_piece(const Tokenizer& tokenizer, int32_t id);
+
+/// A token as data: token, text, logprob (natural). Bytes that are not UTF-8 become U+FFFD in `text`.
+nlohmann::ordered_json token_record(const Tokenizer& tokenizer, int32_t id, double log_probability);
+
+/// One line: the token, coloured by its probability, that probability, and the most likely alternatives with
+/// theirs. Probabilities are the model's own, before temperature and other sampling keys.
+std::string probability_line(const Tokenizer& tokenizer, const Generated& generated);
+
+/// The same as data: token, text, logprob (natural), and `top`, the five most likely tokens.
+nlohmann::ordered_json log_probability_record(const Tokenizer& tokenizer, const Generated& generated);
 
 }  // namespace hewn::cli

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "core/dtype.h"
-#include "model/weights/blocks.h"
+#include "model/weights/large_pages.h"
 
 namespace hewn::gguf {
 

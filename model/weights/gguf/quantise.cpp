@@ -14,9 +14,9 @@
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/qmatmul/abi.h"
-#include "model/weights/gguf/allocate_bits.h"
 #include "model/weights/gguf/error_feedback.h"
 #include "model/weights/gguf/gguf_model.h"
+#include "model/weights/gguf/importance.h"
 #include "model/weights/weights.h"
 
 namespace hewn::exporting {

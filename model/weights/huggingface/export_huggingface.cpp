@@ -6,7 +6,6 @@
 #include "core/error.h"
 #include "core/io/directory.h"
 #include "core/io/path.h"
-#include "core/io/unfinished_directory.h"
 #include "model/json.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/export_tokenizer.h"

@@ -11,7 +11,6 @@
 #include "model/json.h"
 #include "model/weights/bytes.h"
 #include "model/weights/safetensors/safetensors_header.h"
-#include "model/weights/tensorflow/crc32c.h"
 #include "model/weights/tensorflow/table.h"
 
 namespace hewn {

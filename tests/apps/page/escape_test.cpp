@@ -1,6 +1,6 @@
 // What text becomes inside a page.
 
-#include "apps/page/escape.h"
+#include "apps/page/page.h"
 
 #include <nlohmann/json.hpp>
 

@@ -2,7 +2,6 @@
 
 #include "apps/page/page.h"
 
-#include "apps/page/sha256.h"
 #include "tests/apps/page/embedded_data.h"
 #include "train/inspect/trace/trace_json.h"
 

@@ -1,6 +1,6 @@
 // Mapped files that are shortened while they are in use.
 
-#include "core/io/lost_pages.h"
+#include "core/io/limits.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 // Blocks of quantised numbers, taken apart by hand.
 
-#include "model/weights/blocks.h"
+#include "model/weights/large_pages.h"
 
 #include <cmath>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "train/calibration/curvature.h"
+#include "train/calibration/input_statistics.h"
 
 #include <cmath>
 

@@ -1,4 +1,3 @@
-#include "train/data/new_data_set.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // How far vectors are apart, also those of numbers that are not finite.
 
-#include "train/inspect/distance.h"
+#include "train/inspect/divergence.h"
 
 #include <cmath>
 #include <limits>

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
-#include "train/judge/responses.h"
+#include "train/judge/reply.h"
 
 namespace hewn::test {
 

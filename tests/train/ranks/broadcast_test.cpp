@@ -1,6 +1,6 @@
 // Ranks that begin with other parameters than rank 0.
 
-#include "train/ranks/broadcast.h"
+#include "train/ranks/value_exchange.h"
 
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"

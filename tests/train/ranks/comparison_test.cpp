@@ -1,7 +1,5 @@
 // Parameters that went bad on a rank are noticed before they are used for an update.
 
-#include "train/ranks/comparison.h"
-
 #include "tests/support/errors.h"
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"

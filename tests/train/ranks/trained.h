@@ -9,7 +9,7 @@
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"
 #include "train/inspect/grad_norms.h"
-#include "train/tasks/preference/loss.h"
+#include "train/tasks/preference/reference.h"
 
 namespace hewn::test {
 

@@ -1,7 +1,5 @@
 // The grid of a sweep: what may be written, its combinations, and the names of its runs.
 
-#include "train/sweep/grid.h"
-
 #include <set>
 
 #include "core/error.h"

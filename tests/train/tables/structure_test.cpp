@@ -5,7 +5,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "train/data/corpus.h"
-#include "train/data/structured.h"
+#include "train/data/text_source.h"
 
 namespace hewn {
 namespace {

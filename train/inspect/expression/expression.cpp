@@ -15,7 +15,6 @@
 #include "kernels/devices/devices.h"
 #include "kernels/elementwise/op.h"
 #include "train/inspect/expression/functions.h"
-#include "train/inspect/expression/power.h"
 
 namespace hewn {
 namespace {

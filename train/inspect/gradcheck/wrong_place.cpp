@@ -8,8 +8,8 @@
 
 #include "core/rng.h"
 #include "core/text.h"
+#include "train/inspect/gradcheck/gradient_check.h"
 #include "train/inspect/gradcheck/mistakes.h"
-#include "train/inspect/gradcheck/slopes.h"
 
 namespace hewn {
 namespace {

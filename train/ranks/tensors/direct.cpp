@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "train/ranks/transfers.h"
+#include "train/ranks/messages.h"
 
 namespace hewn {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 // The part of NCCL's C interface with which GPUs exchange tensors. cmake/checks/nccl.cpp compares it with the library's
-// header, apps/run/ranks/nccl_library.h loads it.
+// header, apps/run/ranks/library.h loads it.
 
 #include <cstddef>
 #include <string>

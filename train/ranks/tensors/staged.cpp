@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "kernels/devices/beside.h"
-#include "train/ranks/transfers.h"
+#include "train/ranks/messages.h"
 
 namespace hewn {
 

@@ -5,9 +5,18 @@
 #include <cstdint>
 #include <vector>
 
-#include "train/scores/classes/proportion.h"
-
 namespace hewn {
+
+// Intervals of a proportion, such as an accuracy.
+
+struct Bounds {
+  double low = 0, high = 0;
+};
+
+/// The 95% score interval of a proportion, given `hits` out of `n` (Wilson, "Probable inference, the law of
+/// succession, and statistical inference", 1927): unlike hits / n +- 1.96 standard errors, it stays within 0
+/// and 1 and has a positive width even for 0 or n hits. n = 0 gives 0 to 1.
+Bounds wilson_interval(int64_t hits, int64_t n);
 
 /// The scores of one class. A ratio whose denominator is 0 is 0.
 struct ClassScore {

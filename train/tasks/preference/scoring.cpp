@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/tape.h"
 #include "train/data/batch_tensors.h"
-#include "train/tasks/preference/loss.h"
+#include "train/tasks/preference/reference.h"
 
 namespace hewn {
 namespace {

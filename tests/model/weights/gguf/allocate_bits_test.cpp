@@ -1,4 +1,4 @@
-#include "model/weights/gguf/allocate_bits.h"
+#include "model/weights/gguf/importance.h"
 
 #include <algorithm>
 #include <cmath>

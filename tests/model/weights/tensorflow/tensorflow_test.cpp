@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
-#include "model/weights/tensorflow/crc32c.h"
 #include "model/weights/tensorflow/table.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

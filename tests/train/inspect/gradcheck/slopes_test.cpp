@@ -1,6 +1,6 @@
 // Slopes by differences: what rounding, kinks and bends explain, and what they do not.
 
-#include "train/inspect/gradcheck/slopes.h"
+#include "train/inspect/gradcheck/gradient_check.h"
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 // What the first step of the optimizer would do, beside a trace.
 
-#include "train/inspect/trace/first_update.h"
+#include "train/inspect/trace/kept_pass.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // NCCL as the program loads it.
 
-#include "apps/run/ranks/nccl_library.h"
+#include "apps/run/ranks/library.h"
 
 #include <cstdlib>
 #include <string_view>

@@ -1,7 +1,7 @@
 // The loss of pairs of answers: its value and gradient through a whole model, and how steps weigh pairs.
 
-#include "train/tasks/preference/loss.h"
 #include "train/data/batch_tensors.h"
+#include "train/tasks/preference/reference.h"
 
 #include <cmath>
 

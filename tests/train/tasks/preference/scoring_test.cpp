@@ -1,14 +1,13 @@
 // What a model says about pairs, and the file that keeps what the reference model said.
 
-#include "train/tasks/preference/scoring.h"
 #include "train/data/batch_tensors.h"
+#include "train/tasks/preference/scoring.h"
 
 #include <cmath>
 #include <limits>
 
 #include "model/weights/safetensors/safetensors.h"
 #include "tests/train/tiny.h"
-#include "train/tasks/preference/loss.h"
 #include "train/tasks/preference/reference.h"
 
 namespace hewn {
