@@ -41,7 +41,7 @@ Tensor LinearLayer::operator()(const Tensor& x, DType result, const Tensor& step
                                const Tensor& residual) const {
   const Scope scope(part);
   count_inputs(*weight, x);
-  return times(x, *weight, bias_value(), {.residual = residual, .bf16_result = result == DType::bf16},
+  return times(x, *weight, bias_value(), {.residual = &residual, .bf16_result = result == DType::bf16},
                step_state);
 }
 
@@ -49,7 +49,7 @@ Tensor LinearLayer::operator()(const Activated& x, DType result, const Tensor& s
                                const Tensor& residual) const {
   const Scope scope(part);
   count_inputs(*weight, x.value);
-  return times(x, *weight, bias_value(), {.residual = residual, .bf16_result = result == DType::bf16},
+  return times(x, *weight, bias_value(), {.residual = &residual, .bf16_result = result == DType::bf16},
                step_state);
 }
 

@@ -48,7 +48,10 @@ struct LinearLayer {
                     const Tensor& residual = {}) const;
   /// z = x W + b and f(z), bf16 if `result` is.
   Activated activated(const Tensor& x, Activation f, DType result, const Tensor& step_state) const;
-  Tensor bias_value() const { return bias ? bias->value : Tensor(); }
+  const Tensor& bias_value() const {
+    static const Tensor none;
+    return bias ? bias->value : none;
+  }
 };
 
 /// Layernorm or RMSnorm over the last dimension.

@@ -19,18 +19,23 @@ namespace {
 const Tensor& values_in(const Tensor& x) { return x; }
 const Tensor& values_in(const Activated& x) { return x.value; }
 
-LinearOptions with_copies(LinearOptions options, Parameter& w, const Tensor& step_state) {
-  options.weight_bf16 = bf16_of(w);
-  options.low_rank = low_rank_of(w, step_state);
-  return options;
+LinearOptions linear_options(const ProductOptions& options, Parameter& w, const Tensor& step_state) {
+  return {.layout = options.layout,
+          .residual = options.residual ? *options.residual : Tensor(),
+          .weight_bf16 = bf16_of(w),
+          .bf16_result = options.bf16_result,
+          .low_rank = low_rank_of(w, step_state)};
 }
 
 template <class X>
-Tensor product(const X& x, Parameter& w, const Tensor& bias, LinearOptions options,
+Tensor product(const X& x, Parameter& w, const Tensor& bias, const ProductOptions& options,
                const Tensor& step_state) {
-  if (!w.blocks) return linear(x, value_of(w), bias, with_copies(std::move(options), w, step_state));
+  if (!w.blocks) {
+    const LinearOptions all = linear_options(options, w, step_state);
+    return w.new_rows ? linear(x, value_of(w), bias, all) : linear(x, w.value, bias, all);
+  }
   const Tensor y = linear_in_blocks(values_in(x), *w.blocks, bias);
-  return options.residual.defined() ? add(options.residual, y) : y;
+  return options.residual && options.residual->defined() ? add(*options.residual, y) : y;
 }
 
 // From the logits of a chunk of rows at a time, with a matrix in blocks.
@@ -64,20 +69,19 @@ Tensor mean_of_kept(const Tensor& losses, const Tensor& targets) {
 
 }  // namespace
 
-Tensor times(const Tensor& x, Parameter& w, const Tensor& bias, LinearOptions options,
+Tensor times(const Tensor& x, Parameter& w, const Tensor& bias, const ProductOptions& options,
              const Tensor& step_state) {
-  return product(x, w, bias, std::move(options), step_state);
+  return product(x, w, bias, options, step_state);
 }
 
-Tensor times(const Activated& x, Parameter& w, const Tensor& bias, LinearOptions options,
+Tensor times(const Activated& x, Parameter& w, const Tensor& bias, const ProductOptions& options,
              const Tensor& step_state) {
-  return product(x, w, bias, std::move(options), step_state);
+  return product(x, w, bias, options, step_state);
 }
 
 Activated times_activated(const Tensor& x, Parameter& w, const Tensor& bias, Activation f,
-                          LinearOptions options, const Tensor& step_state) {
-  if (!w.blocks)
-    return linear_activated(x, value_of(w), bias, f, with_copies(std::move(options), w, step_state));
+                          const ProductOptions& options, const Tensor& step_state) {
+  if (!w.blocks) return linear_activated(x, w.value, bias, f, linear_options(options, w, step_state));
   return {.kind = f, .z = {}, .value = activation(f, linear_in_blocks(x, *w.blocks, bias))};
 }
 

@@ -7,16 +7,22 @@
 
 namespace hewn {
 
+/// Refers to the residual instead of holding it: copies of tensors are a tenth of a small model's time.
+struct ProductOptions {
+  Layout layout = Layout::in_out;
+  const Tensor* residual = nullptr;  ///< as in `LinearOptions`; null or undefined: none
+  bool bf16_result = false;
+};
+
 /// residual + x W + b: x [..., in] or an activation, W [in, out], or [out, in] with `Layout::out_in` -> [...,
-/// out]. Of the options, `weight_bf16` and `low_rank` follow from W; a training step with dropout has a
-/// `step_state` for its adapter.
-Tensor times(const Tensor& x, Parameter& w, const Tensor& bias, LinearOptions options = {},
+/// out]. A training step with dropout has a `step_state` for its adapter.
+Tensor times(const Tensor& x, Parameter& w, const Tensor& bias, const ProductOptions& options = {},
              const Tensor& step_state = {});
-Tensor times(const Activated& x, Parameter& w, const Tensor& bias, LinearOptions options = {},
+Tensor times(const Activated& x, Parameter& w, const Tensor& bias, const ProductOptions& options = {},
              const Tensor& step_state = {});
 /// z = x W + b and f(z).
 Activated times_activated(const Tensor& x, Parameter& w, const Tensor& bias, Activation f,
-                          LinearOptions options = {}, const Tensor& step_state = {});
+                          const ProductOptions& options = {}, const Tensor& step_state = {});
 
 /// Records statistics of the inputs of products with W, if `Parameter::inputs` is set.
 inline void count_inputs(const Parameter& w, const Tensor& x) {
