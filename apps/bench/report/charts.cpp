@@ -110,9 +110,9 @@ std::string charts_page(const Rows& rows) {
   for (const BenchRow& r : ceilings) threads = std::max(threads, r.threads);
   Palette palette;
   const std::string roof = roofline(ceilings, kernels, threads, palette);
-  return plain_page("hewn bench kernels", join(about, roof, ladders(kernels, palette), "<h2>Ceilings</h2>\n",
-                                               html_table(ceiling_cells(ceilings)), "<h2>Kernels</h2>\n",
-                                               html_table(kernel_cells(kernels))));
+  return plain_page("Kernels", join(about, roof, ladders(kernels, palette), "<h2>Ceilings</h2>\n",
+                                    html_table(ceiling_cells(ceilings)), "<h2>Kernels</h2>\n",
+                                    html_table(kernel_cells(kernels))));
 }
 
 }  // namespace hewn::cli

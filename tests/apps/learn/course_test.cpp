@@ -78,7 +78,7 @@ TEST_CASE("learn: words that make no sense") {
   CHECK_FAILS(desk.learn({"99"}), 2, "'99' is not a chapter");
   CHECK_FAILS(desk.learn({"chek", "1"}), 2, "did you mean 'check'?");
   CHECK_FAILS(desk.learn({"check"}), 2, "hewn learn check 1");
-  CHECK_FAILS(desk.learn({"start", "0"}), 2, "chapter 0 has nothing to write");
+  CHECK_FAILS(desk.learn({"start", "0"}), 2, "chapter 0 has no exercise");
   CHECK_FAILS(desk.learn({"check", "1"}), 3, "there is no lessons/01-chain-rule/lesson.cpp");
   CHECK_FAILS(desk.learn({"check", "1", "2"}), 2, "'2' is unexpected: chapter 1 takes no answers");
   fs::create_directory(desk / "full");
@@ -89,7 +89,7 @@ TEST_CASE("learn: words that make no sense") {
               "but training=false was given");
   CHECK_FAILS(desk.learn({"check", "0", "--out_dir=run"}), 2,
               "--out_dir: out_dir applies only to `hewn learn check CHAPTER`");
-  CHECK_FAILS(desk.learn({"start", "1", "--watch"}), 2, "--watch: watch is for");
+  CHECK_FAILS(desk.learn({"start", "1", "--watch"}), 2, "--watch: watch applies only to");
   CHECK(desk.learn({}, {.env = {{"HEWN_OUT_DIR", "run"}}}).exit_code == 0);  // which `hewn train` reads
 }
 

@@ -249,7 +249,7 @@ TEST_CASE("report: a run that is unfinished, damaged or half gone", "[report]") 
   CHECK(missing(only(report_of({rest})), "losses") == "");
 
   CHECK_FAILS(hewn({"report", (dir / "none").string()}), 3, "no such run");
-  CHECK_FAILS(hewn({"report", dir.path().string()}), 3, "is no run");
+  CHECK_FAILS(hewn({"report", dir.path().string()}), 3, "is not a run");
   CHECK_FAILS(hewn({"report", run, "--json", "--out=x.html"}), 2, "out");
   CHECK_FAILS(hewn({"report", run, "--out=" + (dir / "none/x.html").string()}), 1, "none");
   CHECK_FAILS(hewn({"report"}, {.directory = dir.path().string()}), 2, "no run was given");
@@ -330,7 +330,7 @@ TEST_CASE("report: the command that trains a run again begins with the same weig
 TEST_CASE("report: another program's model", "[report]") {
   const std::filesystem::path model = stories()[0].model;
   const json run = report_of({model.string(), "--text=The little fox sang by the river"})["runs"][0];
-  CHECK(contains(missing(run, "losses"), "not trained by Hewn"));
+  CHECK(contains(missing(run, "losses"), "not trained here"));
   CHECK(missing(run, "attention") == "");
   CHECK(run["attention"]["kv_heads"] == 2);
   CHECK(missing(run, "embeddings") == "");
