@@ -36,7 +36,7 @@ target_compile_options(hewn_flags INTERFACE
 if(CMAKE_UNITY_BUILD)  # files of one unit may use the same local names differently
   # gcc 12 does not treat precompiled system headers as such, and reports false positives inside them.
   target_compile_options(hewn_flags INTERFACE -Wno-shadow
-                         $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage;-Wno-stringop-overflow;-Wno-array-bounds>)
+                         $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local;-Wno-subobject-linkage;-Wno-stringop-overflow;-Wno-array-bounds>)
 endif()
 if(HEWN_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(hewn_flags INTERFACE HEWN_CHECK_MEMORY)  # NaN in new memory, canaries around it

@@ -123,7 +123,7 @@ Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) con
   if (options.cache) return attend(qkv, *caches[0], options.positions);
   std::vector<Tensor> outputs;
   for (size_t b = 0; b < caches.size(); ++b) {
-    const auto own = [b](const Tensor& x) { return x.sliced(0, static_cast<int64_t>(b), 1); };
+    const auto own = [b](const Tensor& all) { return all.sliced(0, static_cast<int64_t>(b), 1); };
     outputs.push_back(
         attend(own(qkv), *caches[b], options.positions.defined() ? own(options.positions) : Tensor()));
   }
