@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/tensor.h"
 #include "kernels/devices/devices.h"
 #include "tests/support/random.h"
 
