@@ -33,10 +33,12 @@ target_compile_options(hewn_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:--param=ggc
 # gcc 12 mistakes `"a" + std::string` for an overlapping copy (gcc bug 105651).
 target_compile_options(hewn_flags INTERFACE
                        $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
-if(CMAKE_UNITY_BUILD)  # files of one unit may use the same local names differently
+if(CMAKE_UNITY_BUILD)
+  # A local may have the name of another file's function in the same unit, but not that of a local around it.
   # gcc 12 does not treat precompiled system headers as such, and reports false positives inside them.
   target_compile_options(hewn_flags INTERFACE -Wno-shadow
-                         $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local;-Wno-subobject-linkage;-Wno-stringop-overflow;-Wno-array-bounds>)
+                         $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local;-Wno-subobject-linkage>
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow;-Wno-array-bounds>)
 endif()
 if(HEWN_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(hewn_flags INTERFACE HEWN_CHECK_MEMORY)  # NaN in new memory, canaries around it

@@ -81,11 +81,7 @@ Tensor times(const Activated& x, Parameter& w, const Tensor& bias, const Product
 
 Activated times_activated(const Tensor& x, Parameter& w, const Tensor& bias, Activation f,
                           const ProductOptions& options, const Tensor& step_state) {
-  if (!w.blocks) {
-    const LinearOptions all = linear_options(options, w, step_state);
-    return w.new_rows ? linear_activated(x, value_of(w), bias, f, all)
-                      : linear_activated(x, w.value, bias, f, all);
-  }
+  if (!w.blocks) return linear_activated(x, w.value, bias, f, linear_options(options, w, step_state));
   return {.kind = f, .z = {}, .value = activation(f, linear_in_blocks(x, *w.blocks, bias))};
 }
 

@@ -247,13 +247,13 @@ Cases attention_cases(const CaseRequest& request) {
   }
   Cases cases;
   for (const Size& s : sizes) {
-    const AttentionSizes each = sizes_of(s, request.dtype);
-    cases.push_back(like_forward({each, {}, {}, {}, {}, {}}).make(request));
+    const AttentionSizes of_case = sizes_of(s, request.dtype);
+    cases.push_back(like_forward({of_case, {}, {}, {}, {}, {}}).make(request));
     if (s.capacity > 0) continue;  // decoding, without gradients
     for (const Write write : {Write::set, Write::add})
       if (write == Write::set || !request.bench)
         cases.push_back(
-            like_backward({each, {}, {}, {}, {}, {}, {}, {}, {}, {}, write, write, write}).make(request));
+            like_backward({of_case, {}, {}, {}, {}, {}, {}, {}, {}, {}, write, write, write}).make(request));
   }
   return cases;
 }
